@@ -1,0 +1,11 @@
+//! awc's one way out.
+
+use std::path::PathBuf;
+
+/// Which certificate authorities are trusted: section `tls` of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
+    pub ca_file: Option<PathBuf>,
+}

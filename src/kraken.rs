@@ -1,0 +1,5 @@
+//! The room of quotes.
+
+mod config;
+
+pub use self::config::KrakenConfig;

@@ -1,0 +1,323 @@
+//! What crosses from room to room. Data only: nothing here does anything.
+//!
+//! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
+//! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use actix::Message;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::quote::{AssetPair, Quote, QuoteField};
+
+/// A configured sheet, by its position in the configuration (the first is 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SheetIndex(pub usize);
+
+/// It is time for these sheets to be written afresh. From the ScheduleActor to the KrakenActor.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Tick {
+    /// Counts the ticks, from 1.
+    pub seq: u64,
+    /// When it was due.
+    pub at: Instant,
+    /// The sheets whose cadence it is, never none.
+    pub due: Vec<SheetIndex>,
+}
+
+/// What a fetch brought. From the KrakenActor to everybody with a due sheet.
+///
+/// A fetch that failed as a whole brings a batch too, in which every pair is missing: so the
+/// receivers know why their cells stay as they are.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct QuoteBatch {
+    /// The newest tick that this batch answers.
+    pub tick: u64,
+    /// The sheets that were due, the receiver's and others'.
+    pub due: Arc<[SheetIndex]>,
+    /// The quotes, by the pair as configured.
+    pub quotes: Arc<BTreeMap<AssetPair, Quote>>,
+    /// The pairs that there is no quote of, each with its reason.
+    pub missing: Arc<BTreeMap<AssetPair, Failure>>,
+}
+
+/// Something expected went wrong: it is told, and tried again. Never a bug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What sort of thing went wrong, by what it means for trying again.
+    pub class: FailureClass,
+    /// What went wrong, in words: a clause without a full stop.
+    pub reason: String,
+    /// What to do about it, in words: a sentence without a full stop; empty where there is
+    /// nothing to do but to wait.
+    pub remedy: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        if !self.remedy.is_empty() {
+            write!(f, ". {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a failure means for trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// It may pass by itself: the network, a server in trouble. Tried again with backoff.
+    Transient,
+    /// The server asks for fewer requests. Tried again when it allows.
+    RateLimited,
+    /// The server's certificate is not to be trusted. Tried again with backoff, never bypassed.
+    Tls,
+    /// One pair is not to be had. Its cells alone stand still.
+    Pair,
+    /// One cell cannot be written. It alone stands still, and is probed from time to time.
+    Cell,
+    /// A whole spreadsheet cannot be written. Probed from time to time.
+    Spreadsheet,
+    /// Google rejects the credentials, or they cannot be read. The file is read again.
+    Credentials,
+    /// Google rejects the credentials since this machine's clock is wrong.
+    Clock,
+}
+
+impl FailureClass {
+    /// Whether somebody has to do something before it can succeed.
+    pub const fn is_permanent(self) -> bool {
+        matches!(self, Self::Pair | Self::Cell | Self::Spreadsheet | Self::Credentials)
+    }
+
+    /// A short name for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::RateLimited => "rate_limited",
+            Self::Tls => "tls",
+            Self::Pair => "pair",
+            Self::Cell => "cell",
+            Self::Spreadsheet => "spreadsheet",
+            Self::Credentials => "credentials",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// A failure that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// The newest of it.
+    pub failure: Failure,
+    /// Since when.
+    pub since: Timestamp,
+    /// How many attempts have failed in a row.
+    pub attempts: u32,
+}
+
+/// How an actor is doing. Cumulative: the newest says all, a lost one costs nothing.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+#[non_exhaustive]
+pub enum Report {
+    /// From the ScheduleActor.
+    Schedule(ScheduleReport),
+    /// From the KrakenActor.
+    Kraken(KrakenReport),
+    /// From a SheetsActor.
+    Spreadsheet(SpreadsheetReport),
+}
+
+/// How the ScheduleActor is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScheduleReport {
+    /// Ticks sent since the start.
+    pub ticks: u64,
+    /// Due times that passed while this process stood still: each stall is followed by one tick.
+    pub missed: u64,
+    /// Ticks that could not be delivered, since the KrakenActor's mailbox was full or closed.
+    pub undelivered: u64,
+}
+
+/// How the KrakenActor is doing.
+#[derive(Debug, Clone, Default)]
+pub struct KrakenReport {
+    /// Requests sent since the start.
+    pub requests: u64,
+    /// Fetches that brought quotes since the start.
+    pub fetches: u64,
+    /// Fetches that failed as a whole since the start.
+    pub failures: u64,
+    /// A sheet's ticks that found its predecessor unfinished, since the start: they are skipped.
+    pub skipped: u64,
+    /// When the last fetch that brought quotes was sent.
+    pub last_success: Option<Timestamp>,
+    /// Why fetches fail, while they do.
+    pub failing: Option<Failing>,
+    /// The newest quotes.
+    pub quotes: Arc<BTreeMap<AssetPair, Quote>>,
+    /// The pairs that the last fetch brought no quote of.
+    pub missing: Arc<BTreeMap<AssetPair, Failure>>,
+}
+
+/// How one spreadsheet is doing.
+#[derive(Debug, Clone)]
+pub struct SpreadsheetReport {
+    /// The spreadsheet's id.
+    pub spreadsheet: Arc<str>,
+    /// The newest tick that has been dealt with: written, found unchanged, or failed.
+    pub settled: u64,
+    /// Writes that succeeded since the start.
+    pub writes: u64,
+    /// Writes that failed since the start.
+    pub write_failures: u64,
+    /// Ticks in which no value had changed, so that nothing was sent: a success too.
+    pub unchanged: u64,
+    /// Cells written since the start.
+    pub cells_written: u64,
+    /// When a tick was last dealt with successfully.
+    pub last_success: Option<Timestamp>,
+    /// Why nothing can be written, while that is so.
+    pub failing: Option<Failing>,
+    /// The cells, in the order of the configuration.
+    pub cells: Arc<[CellReport]>,
+}
+
+/// How one cell is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellReport {
+    /// The configured sheet that it belongs to.
+    pub sheet: SheetIndex,
+    /// Where it is, as a person writes it: `'Sheet 1'!A1` or the name of a range.
+    pub cell: Arc<str>,
+    /// What it shows.
+    pub content: CellContent,
+    /// The newest value that Google has confirmed.
+    pub written: Option<CellValue>,
+    /// Why it stands still, while it does.
+    pub failing: Option<Failure>,
+}
+
+/// What a cell shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CellContent {
+    /// A field of a pair.
+    Quote(AssetPair, QuoteField),
+    /// When the oldest price of its sheet was asked for.
+    Updated,
+    /// What is wrong with its sheet.
+    Problem,
+}
+
+impl fmt::Display for CellContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quote(pair, field) => write!(f, "{pair} {field}"),
+            Self::Updated => f.write_str("updated"),
+            Self::Problem => f.write_str("problem"),
+        }
+    }
+}
+
+/// What is written into a cell: a number, or the text of a `problem` cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellValue {
+    /// A finite number.
+    Number(f64),
+    /// A text of a fixed alphabet, perhaps empty.
+    Text(Arc<str>),
+}
+
+impl fmt::Display for CellValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// One of the supervisor's children.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActorName {
+    /// The ScheduleActor.
+    Schedule,
+    /// The KrakenActor.
+    Kraken,
+    /// The SheetsActor of the spreadsheet with this id.
+    Sheets(Arc<str>),
+}
+
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schedule => f.write_str("ScheduleActor"),
+            Self::Kraken => f.write_str("KrakenActor"),
+            Self::Sheets(id) => {
+                let short: String = id.chars().take(8).collect();
+                write!(f, "SheetsActor({short}…)")
+            }
+        }
+    }
+}
+
+/// An actor broke its promise: a bug. From the guard that keeps it alive to the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Fault {
+    /// Who.
+    pub actor: ActorName,
+    /// How.
+    pub exit: Exit,
+    /// How many faults of this actor count against its restart intensity now, this one too.
+    pub count: u32,
+    /// What happens next.
+    pub next: Next,
+}
+
+/// How an actor ended that should not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It panicked, with this message.
+    Panicked(String),
+    /// It stopped by itself.
+    Stopped,
+    /// It no longer answers.
+    Stuck,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Stopped => f.write_str("stopped by itself"),
+            Self::Stuck => f.write_str("no longer answers"),
+        }
+    }
+}
+
+/// What happens to an actor after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It is restarted after this wait.
+    Restart(Duration),
+    /// It has failed too often: it is tried again after this long wait, the others go on.
+    Park(Duration),
+    /// It has failed too often, and nothing works without it.
+    GiveUp,
+}
+
+/// Are you there? An actor that does not answer in time is stuck.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+/// Finish what is in flight, begin nothing new, and stop.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Stop;

@@ -1,0 +1,6 @@
+//! The room above the rooms.
+
+mod config;
+mod intensity;
+
+pub use self::{config::SupervisionConfig, intensity::RestartIntensity};
