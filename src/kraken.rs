@@ -1,5 +1,440 @@
-//! The room of quotes.
+//! The room of quotes: the KrakenActor answers a tick with the quotes of the due sheets' pairs.
+//! Touches: the network, through `http`. Never: credentials, other rooms.
 
+mod client;
 mod config;
+mod error;
+mod fetch;
+mod pairs;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
+    WrapFuture,
+};
+use jiff::Timestamp;
+use slog::{Logger, debug, info, warn};
+use tokio::time::Instant;
 
 pub use self::config::KrakenConfig;
+use self::{
+    client::KrakenClient,
+    error::KrakenError,
+    fetch::{Fetch, Fetched},
+    pairs::PairIndex,
+};
+use crate::{
+    gate::Gate,
+    http::{Tls, TlsConfig, TlsError},
+    messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
+    pace::RetryConfig,
+    quote::AssetPair,
+};
+
+/// Ticks and the like that may wait.
+const MAILBOX: usize = 16;
+
+/// Two requests may follow each other at once after a quiet second, so that the hourly list of
+/// asset pairs does not delay a tick.
+const BURST: u32 = 2;
+
+/// The list of asset pairs is fetched afresh after this long: Kraken lists and delists some
+/// every month.
+const INDEX_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// Who gets quotes, and of which pairs.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// The pairs of each sheet of the receiver's.
+    pub sheets: BTreeMap<SheetIndex, Vec<AssetPair>>,
+    /// The receiver.
+    pub to: Recipient<QuoteBatch>,
+}
+
+/// Asks Kraken for quotes at each [`Tick`], and gives them to everybody with a due sheet.
+///
+/// One fetch is in flight at a time. A sheet's tick that comes while its predecessor is still
+/// being fetched is skipped and counted; other sheets' that come meanwhile share one fetch right
+/// after. A fetch that fails is tried again with backoff, for all that have become due by then.
+///
+/// It belongs to the thread that it is started in.
+pub struct KrakenActor {
+    config: KrakenConfig,
+    retry: RetryConfig,
+    client: KrakenClient,
+    gate: Rc<Gate>,
+    feeds: Vec<Feed>,
+    reports: Option<Recipient<Report>>,
+    log: Logger,
+    index: Option<Rc<PairIndex>>,
+    index_state: IndexState,
+    refused: BTreeMap<AssetPair, (Failure, Instant)>,
+    phase: Phase,
+    /// Sheets that are to be fetched next.
+    pending: BTreeSet<SheetIndex>,
+    tick: u64,
+    report: KrakenReport,
+    stopping: bool,
+}
+
+/// What the actor is about.
+enum Phase {
+    Idle,
+    /// A fetch for these sheets is in flight.
+    Fetching(Arc<[SheetIndex]>),
+    /// A fetch has failed; the next begins when the timer of this number fires.
+    Waiting(u64),
+}
+
+/// How it stands with the list of asset pairs.
+enum IndexState {
+    /// Never asked for.
+    Unasked,
+    Loading,
+    /// Asked for; again from then on.
+    Until(Instant, u32),
+}
+
+impl KrakenActor {
+    /// An actor that asks as `config` says, tries again as `retry` says, and trusts whom `tls`
+    /// trusts.
+    ///
+    /// # Errors
+    /// When the certificate authorities cannot be read.
+    pub fn new(
+        config: KrakenConfig,
+        retry: RetryConfig,
+        tls: &TlsConfig,
+    ) -> Result<Self, TlsError> {
+        Self::with_tls(config, retry, &Tls::new(tls)?)
+    }
+
+    pub(crate) fn with_tls(
+        config: KrakenConfig,
+        retry: RetryConfig,
+        tls: &Tls,
+    ) -> Result<Self, TlsError> {
+        Ok(Self {
+            client: KrakenClient::new(&config, tls)?,
+            gate: Rc::new(Gate::new(BURST, config.requests_per_second)),
+            config,
+            retry,
+            feeds: Vec::new(),
+            reports: None,
+            log: crate::log_facade(),
+            index: None,
+            index_state: IndexState::Unasked,
+            refused: BTreeMap::new(),
+            phase: Phase::Idle,
+            pending: BTreeSet::new(),
+            tick: 0,
+            report: KrakenReport::default(),
+            stopping: false,
+        })
+    }
+
+    /// Gives quotes to one more receiver.
+    #[must_use]
+    pub fn feed(mut self, feed: Feed) -> Self {
+        self.feeds.push(feed);
+        self
+    }
+
+    /// Tells how it is doing to `reports`.
+    #[must_use]
+    pub fn reports(mut self, reports: Recipient<Report>) -> Self {
+        self.reports = Some(reports);
+        self
+    }
+
+    /// Logs to `log`; by default to the `log` facade.
+    #[must_use]
+    pub fn logger(mut self, log: Logger) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Goes on with whatever there is to do.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.stopping {
+            ctx.stop();
+            return;
+        }
+        if self.pending.is_empty() || !matches!(self.phase, Phase::Idle) {
+            return;
+        }
+        self.refresh_index(ctx);
+        let first_index = matches!(self.index_state, IndexState::Loading) && self.index.is_none();
+        if first_index {
+            return; // its arrival, or its failure, brings us back here
+        }
+        self.fetch(ctx);
+    }
+
+    fn fetch(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
+        let wanted = self.pairs_of(&due);
+        let held_back: BTreeMap<AssetPair, Failure> = self
+            .refused
+            .iter()
+            .filter(|(pair, (_, until))| wanted.contains(pair) && now < *until)
+            .map(|(pair, (failure, _))| (pair.clone(), failure.clone()))
+            .collect();
+        let fetch = Fetch {
+            client: self.client.clone(),
+            gate: Rc::clone(&self.gate),
+            index: self.index.clone(),
+            pairs: wanted.into_iter().filter(|pair| !held_back.contains_key(pair)).collect(),
+        };
+        self.phase = Phase::Fetching(Arc::clone(&due));
+        let sent = Timestamp::now();
+        let url = self.config.url.clone();
+        let fetch = async move {
+            let mut fetched = fetch.run(&url).await;
+            fetched.missing.extend(held_back);
+            fetched
+        };
+        ctx.spawn(fetch.into_actor(self).map(move |fetched, actor, ctx| {
+            actor.settle(fetched, due, sent, ctx);
+        }));
+    }
+
+    fn pairs_of(&self, due: &[SheetIndex]) -> BTreeSet<AssetPair> {
+        let sheets = self.feeds.iter().flat_map(|feed| &feed.sheets);
+        let of_due = sheets.filter(|(sheet, _)| due.contains(sheet));
+        of_due.flat_map(|(_, pairs)| pairs).cloned().collect()
+    }
+
+    /// Takes in what a fetch brought, passes it on, and decides when the next begins.
+    fn settle(
+        &mut self,
+        fetched: Fetched,
+        due: Arc<[SheetIndex]>,
+        sent: Timestamp,
+        ctx: &mut Context<Self>,
+    ) {
+        let Fetched { quotes, missing, refused, unknown, error, requests } = fetched;
+        self.report.requests += requests;
+        if unknown {
+            self.expire_index(self.retry.probe);
+        }
+        if !refused.is_empty() {
+            self.hold_back(refused, &missing);
+        }
+        let nothing = quotes.is_empty();
+        self.report.quotes = Arc::new(quotes);
+        self.report.missing = Arc::new(missing);
+        self.phase = Phase::Idle;
+        self.pass_on(&due);
+        match error {
+            // With every pair unknown nothing was asked: neither a success nor a failure.
+            None if nothing => {}
+            None => self.succeeded(sent),
+            Some(error) => {
+                let wait = self.failed(&error);
+                // A fetch that brought something has done its work; the rest comes next time.
+                if nothing {
+                    self.pending.extend(due.iter());
+                    self.wait(wait, ctx);
+                }
+            }
+        }
+        self.tell();
+        self.proceed(ctx);
+    }
+
+    fn succeeded(&mut self, sent: Timestamp) {
+        self.report.fetches += 1;
+        self.report.last_success = Some(sent);
+        if let Some(failing) = self.report.failing.take() {
+            info!(self.log, "Kraken answers again";
+                "attempts" => failing.attempts, "failed_since" => %failing.since);
+        }
+    }
+
+    /// Counts a failure, and returns the wait before the next attempt.
+    fn failed(&mut self, error: &KrakenError) -> Duration {
+        self.report.failures += 1;
+        let failure = error.failure(&self.config.url);
+        let before = self.report.failing.take();
+        let attempts = before.as_ref().map_or(1, |failing| failing.attempts.saturating_add(1));
+        let wait = self.retry.backoff.jittered(attempts, fastrand::f64());
+        let wait = wait.max(error.wait().unwrap_or_default());
+        let again = before.as_ref().is_some_and(|failing| failing.failure == failure);
+        if again {
+            debug!(self.log, "Kraken still gives no quotes"; "attempts" => attempts);
+        } else {
+            warn!(self.log, "Kraken gives no quotes: {}", failure;
+                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+        }
+        let since = before.map_or_else(Timestamp::now, |failing| failing.since);
+        self.report.failing = Some(Failing { failure, since, attempts });
+        wait
+    }
+
+    /// Keeps refused pairs out of the next requests, and looks for them in a new list.
+    fn hold_back(&mut self, refused: BTreeSet<AssetPair>, missing: &BTreeMap<AssetPair, Failure>) {
+        let now = Instant::now();
+        for pair in refused {
+            let Some(failure) = missing.get(&pair) else { continue };
+            warn!(self.log, "{}", failure; "pair" => %pair);
+            let until = now + self.retry.probe_in(fastrand::f64());
+            self.refused.insert(pair, (failure.clone(), until));
+        }
+        self.expire_index(Duration::from_secs(60));
+    }
+
+    fn pass_on(&self, due: &Arc<[SheetIndex]>) {
+        let batch = QuoteBatch {
+            tick: self.tick,
+            due: Arc::clone(due),
+            quotes: Arc::clone(&self.report.quotes),
+            missing: Arc::clone(&self.report.missing),
+        };
+        for feed in &self.feeds {
+            let concerned = due.iter().any(|sheet| feed.sheets.contains_key(sheet));
+            // Full or closed: the receiver is in trouble, which is its supervisor's business;
+            // it gets newer quotes at the next tick.
+            if concerned && feed.to.try_send(batch.clone()).is_err() {
+                debug!(self.log, "a receiver of quotes does not listen"; "tick" => batch.tick);
+            }
+        }
+    }
+
+    /// Begins the next fetch after `wait`.
+    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        let number = self.report.failures;
+        self.phase = Phase::Waiting(number);
+        ctx.run_later(wait, move |actor, ctx| {
+            if matches!(actor.phase, Phase::Waiting(waiting) if waiting == number) {
+                actor.phase = Phase::Idle;
+                actor.proceed(ctx);
+            }
+        });
+    }
+
+    /// Loads the list of asset pairs in the background, if it is time.
+    fn refresh_index(&mut self, ctx: &mut Context<Self>) {
+        let failures = match self.index_state {
+            IndexState::Loading => return,
+            IndexState::Until(until, _) if Instant::now() < until => return,
+            IndexState::Until(_, failures) => failures,
+            IndexState::Unasked => 0,
+        };
+        self.index_state = IndexState::Loading;
+        let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
+        let load = async move {
+            gate.pass().await;
+            client.asset_pairs().await
+        };
+        ctx.spawn(load.into_actor(self).map(move |index, actor, ctx| {
+            actor.report.requests += 1;
+            actor.index_arrived(index, failures);
+            actor.proceed(ctx);
+        }));
+    }
+
+    fn index_arrived(&mut self, index: Result<PairIndex, KrakenError>, failures: u32) {
+        let now = Instant::now();
+        match index {
+            Ok(index) => {
+                self.index = Some(Rc::new(index));
+                self.index_state = IndexState::Until(now + INDEX_FOR, 0);
+                self.refused.clear();
+            }
+            Err(error) => {
+                if failures == 0 {
+                    warn!(
+                        self.log,
+                        "Kraken's list of asset pairs is not to be had, going on without: {}",
+                        error.failure(&self.config.url)
+                    );
+                }
+                let failures = failures.saturating_add(1);
+                let wait = self.retry.backoff.jittered(failures, fastrand::f64());
+                let wait = wait.max(error.wait().unwrap_or_default());
+                self.index_state = IndexState::Until(now + wait, failures);
+            }
+        }
+    }
+
+    /// Has the list fetched again after `wait` at the latest.
+    fn expire_index(&mut self, wait: Duration) {
+        if let IndexState::Until(until, failures) = self.index_state {
+            let sooner = until.min(Instant::now() + wait);
+            self.index_state = IndexState::Until(sooner, failures);
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(reports) = &self.reports {
+            // Reports are cumulative: a lost one costs nothing.
+            drop(reports.try_send(Report::Kraken(self.report.clone())));
+        }
+    }
+}
+
+/// awc's client has no `Debug`, and the rest would say little.
+impl fmt::Debug for KrakenActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KrakenActor").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Actor for KrakenActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Supervised for KrakenActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.phase = Phase::Idle;
+        self.pending.clear();
+        self.index = None;
+        self.index_state = IndexState::Unasked;
+        self.refused.clear();
+    }
+}
+
+impl Handler<Tick> for KrakenActor {
+    type Result = ();
+
+    fn handle(&mut self, tick: Tick, ctx: &mut Self::Context) {
+        self.tick = tick.seq;
+        for sheet in tick.due {
+            let fetching = matches!(&self.phase, Phase::Fetching(due) if due.contains(&sheet));
+            if fetching || !self.pending.insert(sheet) {
+                self.report.skipped += 1;
+            }
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<Ping> for KrakenActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+/// A fetch in flight is of no use to anybody any more.
+impl Handler<Stop> for KrakenActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        self.stopping = true;
+        ctx.stop();
+    }
+}

@@ -2,22 +2,41 @@
 //! spreadsheets, tick after tick, for ever.
 
 mod config;
+mod gate;
 mod http;
 mod kraken;
 mod messages;
 mod pace;
 mod quote;
+mod schedule;
 mod sheets;
 mod suggest;
 mod supervisor;
 
 pub use crate::{
     config::Config,
-    http::TlsConfig,
-    kraken::KrakenConfig,
+    http::{TlsConfig, TlsError},
+    kraken::{Feed, KrakenActor, KrakenConfig},
     messages::*,
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
-    sheets::{CellMapping, CellRef, GoogleConfig, InvalidCell, SheetConfig, SpreadsheetId, Tab},
-    supervisor::{RestartIntensity, SupervisionConfig},
+    schedule::ScheduleActor,
+    sheets::{
+        Account, CellMapping, CellRef, GoogleConfig, InvalidCell, SheetConfig, SheetsActor,
+        SpreadsheetId, Tab,
+    },
+    supervisor::{
+        Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,
+        Subscribe, SupervisionConfig, SupervisorActor,
+    },
 };
+
+#[cfg(feature = "sandbox")]
+pub use crate::supervisor::{Drill, DrillActor};
+
+/// Where records go that no logger was given for: to the `log` facade, which costs nothing when
+/// the host has none.
+fn log_facade() -> slog::Logger {
+    use slog::Drain;
+    slog::Logger::root(slog_stdlog::StdLog.fuse(), slog::o!())
+}

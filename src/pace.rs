@@ -58,7 +58,7 @@ impl Default for RetryConfig {
 
 /// Spends a budget of so many a second, some at once: a token bucket.
 #[derive(Debug, Clone)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     capacity: f64,
     per_second: f64,
     tokens: f64,
@@ -68,7 +68,7 @@ pub struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket of `capacity` tokens (at least one) that refills at `per_second`.
-    pub fn new(capacity: u32, per_second: f64, now: Instant) -> Self {
+    pub(crate) fn new(capacity: u32, per_second: f64, now: Instant) -> Self {
         let capacity = f64::from(capacity.max(1));
         Self { capacity, per_second, tokens: capacity, at: now, paused_until: now }
     }
@@ -77,7 +77,7 @@ impl TokenBucket {
     ///
     /// # Errors
     /// When there is none: how long until there will be one.
-    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         if let Some(pause) = self.paused_until.checked_duration_since(now)
             && !pause.is_zero()
         {
@@ -96,14 +96,14 @@ impl TokenBucket {
     }
 
     /// Gives nothing before `until`: the server has said that it has had enough.
-    pub fn pause_until(&mut self, until: Instant) {
+    pub(crate) fn pause_until(&mut self, until: Instant) {
         self.paused_until = self.paused_until.max(until);
     }
 }
 
 /// The wait that a `Retry-After` header asks for: seconds, or a date (RFC 9110 §10.2.3), at most
 /// fifteen minutes. What is neither is ignored; a date in the past is no wait.
-pub fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
     const LONGEST: Duration = Duration::from_secs(15 * 60);
     let header = header.trim();
     if !header.is_empty() && header.bytes().all(|b| b.is_ascii_digit()) {

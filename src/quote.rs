@@ -333,7 +333,7 @@ impl Quote {
 ///
 /// `NaN`, `inf`, `1e5`, `-1`, `1,5`, `+1`, `.5` and digits of other scripts are all refused, and
 /// so is a number of more digits than a decimal of 96 bits holds.
-pub fn decimal(text: &str) -> Option<Decimal> {
+pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(fraction) {

@@ -1,9 +1,484 @@
-//! The room of cells.
+//! The room of cells: a SheetsActor keeps the cells of one spreadsheet at the newest quotes.
+//! Touches: the network, through `http` and `auth`. Never: other rooms.
 
 mod a1;
+mod account;
+mod auth;
+mod client;
 mod config;
+mod error;
+mod limited;
+mod locate;
+mod plan;
+mod wire;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
+    WrapFuture,
+};
+use jiff::Timestamp;
+use slog::{Logger, debug, info, o, warn};
+use tokio::time::Instant;
 
 pub use self::{
     a1::{CellRef, InvalidCell},
+    account::Account,
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
 };
+use self::{
+    auth::{AccessToken, TokenError},
+    client::SheetsClient,
+    error::SheetsError,
+    plan::{Plan, Write},
+    wire::Properties,
+};
+use crate::{
+    http::TlsError,
+    messages::{
+        CellReport, Failing, Failure, FailureClass, Ping, QuoteBatch, Report, SheetIndex,
+        SpreadsheetReport, Stop,
+    },
+    pace::RetryConfig,
+};
+
+/// Quotes that may wait: the newest is all that matters.
+const MAILBOX: usize = 4;
+
+/// Writes the quotes that it is given into the cells of one spreadsheet.
+///
+/// One write is in flight at a time. Quotes that come meanwhile take the place of older ones, and
+/// a write is made of the newest when it begins. A cell that Google refuses is set aside and
+/// probed from time to time; the others are written without it.
+///
+/// It belongs to the thread that it is started in.
+pub struct SheetsActor {
+    spreadsheet: SpreadsheetId,
+    sheets: Vec<(SheetIndex, SheetConfig)>,
+    url: String,
+    retry: RetryConfig,
+    account: Account,
+    client: SheetsClient,
+    reports: Option<Recipient<Report>>,
+    log: Logger,
+    plan: Plan,
+    phase: Phase,
+    /// When the spreadsheet's properties are to be read; `None` while they are known.
+    properties_due: Option<Instant>,
+    properties_failures: u32,
+    /// Tokens that Google did not take since the last success.
+    rejected_tokens: u32,
+    tick: u64,
+    report: SpreadsheetReport,
+    stopping: bool,
+}
+
+/// What the actor is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// It is reading, or waiting for a token or for its turn: nothing is lost by stopping.
+    Preparing,
+    /// A write is in flight.
+    Writing,
+    /// Something has failed; the next attempt begins when the timer of this number fires.
+    Waiting(u64),
+}
+
+impl SheetsActor {
+    /// An actor that writes these sheets, which must all be of one spreadsheet, in the name of
+    /// `account`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(
+        spreadsheet: SpreadsheetId,
+        sheets: Vec<(SheetIndex, SheetConfig)>,
+        google: &GoogleConfig,
+        retry: RetryConfig,
+        account: Account,
+    ) -> Result<Self, TlsError> {
+        let plan = Plan::new(&sheets);
+        let report = SpreadsheetReport {
+            spreadsheet: spreadsheet.shared(),
+            settled: 0,
+            writes: 0,
+            write_failures: 0,
+            unchanged: 0,
+            cells_written: 0,
+            last_success: None,
+            failing: None,
+            cells: plan.report(),
+        };
+        Ok(Self {
+            client: SheetsClient::new(google, account.tls())?,
+            url: google.url.clone(),
+            log: crate::log_facade(),
+            spreadsheet,
+            sheets,
+            retry,
+            account,
+            reports: None,
+            plan,
+            phase: Phase::Idle,
+            properties_due: Some(Instant::now()),
+            properties_failures: 0,
+            rejected_tokens: 0,
+            tick: 0,
+            report,
+            stopping: false,
+        })
+    }
+
+    /// Tells how it is doing to `reports`.
+    #[must_use]
+    pub fn reports(mut self, reports: Recipient<Report>) -> Self {
+        self.reports = Some(reports);
+        self
+    }
+
+    /// Logs to `log`; by default to the `log` facade.
+    #[must_use]
+    pub fn logger(mut self, log: &Logger) -> Self {
+        self.log = log.new(o!("spreadsheet" => self.spreadsheet.to_string()));
+        self
+    }
+
+    /// Goes on with whatever there is to do.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.stopping && self.phase != Phase::Writing {
+            ctx.stop();
+            return;
+        }
+        if self.phase != Phase::Idle || self.tick == 0 {
+            return;
+        }
+        let now = Instant::now();
+        if self.properties_due.is_some_and(|due| due <= now) {
+            self.read_properties(ctx);
+        } else if self.plan.is_due(now) {
+            self.prepare_write(ctx);
+        } else {
+            self.nothing_to_do();
+        }
+    }
+
+    /// Every healthy cell is as it should be.
+    fn nothing_to_do(&mut self) {
+        if self.report.settled != self.tick {
+            self.report.settled = self.tick;
+            if self.plan.has_healthy_cell() {
+                self.report.unchanged += 1;
+                self.succeeded();
+            }
+        }
+        self.tell();
+    }
+
+    fn read_properties(&mut self, ctx: &mut Context<Self>) {
+        self.phase = Phase::Preparing;
+        let (account, client) = (self.account.clone(), self.client.clone());
+        let id = self.spreadsheet.clone();
+        let read = async move {
+            let token = account.token().await.map_err(Trouble::Token)?;
+            let read = client.properties(&token, id.as_str()).await;
+            read.map_err(|error| Trouble::Sheets(error, token))
+        };
+        ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
+            actor.phase = Phase::Idle;
+            actor.properties_read(read, ctx);
+        }));
+    }
+
+    fn properties_read(&mut self, read: Result<Properties, Trouble>, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        match read {
+            Ok(properties) => {
+                self.properties_due = None;
+                self.properties_failures = 0;
+                self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
+                self.proceed(ctx);
+            }
+            Err(trouble) => {
+                self.properties_failures = self.properties_failures.saturating_add(1);
+                let wait = self.retry.backoff.jittered(self.properties_failures, fastrand::f64());
+                // Titles are enough to write by, should only the reading be in trouble.
+                self.plan.locate_blindly();
+                let by_titles = trouble.is_ambiguous() && self.plan.is_due(now);
+                if by_titles {
+                    self.properties_due = Some(now + wait);
+                    self.proceed(ctx);
+                } else {
+                    self.fail(trouble, ctx);
+                }
+            }
+        }
+    }
+
+    fn prepare_write(&mut self, ctx: &mut Context<Self>) {
+        self.phase = Phase::Preparing;
+        let account = self.account.clone();
+        let prepare = async move {
+            account.allowance().await;
+            account.token().await.map_err(Trouble::Token)
+        };
+        ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
+            actor.phase = Phase::Idle;
+            match prepared {
+                Ok(token) => actor.write(token, ctx),
+                Err(trouble) => actor.fail(trouble, ctx),
+            }
+        }));
+    }
+
+    /// Writes whatever is newest by now.
+    fn write(&mut self, token: AccessToken, ctx: &mut Context<Self>) {
+        let Some(write) = self.plan.render(Instant::now()) else {
+            self.proceed(ctx);
+            return;
+        };
+        self.phase = Phase::Writing;
+        let (client, id) = (self.client.clone(), self.spreadsheet.clone());
+        let tick = self.tick;
+        let send = async move {
+            let outcome = client.batch_update(&token, id.as_str(), &write.ranges).await;
+            (outcome, write, token)
+        };
+        ctx.spawn(send.into_actor(self).map(move |(outcome, write, token), actor, ctx| {
+            actor.phase = Phase::Idle;
+            actor.settle(outcome, &write, token, tick, ctx);
+        }));
+    }
+
+    fn settle(
+        &mut self,
+        outcome: Result<usize, SheetsError>,
+        write: &Write,
+        token: AccessToken,
+        tick: u64,
+        ctx: &mut Context<Self>,
+    ) {
+        let sent = write.ranges.len();
+        let until = Instant::now() + self.retry.probe_in(fastrand::f64());
+        match outcome {
+            Ok(updated) if updated >= sent => {
+                self.plan.confirmed(write);
+                self.report.writes += 1;
+                self.report.cells_written += sent as u64;
+                self.report.settled = self.report.settled.max(tick);
+                self.succeeded();
+                self.tell();
+                self.proceed(ctx);
+            }
+            Ok(updated) => {
+                self.plan.ambiguous(write);
+                self.fail(Trouble::Partial { updated, sent }, ctx);
+            }
+            Err(SheetsError::BadEntry { index, text }) => {
+                self.plan.rejected(write, index, &text, until);
+                self.refused(ctx);
+            }
+            Err(SheetsError::BadRequest(text)) => {
+                self.plan.refused(write, &text, until);
+                self.refused(ctx);
+            }
+            Err(error) => {
+                if error.is_ambiguous() {
+                    self.plan.ambiguous(write);
+                }
+                self.fail(Trouble::Sheets(error, token), ctx);
+            }
+        }
+    }
+
+    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
+    /// properties are read, and the rest is written, in the same tick.
+    fn refused(&mut self, ctx: &mut Context<Self>) {
+        self.report.write_failures += 1;
+        self.properties_due = Some(Instant::now());
+        self.proceed(ctx);
+    }
+
+    fn succeeded(&mut self) {
+        self.report.last_success = Some(Timestamp::now());
+        self.rejected_tokens = 0;
+        if let Some(failing) = self.report.failing.take() {
+            info!(self.log, "the spreadsheet is written again";
+                "attempts" => failing.attempts, "failed_since" => %failing.since);
+        }
+    }
+
+    /// Reports a failure, and tries again later.
+    fn fail(&mut self, trouble: Trouble, ctx: &mut Context<Self>) {
+        self.report.write_failures += 1;
+        let failure = trouble.failure(self);
+        let before = self.report.failing.take();
+        let attempts = before.as_ref().map_or(1, |failing| failing.attempts.saturating_add(1));
+        let dice = fastrand::f64();
+        let mut wait = match failure.class {
+            FailureClass::Spreadsheet => self.retry.probe_in(dice),
+            _ => self.retry.backoff.jittered(attempts, dice),
+        };
+        if let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = &trouble {
+            // The budget is the account's: all of its spreadsheets hold off.
+            wait = wait.max(asked.unwrap_or_default());
+            self.account.hold_off(wait);
+        }
+        if before.as_ref().is_some_and(|failing| failing.failure == failure) {
+            debug!(self.log, "the spreadsheet still fails"; "attempts" => attempts);
+        } else {
+            warn!(self.log, "the spreadsheet is not written: {}", failure;
+                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+        }
+        let since = before.map_or_else(Timestamp::now, |failing| failing.since);
+        self.report.failing = Some(Failing { failure, since, attempts });
+        self.report.settled = self.tick;
+        self.tell();
+        match trouble {
+            Trouble::Sheets(SheetsError::Unauthorized(_), token) => {
+                self.replace_token(token, wait, ctx);
+            }
+            _ => self.wait(wait, ctx),
+        }
+    }
+
+    /// A token that Google does not take is replaced at once; if it takes the next one no better,
+    /// that is tried again with backoff.
+    fn replace_token(&mut self, token: AccessToken, wait: Duration, ctx: &mut Context<Self>) {
+        self.rejected_tokens = self.rejected_tokens.saturating_add(1);
+        let wait = if self.rejected_tokens == 1 { Duration::ZERO } else { wait };
+        let account = self.account.clone();
+        self.phase = Phase::Preparing;
+        let reject = async move { account.reject(&token).await };
+        ctx.spawn(reject.into_actor(self).map(move |(), actor, ctx| actor.wait(wait, ctx)));
+    }
+
+    /// Goes on after `wait`.
+    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        let number = self.report.write_failures;
+        self.phase = Phase::Waiting(number);
+        ctx.run_later(wait, move |actor, ctx| {
+            if actor.phase == Phase::Waiting(number) {
+                actor.phase = Phase::Idle;
+                actor.proceed(ctx);
+            }
+        });
+    }
+
+    fn tell(&mut self) {
+        let cells = self.plan.report();
+        self.log_cells(&cells);
+        self.report.cells = cells;
+        if let Some(reports) = &self.reports {
+            // Reports are cumulative: a lost one costs nothing.
+            drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
+        }
+    }
+
+    /// Logs which cells have begun to stand still, and which go on. What concerns all of them
+    /// is logged elsewhere, once.
+    fn log_cells(&self, cells: &Arc<[CellReport]>) {
+        let own =
+            |failure: &&Failure| matches!(failure.class, FailureClass::Cell | FailureClass::Pair);
+        for (before, now) in self.report.cells.iter().zip(cells.iter()) {
+            let failed = before.failing.as_ref().filter(own);
+            match (failed, now.failing.as_ref().filter(own)) {
+                (None, Some(failure)) => warn!(self.log, "a cell stands still: {}", failure;
+                    "cell" => &*now.cell, "content" => %now.content),
+                (Some(_), None) => info!(self.log, "a cell goes on";
+                    "cell" => &*now.cell, "content" => %now.content),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Why an attempt has come to nothing.
+enum Trouble {
+    Token(TokenError),
+    Sheets(SheetsError, AccessToken),
+    Partial { updated: usize, sent: usize },
+}
+
+impl Trouble {
+    const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
+    }
+
+    fn failure(&self, actor: &SheetsActor) -> Failure {
+        match self {
+            Self::Token(error) => error.failure(),
+            Self::Sheets(error, _) => {
+                error.failure(&actor.url, &actor.account.email(), actor.spreadsheet.as_str())
+            }
+            Self::Partial { updated, sent } => Failure {
+                class: FailureClass::Transient,
+                reason: format!("Google confirms {updated} of {sent} cells"),
+                remedy: String::new(),
+            },
+        }
+    }
+}
+
+/// awc's client has no `Debug`, and the rest would say little.
+impl fmt::Debug for SheetsActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SheetsActor")
+            .field("spreadsheet", &self.spreadsheet)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Actor for SheetsActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Supervised for SheetsActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.plan = Plan::new(&self.sheets);
+        self.phase = Phase::Idle;
+        self.properties_due = Some(Instant::now());
+        self.properties_failures = 0;
+        self.rejected_tokens = 0;
+    }
+}
+
+impl Handler<QuoteBatch> for SheetsActor {
+    type Result = ();
+
+    fn handle(&mut self, batch: QuoteBatch, ctx: &mut Self::Context) {
+        self.tick = batch.tick;
+        self.plan.apply(&batch);
+        if self.plan.probe_due(Instant::now()) && self.properties_due.is_none() {
+            self.properties_due = Some(Instant::now());
+        }
+        match self.phase {
+            Phase::Waiting(_) => {
+                self.report.settled = self.tick;
+                self.tell();
+            }
+            _ => self.proceed(ctx),
+        }
+    }
+}
+
+impl Handler<Ping> for SheetsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+/// A write in flight is finished; nothing else begins.
+impl Handler<Stop> for SheetsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        self.stopping = true;
+        self.proceed(ctx);
+    }
+}

@@ -1,6 +1,308 @@
-//! The room above the rooms.
+//! The room above the rooms: the SupervisorActor builds the tree, keeps it alive, and knows how
+//! it is doing. Touches: nothing but the actors. Never: the process.
 
+mod board;
 mod config;
+#[cfg(feature = "sandbox")]
+mod drill;
+mod guard;
 mod intensity;
+mod tree;
 
-pub use self::{config::SupervisionConfig, intensity::RestartIntensity};
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
+    Recipient, ResponseActFuture, WrapFuture,
+};
+use slog::{Logger, crit, error, info, o, warn};
+use tokio::time::{Instant, timeout};
+
+#[cfg(feature = "sandbox")]
+pub use self::drill::{Drill, DrillActor};
+use self::{
+    board::Board,
+    tree::{Surroundings, Tree},
+};
+pub use self::{
+    board::{State, Status},
+    config::SupervisionConfig,
+    intensity::RestartIntensity,
+};
+use crate::{
+    config::Config,
+    messages::{ActorName, Fault, Next, Report},
+};
+
+/// Reports and faults that may wait: each child may have a few on the way.
+const MAILBOX: usize = 1024;
+
+/// How is everybody doing?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Status")]
+pub struct GetStatus;
+
+/// Tells the receiver of every [`Event`] from now on.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Subscribe(pub Recipient<Event>);
+
+/// Something has happened in the tree.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+#[non_exhaustive]
+pub enum Event {
+    /// An actor has reported how it is doing. Reports are cumulative, and a receiver whose
+    /// mailbox is full misses some.
+    Report(Report),
+    /// An actor has failed, and is restarted or not. A receiver whose mailbox is full misses it.
+    Fault(Fault),
+    /// The tree has given up and has stopped. [`Restart`] starts it afresh.
+    Escalated(Escalated),
+    /// The tree has been stopped.
+    Stopped,
+}
+
+/// Why a tree has given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalated {
+    /// The actor that failed too often; `None` if the tree could not be built at all.
+    pub actor: Option<ActorName>,
+    /// What happened, in words.
+    pub reason: String,
+}
+
+/// Finish what is in flight, begin nothing new, and stop; answered when that is done, after the
+/// configured `shutdown_grace` at the latest. The supervisor is gone then.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Shutdown;
+
+/// Stops the tree, if it still stands, and starts it afresh.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Restart;
+
+/// Stops the tree, and starts it afresh with another configuration.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Reload(pub Box<Config>);
+
+/// Builds the tree of actors from a configuration, keeps it alive, and knows how it is doing.
+///
+/// It is a guest of whoever starts it: it touches neither the process nor the system that it
+/// runs in. It belongs to the thread that it is started in.
+#[derive(Debug)]
+pub struct SupervisorActor {
+    config: Config,
+    log: Logger,
+    ticks: Option<u64>,
+    tree: Option<Tree>,
+    board: Board,
+    subscribers: Vec<Recipient<Event>>,
+    #[cfg(feature = "sandbox")]
+    relentless: Option<DrillActor>,
+}
+
+impl SupervisorActor {
+    /// A supervisor of a tree that does what `config` says.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            log: crate::log_facade(),
+            ticks: None,
+            tree: None,
+            board: Board::default(),
+            subscribers: Vec::new(),
+            #[cfg(feature = "sandbox")]
+            relentless: None,
+        }
+    }
+
+    /// Logs to `log`; by default to the `log` facade.
+    #[must_use]
+    pub fn logger(mut self, log: Logger) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Ticks so many times and no more.
+    #[must_use]
+    pub const fn ticks(mut self, ticks: u64) -> Self {
+        self.ticks = Some(ticks);
+        self
+    }
+
+    /// Tells `receiver` of every event, from the first on.
+    #[must_use]
+    pub fn subscriber(mut self, receiver: Recipient<Event>) -> Self {
+        self.subscribers.push(receiver);
+        self
+    }
+
+    fn build(&mut self, ctx: &mut Context<Self>) {
+        let spreadsheets = tree::by_spreadsheet(&self.config.sheets).len();
+        self.board = Board::new(spreadsheets);
+        let around = Surroundings {
+            reports: ctx.address().recipient(),
+            faults: ctx.address().recipient(),
+            log: self.log.clone(),
+            ticks: self.ticks,
+        };
+        match Tree::build(&self.config, &around) {
+            Ok(tree) => {
+                let sheets = self.config.sheets.len();
+                info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
+                self.tree = Some(tree);
+            }
+            Err(error) => self.escalated(Escalated { actor: None, reason: error.to_string() }, ctx),
+        }
+    }
+
+    /// Stops the tree, and then goes on with `then`.
+    fn stop_tree(&mut self) -> impl Future<Output = ()> + use<> {
+        let tree = self.tree.take();
+        let deadline = Instant::now() + self.config.shutdown_grace;
+        async move {
+            if let Some(tree) = tree {
+                tree.stop(deadline).await;
+            }
+        }
+    }
+
+    fn escalate(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
+        let reason = format!("{} failed {} times: {}", fault.actor, fault.count, fault.exit);
+        let escalated = Escalated { actor: Some(fault.actor.clone()), reason };
+        let stopped = self.stop_tree().into_actor(self);
+        ctx.spawn(stopped.map(|(), actor, ctx| actor.escalated(escalated, ctx)));
+    }
+
+    fn escalated(&mut self, escalated: Escalated, ctx: &mut Context<Self>) {
+        crit!(self.log, "giving up: {}", escalated.reason);
+        self.board.set_state(State::Escalated(escalated.reason.clone()));
+        self.announce(Event::Escalated(escalated), ctx);
+    }
+
+    /// Tells everybody of something that must not be missed.
+    fn announce(&self, event: Event, ctx: &mut Context<Self>) {
+        let told = tell_all(self.subscribers.clone(), event);
+        ctx.spawn(told.into_actor(self));
+    }
+
+    /// Tells everybody of something that may be missed.
+    fn mention(&mut self, event: &Event) {
+        self.subscribers.retain(Recipient::connected);
+        for subscriber in &self.subscribers {
+            drop(subscriber.try_send(event.clone()));
+        }
+    }
+
+    fn log_fault(&self, fault: &Fault) {
+        let log = self.log.new(o!("actor" => fault.actor.to_string(), "count" => fault.count));
+        match fault.next {
+            Next::Restart(wait) => warn!(log, "{} {}", fault.actor, fault.exit;
+                "restart_in_ms" => wait.as_millis() as u64),
+            Next::Park(wait) => error!(log, "{} {}; it has failed too often and is left alone",
+                fault.actor, fault.exit; "next_try_ms" => wait.as_millis() as u64),
+            Next::GiveUp => error!(log, "{} {}; it has failed too often", fault.actor, fault.exit),
+        }
+    }
+}
+
+/// Tells everybody who still listens.
+async fn tell_all(subscribers: Vec<Recipient<Event>>, event: Event) {
+    /// A subscriber that is stuck must not hold up the others, or a stop.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    for subscriber in subscribers {
+        // Who is gone need not be told.
+        drop(timeout(PATIENCE, subscriber.send(event.clone())).await);
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.build(ctx);
+    }
+}
+
+impl Handler<Report> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        self.board.report(&report);
+        self.mention(&Event::Report(report));
+    }
+}
+
+impl Handler<Fault> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, fault: Fault, ctx: &mut Self::Context) {
+        if self.tree.is_none() {
+            return; // it is being stopped, whoever fails on the way
+        }
+        self.log_fault(&fault);
+        let goes_on = self.board.fault(&fault);
+        self.mention(&Event::Fault(fault.clone()));
+        if goes_on {
+            #[cfg(feature = "sandbox")]
+            self.drill_again(&fault);
+        } else {
+            self.escalate(&fault, ctx);
+        }
+    }
+}
+
+impl Handler<GetStatus> for SupervisorActor {
+    type Result = MessageResult<GetStatus>;
+
+    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.board.status().clone())
+    }
+}
+
+impl Handler<Subscribe> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Subscribe(receiver): Subscribe, _: &mut Self::Context) {
+        self.subscribers.push(receiver);
+    }
+}
+
+impl Handler<Shutdown> for SupervisorActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        let stopped = self.stop_tree().into_actor(self);
+        Box::pin(stopped.then(|(), actor, _| {
+            actor.board.set_state(State::Stopped);
+            info!(actor.log, "stopped");
+            let told = tell_all(actor.subscribers.clone(), Event::Stopped);
+            told.into_actor(actor).map(|(), _, ctx| ctx.stop())
+        }))
+    }
+}
+
+impl Handler<Restart> for SupervisorActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Restart, _: &mut Self::Context) -> Self::Result {
+        let stopped = self.stop_tree().into_actor(self);
+        Box::pin(stopped.map(|(), actor, ctx| actor.build(ctx)))
+    }
+}
+
+impl Handler<Reload> for SupervisorActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, Reload(config): Reload, _: &mut Self::Context) -> Self::Result {
+        let stopped = self.stop_tree().into_actor(self);
+        Box::pin(stopped.map(move |(), actor, ctx| {
+            actor.config = *config;
+            actor.build(ctx);
+        }))
+    }
+}

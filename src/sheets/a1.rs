@@ -110,12 +110,12 @@ pub enum InvalidCell {
 }
 
 /// A title in quotes, as Google wants it.
-pub fn quoted(title: &str) -> String {
+pub(super) fn quoted(title: &str) -> String {
     format!("'{}'", title.replace('\'', "''"))
 }
 
 /// A column's letters: 1 is `A`, 27 is `AA`.
-pub fn column_letters(column: u32) -> String {
+pub(super) fn column_letters(column: u32) -> String {
     let mut rest = column;
     let mut letters = Vec::new();
     while rest > 0 {
@@ -127,7 +127,7 @@ pub fn column_letters(column: u32) -> String {
 }
 
 /// Whether a tab can have this title.
-pub fn is_title(title: &str) -> bool {
+pub(super) fn is_title(title: &str) -> bool {
     !title.trim().is_empty()
         && title.chars().count() <= LONGEST_NAME
         && !title.chars().any(char::is_control)

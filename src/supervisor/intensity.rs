@@ -23,6 +23,11 @@ impl Restarts {
     pub(super) fn record(&mut self, now: Instant, intensity: RestartIntensity) -> u32 {
         self.0.retain(|&at| now.saturating_duration_since(at) < intensity.period);
         self.0.push_back(now);
+        self.len()
+    }
+
+    /// How many count.
+    pub(super) fn len(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 

@@ -1,0 +1,68 @@
+//! Kraken's public endpoints. Touches: the network, through `http`. Never: credentials.
+
+use jiff::Timestamp;
+
+use super::{
+    KrakenConfig,
+    error::KrakenError,
+    pairs::PairIndex,
+    wire::{self, Tickers},
+};
+use crate::http::{Answer, Http, Tls, TlsError};
+
+/// A ticker of every market is about 430 kB.
+const TICKER_CAP: usize = 1024 * 1024;
+
+/// The list of asset pairs is about 1.5 MB.
+const ASSET_PAIRS_CAP: usize = 4 * 1024 * 1024;
+
+/// Asks Kraken. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct KrakenClient {
+    http: Http,
+    url: String,
+}
+
+impl KrakenClient {
+    pub(super) fn new(config: &KrakenConfig, tls: &Tls) -> Result<Self, TlsError> {
+        let url = config.url.trim_end_matches('/').to_owned();
+        Ok(Self { http: Http::new(tls, config.deadline)?, url })
+    }
+
+    /// The tickers of these pairs, or of every pair if none is named, asked for at `at`.
+    pub(super) async fn tickers(
+        &self,
+        names: &[String],
+        at: Timestamp,
+    ) -> Result<Tickers, KrakenError> {
+        let mut url = format!("{}/0/public/Ticker", self.url);
+        if !names.is_empty() {
+            url.push_str("?pair=");
+            // Names have letters, digits, '.', '/' and ':' only, all of which a query may have.
+            url.push_str(&names.join(","));
+        }
+        let answer = self.get(&url, TICKER_CAP).await?;
+        wire::tickers(&answer, at)
+    }
+
+    /// The names of every market.
+    pub(super) async fn asset_pairs(&self) -> Result<PairIndex, KrakenError> {
+        let answer =
+            self.get(&format!("{}/0/public/AssetPairs", self.url), ASSET_PAIRS_CAP).await?;
+        Ok(PairIndex::new(&wire::asset_pairs(&answer)?))
+    }
+
+    async fn get(&self, url: &str, cap: usize) -> Result<Answer, KrakenError> {
+        let answer = self.http.get(url, None, cap).await?;
+        match answer.status {
+            200 => Ok(answer),
+            // Kraken speaks through the body of a 200; any other status comes from the network
+            // before it (a 403 too: it is how Cloudflare blocks an address).
+            429 | 403 => Err(KrakenError::RateLimited {
+                text: answer.describe(),
+                wait: answer.retry_after.or(Some(std::time::Duration::from_secs(5))),
+            }),
+            _ => Err(KrakenError::NotKraken(answer.describe())),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Why Kraken gave no quotes, by what can be done about it.
+//! Pure: no I/O, no clock, no randomness.
+
+use std::time::Duration;
+
+use crate::{
+    http::HttpError,
+    messages::{Failure, FailureClass},
+};
+
+/// Why a request brought nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum KrakenError {
+    /// There was no whole answer.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// There was one, but not one of Kraken's: a page of the network before it, or half a JSON.
+    #[error("the answer is not Kraken's JSON: {0}")]
+    NotKraken(String),
+    /// Kraken says that it is in trouble, or that something is wrong with the request.
+    #[error("Kraken says {0}")]
+    Service(String),
+    /// Kraken asks for fewer requests.
+    #[error("Kraken says {text}")]
+    RateLimited {
+        text: String,
+        /// The wait that it asks for, or that is known to be needed.
+        wait: Option<Duration>,
+    },
+    /// One of the pairs is unknown to Kraken; it does not say which.
+    #[error("Kraken says {0}")]
+    UnknownPair(String),
+}
+
+impl KrakenError {
+    /// Sorts the errors that an answer states. Kraken's errors are texts such as
+    /// `EQuery:Unknown asset pair`
+    /// (<https://docs.kraken.com/api/docs/guides/spot-rest-intro>).
+    pub(super) fn from_texts(texts: &[String]) -> Self {
+        let text = crate::http::excerpt(&texts.join(", "));
+        let says = |needle: &str| text.to_ascii_lowercase().contains(needle);
+        if says("unknown asset pair") || says("invalid asset pair") || says("invalid arguments") {
+            Self::UnknownPair(text)
+        } else if says("temporary lockout") {
+            // About a quarter of an hour, for the whole address.
+            Self::RateLimited { text, wait: Some(Duration::from_secs(60)) }
+        } else if says("rate limit") || says("too many requests") || says("throttled") {
+            Self::RateLimited { text, wait: Some(Duration::from_secs(5)) }
+        } else {
+            Self::Service(text)
+        }
+    }
+
+    /// The failure as it is reported, where `url` is where Kraken was looked for.
+    pub(super) fn failure(&self, url: &str) -> Failure {
+        match self {
+            Self::Http(error) => error.failure(&format!("Kraken ({url})")),
+            Self::RateLimited { .. } => Failure {
+                class: FailureClass::RateLimited,
+                reason: self.to_string(),
+                remedy: "Lower kraken.requests_per_second, or look for other programs that ask \
+                         Kraken from this address"
+                    .into(),
+            },
+            Self::NotKraken(_) | Self::Service(_) | Self::UnknownPair(_) => Failure {
+                class: FailureClass::Transient,
+                reason: self.to_string(),
+                remedy: String::new(),
+            },
+        }
+    }
+
+    /// The wait that Kraken asks for.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn krakens_texts_are_sorted_by_what_can_be_done() {
+        let class = |text: &str| match KrakenError::from_texts(&[text.to_owned()]) {
+            KrakenError::UnknownPair(_) => "pair",
+            KrakenError::RateLimited { .. } => "rate",
+            KrakenError::Service(_) => "service",
+            _ => "other",
+        };
+        for (text, expected) in [
+            ("EQuery:Unknown asset pair", "pair"),
+            ("EQuery:Invalid asset pair", "pair"),
+            ("EGeneral:Invalid arguments", "pair"),
+            ("EGeneral:Too many requests", "rate"),
+            ("EAPI:Rate limit exceeded", "rate"),
+            ("EGeneral:Temporary lockout", "rate"),
+            ("EService: Throttled: 1764000000", "rate"),
+            ("EService:Unavailable", "service"),
+            ("EService:Busy", "service"),
+            ("EGeneral:Internal error", "service"),
+            ("EService:Market in cancel_only mode", "service"),
+            ("", "service"),
+        ] {
+            assert_eq!(class(text), expected, "{text}");
+        }
+    }
+}

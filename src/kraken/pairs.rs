@@ -1,0 +1,171 @@
+//! Which market of Kraken's a name stands for.
+//! Pure: no I/O, no clock, no randomness.
+//!
+//! Kraken calls one market by many names: `XXBTZEUR` is its key, `XBTEUR` its altname, `XBT/EUR`
+//! its wsname; people say `BTC/EUR`. Requests are made with keys, which answers echo, so that an
+//! answer is never matched by guessing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::wire::AssetPairInfo;
+use crate::{quote::AssetPair, suggest::did_you_mean};
+
+/// Kraken's own codes for assets that everybody else calls otherwise.
+const ALIASES: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
+
+/// Every name of every market.
+#[derive(Debug, Default)]
+pub(super) struct PairIndex {
+    /// Kraken's key by the canonical form of each name.
+    keys: HashMap<String, String>,
+    /// The names to suggest, one for each market.
+    names: Vec<String>,
+}
+
+impl PairIndex {
+    /// An index of the rows of AssetPairs.
+    pub(super) fn new(rows: &BTreeMap<String, AssetPairInfo>) -> Self {
+        let mut index = Self::default();
+        // The surest names first: none of a later kind displaces one of an earlier.
+        for key in rows.keys() {
+            index.name(key, key);
+        }
+        for (key, row) in rows {
+            index.name(&row.altname, key);
+            index.name(&row.wsname, key);
+        }
+        for (key, row) in rows {
+            for alias in aliases(&row.wsname) {
+                index.name(&alias, key);
+            }
+            let name = if row.wsname.is_empty() { &row.altname } else { &row.wsname };
+            index.names.push(if name.is_empty() { key.clone() } else { name.clone() });
+        }
+        index
+    }
+
+    fn name(&mut self, name: &str, key: &str) {
+        if !name.is_empty() {
+            self.keys.entry(AssetPair::canonical(name)).or_insert_with(|| key.to_owned());
+        }
+    }
+
+    /// Kraken's key of a pair; `None` when it has none by this name.
+    pub(super) fn key(&self, pair: &AssetPair) -> Option<&str> {
+        self.keys.get(pair.key()).map(String::as_str)
+    }
+
+    /// The market whose name is nearest to an unknown pair's.
+    pub(super) fn did_you_mean(&self, pair: &AssetPair) -> Option<&str> {
+        let nearest = did_you_mean(pair.key(), self.keys.keys().map(String::as_str))?;
+        let key = self.keys.get(nearest)?;
+        let same = |name: &&String| self.keys.get(&AssetPair::canonical(name)) == Some(key);
+        self.names.iter().find(same).map(String::as_str)
+    }
+}
+
+/// The names that people have for a wsname such as `XBT/EUR`. Whole codes only: `AIXBT/EUR` is a
+/// market of its own.
+fn aliases(wsname: &str) -> Vec<String> {
+    let Some((base, quote)) = wsname.split_once('/') else { return Vec::new() };
+    let names = |code: &str| {
+        let alias = ALIASES.iter().find(|(own, _)| *own == code).map(|(_, alias)| *alias);
+        [Some(code.to_owned()), alias.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>()
+    };
+    let quotes = names(quote);
+    let pair = |base: String| quotes.iter().map(move |quote| format!("{base}{quote}"));
+    names(base).into_iter().flat_map(pair).collect()
+}
+
+/// A guess at the key under which Kraken answers for a pair, while AssetPairs is not to be had:
+/// whether `key` may be the answer for `pair`.
+pub(super) fn may_answer(key: &str, pair: &AssetPair) -> bool {
+    let wanted = pair.key().replace("DOGE", "XDG");
+    let wanted = if wanted.starts_with("BTC") || wanted.ends_with("BTC") {
+        wanted.replace("BTC", "XBT")
+    } else {
+        wanted
+    };
+    let canonical = AssetPair::canonical(key);
+    let canonical = canonical.replace("BTC", "XBT");
+    canonical == wanted || unprefixed(&canonical).is_some_and(|short| short == wanted)
+}
+
+/// `XXBTZEUR` is `XBTEUR`: the older codes of assets have an X before coins and a Z before money.
+fn unprefixed(key: &str) -> Option<String> {
+    let prefixed = |code: &str| code.starts_with(['X', 'Z']);
+    (key.len() == 8 && key.is_ascii() && prefixed(key) && prefixed(&key[4..]))
+        .then(|| format!("{}{}", &key[1..4], &key[5..8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(text: &str) -> AssetPair {
+        AssetPair::parse(text).unwrap()
+    }
+
+    fn index() -> PairIndex {
+        let rows = [
+            ("XXBTZEUR", "XBTEUR", "XBT/EUR"),
+            ("XETHXXBT", "ETHXBT", "ETH/XBT"),
+            ("XDGEUR", "XDGEUR", "XDG/EUR"),
+            ("AIXBTEUR", "AIXBTEUR", "AIXBT/EUR"),
+            ("ADAEUR", "ADAEUR", "ADA/EUR"),
+            ("AAPLxUSD", "AAPLxUSD", "AAPLx/USD"),
+            ("BTC/USD:BTNL", "XBTUSD:BTNL", ""),
+        ];
+        let row = |(key, altname, wsname): (&str, &str, &str)| {
+            (key.to_owned(), AssetPairInfo { altname: altname.into(), wsname: wsname.into() })
+        };
+        PairIndex::new(&rows.into_iter().map(row).collect())
+    }
+
+    #[test]
+    fn a_market_is_found_by_any_of_its_names() {
+        let index = index();
+        for (name, key) in [
+            ("xbteur", "XXBTZEUR"),
+            ("XBT/EUR", "XXBTZEUR"),
+            ("xxbtzeur", "XXBTZEUR"),
+            ("BTC/EUR", "XXBTZEUR"),
+            ("btceur", "XXBTZEUR"),
+            ("eth/btc", "XETHXXBT"),
+            ("dogeeur", "XDGEUR"),
+            ("AIXBT/EUR", "AIXBTEUR"),
+            ("aaplxusd", "AAPLxUSD"),
+            ("btc/usd:btnl", "BTC/USD:BTNL"),
+        ] {
+            assert_eq!(index.key(&pair(name)), Some(key), "{name}");
+        }
+        for name in ["xbtxxx", "AIBTCEUR", "doge/dog"] {
+            assert_eq!(index.key(&pair(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_market_gets_its_nearest_neighbour() {
+        let index = index();
+        assert_eq!(index.did_you_mean(&pair("xbteuro")), Some("XBT/EUR"));
+        assert_eq!(index.did_you_mean(&pair("adaeru")), Some("ADA/EUR"));
+        assert_eq!(index.did_you_mean(&pair("btceuu")), Some("XBT/EUR"));
+        assert_eq!(index.did_you_mean(&pair("WHATEVER")), None);
+    }
+
+    #[test]
+    fn without_an_index_answers_are_known_by_their_shape() {
+        for (key, name, yes) in [
+            ("XXBTZEUR", "xbteur", true),
+            ("XXBTZEUR", "btc/eur", true),
+            ("XXBTZEUR", "xxbtzeur", true),
+            ("BTC/EUR", "BTC/EUR", true),
+            ("ADAEUR", "ada/eur", true),
+            ("XDGEUR", "dogeeur", true),
+            ("XXBTZUSD", "xbteur", false),
+            ("XETHXXBT", "ethbtc", true),
+        ] {
+            assert_eq!(may_answer(key, &pair(name)), yes, "{key} {name}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The room of time: the ScheduleActor says when which sheets are due.
+//! Touches: the clock. Never: the network, other rooms.
+
+mod cadence;
+
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, Recipient, Supervised, dev::SendError,
+};
+use slog::{Logger, debug, warn};
+use tokio::time::Instant;
+
+use self::cadence::Cadences;
+use crate::messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick};
+
+/// Nothing but pings and the stop comes in.
+const MAILBOX: usize = 16;
+
+/// Sends a [`Tick`] whenever sheets are due: at once when it starts, and then each sheet at
+/// multiples of its own period. After a stall of any length there is one tick, not many.
+#[derive(Debug)]
+pub struct ScheduleActor {
+    cadences: Cadences,
+    ticks: Recipient<Tick>,
+    reports: Option<Recipient<Report>>,
+    log: Logger,
+    left: Option<u64>,
+    report: ScheduleReport,
+}
+
+impl ScheduleActor {
+    /// An actor that sends ticks for these sheets, each as often as it says, to `ticks`.
+    pub fn new(
+        sheets: impl IntoIterator<Item = (SheetIndex, Duration)>,
+        ticks: Recipient<Tick>,
+    ) -> Self {
+        Self {
+            cadences: Cadences::new(sheets, Instant::now()),
+            ticks,
+            reports: None,
+            log: crate::log_facade(),
+            left: None,
+            report: ScheduleReport::default(),
+        }
+    }
+
+    /// Tells how it is doing to `reports`.
+    #[must_use]
+    pub fn reports(mut self, reports: Recipient<Report>) -> Self {
+        self.reports = Some(reports);
+        self
+    }
+
+    /// Logs to `log`; by default to the `log` facade.
+    #[must_use]
+    pub fn logger(mut self, log: Logger) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Sends so many ticks and no more.
+    #[must_use]
+    pub const fn limit(mut self, ticks: u64) -> Self {
+        self.left = Some(ticks);
+        self
+    }
+
+    /// Arms the timer for the next tick. One at a time: a repeating timer would make up for a
+    /// stall by a burst.
+    fn arm(&self, ctx: &mut Context<Self>) {
+        if self.left == Some(0) {
+            return;
+        }
+        let Some(next) = self.cadences.next() else { return };
+        let wait = next.saturating_duration_since(Instant::now());
+        ctx.run_later(wait, |actor, ctx| {
+            actor.tick();
+            actor.arm(ctx);
+        });
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let (due, missed) = self.cadences.due(now);
+        if missed > 0 {
+            self.report.missed += missed;
+            warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
+        }
+        if due.is_empty() {
+            return; // a timer may fire a hair early
+        }
+        self.report.ticks += 1;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        let tick = Tick { seq: self.report.ticks, at: now, due };
+        debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
+        if let Err(cause) = self.ticks.try_send(tick) {
+            self.report.undelivered += 1;
+            let why = match cause {
+                SendError::Full(_) => "its mailbox is full",
+                SendError::Closed(_) => "it is gone",
+            };
+            warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
+        }
+        if let Some(reports) = &self.reports {
+            // Reports are cumulative: a lost one costs nothing.
+            drop(reports.try_send(Report::Schedule(self.report)));
+        }
+    }
+}
+
+impl Actor for ScheduleActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.arm(ctx);
+    }
+}
+
+/// The cadences are kept, so that the rhythm is not lost; the timer is armed anew in `started`.
+impl Supervised for ScheduleActor {}
+
+impl Handler<Ping> for ScheduleActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Stop> for ScheduleActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,121 @@
+//! When each sheet is due. Pure: no I/O, no clock, no randomness.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::messages::SheetIndex;
+
+/// The cadences of all sheets. They begin together, so that those which coincide share a tick.
+#[derive(Debug)]
+pub(super) struct Cadences(Vec<Cadence>);
+
+/// One sheet's cadence: from its start on, every so often.
+#[derive(Debug)]
+struct Cadence {
+    sheet: SheetIndex,
+    every: Duration,
+    next: Instant,
+}
+
+impl Cadences {
+    /// All sheets are due at `start`, and then each at multiples of its own period.
+    pub(super) fn new(
+        sheets: impl IntoIterator<Item = (SheetIndex, Duration)>,
+        start: Instant,
+    ) -> Self {
+        // A period of nothing would never let anything else happen.
+        const LEAST: Duration = Duration::from_millis(1);
+        let cadence =
+            |(sheet, every): (_, Duration)| Cadence { sheet, every: every.max(LEAST), next: start };
+        Self(sheets.into_iter().map(cadence).collect())
+    }
+
+    /// When the next sheet is due; `None` without sheets.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().map(|cadence| cadence.next).min()
+    }
+
+    /// The sheets that are due at `now`, each once however late it is, and how many due times
+    /// have been missed. The next due time of each keeps to its multiples.
+    pub(super) fn due(&mut self, now: Instant) -> (Vec<SheetIndex>, u64) {
+        let mut missed = 0;
+        let mut due = Vec::new();
+        for cadence in self.0.iter_mut().filter(|cadence| cadence.next <= now) {
+            missed += cadence.advance(now);
+            due.push(cadence.sheet);
+        }
+        (due, missed)
+    }
+}
+
+impl Cadence {
+    /// Moves the next due time to the first multiple after `now`; returns how many were passed
+    /// over.
+    fn advance(&mut self, now: Instant) -> u64 {
+        let late = now.saturating_duration_since(self.next).as_nanos();
+        let missed = late / self.every.as_nanos();
+        let ahead = self.every.as_nanos() - late % self.every.as_nanos();
+        self.next = now + Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX));
+        u64::try_from(missed).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn cadences_that_coincide_share_a_tick() {
+        let start = Instant::now();
+        let (a, b) = (SheetIndex(0), SheetIndex(1));
+        let mut cadences = Cadences::new([(a, ms(100)), (b, ms(300))], start);
+        let mut ticks = Vec::new();
+        while let Some(next) = cadences.next().filter(|next| *next < start + ms(700)) {
+            ticks.push((next.duration_since(start), cadences.due(next).0));
+        }
+        let expected = [
+            (ms(0), vec![a, b]),
+            (ms(100), vec![a]),
+            (ms(200), vec![a]),
+            (ms(300), vec![a, b]),
+            (ms(400), vec![a]),
+            (ms(500), vec![a]),
+            (ms(600), vec![a, b]),
+        ];
+        assert_eq!(ticks, expected);
+    }
+
+    #[test]
+    fn after_a_stall_there_is_one_tick_and_no_drift() {
+        let start = Instant::now();
+        let mut cadences = Cadences::new([(SheetIndex(0), ms(100))], start);
+        assert_eq!(cadences.due(start), (vec![SheetIndex(0)], 0));
+        assert_eq!(cadences.due(start + ms(99)), (vec![], 0));
+        assert_eq!(cadences.due(start + ms(4_050)), (vec![SheetIndex(0)], 39));
+        assert_eq!(cadences.due(start + ms(4_051)), (vec![], 0));
+        assert_eq!(cadences.next(), Some(start + ms(4_100)));
+    }
+
+    #[test]
+    fn a_million_late_ticks_do_not_drift() {
+        let start = Instant::now();
+        let mut cadences = Cadences::new([(SheetIndex(0), ms(7))], start);
+        for n in 0..1_000_000 {
+            let next = cadences.next().unwrap();
+            assert_eq!(next, start + ms(7 * n));
+            assert_eq!(cadences.due(next + ms(n % 7)).1, 0);
+        }
+    }
+
+    #[test]
+    fn no_sheets_are_never_due() {
+        let mut cadences = Cadences::new([], Instant::now());
+        assert_eq!(cadences.next(), None);
+        assert_eq!(cadences.due(Instant::now()), (vec![], 0));
+    }
+}

@@ -1,0 +1,161 @@
+//! One Google identity: its token and its budget of writes, shared by all the spreadsheets that
+//! are written in its name. Touches: the key file and the network, through `auth`; the clock.
+
+use std::{cell::RefCell, fmt, path::PathBuf, rc::Rc, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{
+    GoogleConfig,
+    auth::{self, AccessToken, TokenError},
+};
+use crate::{
+    gate::Gate,
+    http::{Tls, TlsConfig, TlsError},
+    pace::{Backoff, RetryConfig},
+};
+
+/// A token is replaced this long before it ends: time enough to bear an outage of the endpoint.
+const EARLY: Duration = Duration::from_secs(5 * 60);
+
+/// A token that lives for less is not used: a request made with it might arrive too late.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
+
+/// So many writes at once, before the pace sets in.
+const BURST: u32 = 5;
+
+/// A Google identity. To clone it is to share it, budget and token and all.
+///
+/// It belongs to the thread that made it.
+#[derive(Clone)]
+pub struct Account(Rc<Inner>);
+
+struct Inner {
+    credentials: PathBuf,
+    tls: Tls,
+    backoff: Backoff,
+    /// Who holds it is asking for a token; the others wait and take theirs from there.
+    token: Mutex<Option<AccessToken>>,
+    trouble: RefCell<Option<Trouble>>,
+    email: RefCell<Rc<str>>,
+    gate: Gate,
+}
+
+/// No token is asked for before `until`.
+struct Trouble {
+    error: TokenError,
+    failures: u32,
+    until: Instant,
+}
+
+impl Account {
+    /// The identity whose key is in the file `credentials`, which is read whenever a token is
+    /// needed. `google` says how fast it may write, `retry` when to ask again for a token that
+    /// was not given.
+    ///
+    /// # Errors
+    /// When the certificate authorities of `tls` cannot be read.
+    pub fn new(
+        credentials: PathBuf,
+        google: &GoogleConfig,
+        retry: RetryConfig,
+        tls: &TlsConfig,
+    ) -> Result<Self, TlsError> {
+        Ok(Self::with_tls(credentials, google, retry, Tls::new(tls)?))
+    }
+
+    pub(crate) fn with_tls(
+        credentials: PathBuf,
+        google: &GoogleConfig,
+        retry: RetryConfig,
+        tls: Tls,
+    ) -> Self {
+        Self(Rc::new(Inner {
+            credentials,
+            tls,
+            backoff: retry.backoff,
+            token: Mutex::new(None),
+            trouble: RefCell::new(None),
+            email: RefCell::new("the service account".into()),
+            gate: Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0),
+        }))
+    }
+
+    pub(super) fn tls(&self) -> &Tls {
+        &self.0.tls
+    }
+
+    /// The e-mail address that spreadsheets have to be shared with, once the key has been read.
+    pub(super) fn email(&self) -> Rc<str> {
+        Rc::clone(&self.0.email.borrow())
+    }
+
+    /// A token that is good for a while. However many ask at once, one request is made; after a
+    /// failure none is made until its backoff has passed.
+    pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
+        let mut token = self.0.token.lock().await;
+        let now = Instant::now();
+        if let Some(token) = token.as_ref().filter(|token| token.lives_for(EARLY, now)) {
+            return Ok(token.clone());
+        }
+        let trouble = self.trouble_at(now);
+        let renewed = match trouble {
+            None => self.renew().await,
+            Some(error) => Err(error),
+        };
+        match (renewed, token.as_ref()) {
+            (Ok(fresh), _) => {
+                *token = Some(fresh.clone());
+                Ok(fresh)
+            }
+            // The old one is good to its end: that a new one is not to be had yet is no trouble.
+            (Err(_), Some(old)) if old.lives_for(LAST_MOMENT, Instant::now()) => Ok(old.clone()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Why no token is asked for now, while a failure's backoff lasts.
+    fn trouble_at(&self, now: Instant) -> Option<TokenError> {
+        let trouble = self.0.trouble.borrow();
+        let lasting = trouble.as_ref().filter(|trouble| now < trouble.until);
+        lasting.map(|trouble| trouble.error.clone())
+    }
+
+    async fn renew(&self) -> Result<AccessToken, TokenError> {
+        if let Ok(key) = auth::read_key(&self.0.credentials) {
+            *self.0.email.borrow_mut() = key.client_email.as_str().into();
+        }
+        let outcome = auth::request_token(&self.0.credentials, &self.0.tls).await;
+        let mut trouble = self.0.trouble.borrow_mut();
+        *trouble = outcome.as_ref().err().map(|error| {
+            let failures = trouble.as_ref().map_or(1, |before| before.failures.saturating_add(1));
+            let wait = self.0.backoff.jittered(failures, fastrand::f64());
+            Trouble { error: error.clone(), failures, until: Instant::now() + wait }
+        });
+        outcome
+    }
+
+    /// Forgets a token that Google does not take; another that has come meanwhile is kept.
+    pub(super) async fn reject(&self, rejected: &AccessToken) {
+        let mut token = self.0.token.lock().await;
+        if token.as_ref() == Some(rejected) {
+            *token = None;
+        }
+    }
+
+    /// Waits until the budget allows another write.
+    pub(super) async fn allowance(&self) {
+        self.0.gate.pass().await;
+    }
+
+    /// Google has had enough of this identity: no write for this long.
+    pub(super) fn hold_off(&self, wait: Duration) {
+        self.0.gate.shut_for(wait);
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("credentials", &self.0.credentials).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! Access tokens from Google, by way of yup-oauth2. Touches: the key file, the network.
+//! Never: a log, or an error, with anything secret in it.
+//!
+//! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
+//! looks at the HTTP status, keeps an answer without a token for ever, and panics when a token
+//! lives for millions of years. So each token is asked for by a new authenticator, of which
+//! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
+//! more, within a deadline; and what comes out of it is looked at before it is used.
+
+use std::{fmt, path::Path, rc::Rc, time::Duration};
+
+use tokio::time::{Instant, timeout};
+use yup_oauth2::{
+    Error as YupError, HyperClientBuilder as _, ServiceAccountAuthenticator, ServiceAccountKey,
+    error::{AuthError, AuthErrorCode, SendError},
+};
+
+use super::limited::client;
+use crate::{
+    http::{Tls, excerpt},
+    messages::{Failure, FailureClass},
+};
+
+/// The whole of a token request, from connecting to the last byte.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The one scope: the spreadsheets that are shared with the account, and nothing else.
+const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
+
+/// A token that lives longer than this is none of Google's, whose tokens live an hour.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What Google wants to see with every request. Its text is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct AccessToken {
+    secret: Rc<str>,
+    expires: Instant,
+}
+
+impl AccessToken {
+    /// For the Authorization header, and for nothing else.
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Whether it lives on for at least this long.
+    pub(super) fn lives_for(&self, span: Duration, now: Instant) -> bool {
+        self.expires.saturating_duration_since(now) > span
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum TokenError {
+    /// The key file cannot be used.
+    #[error("{0}")]
+    Key(Rc<str>),
+    /// Google rejects the key.
+    #[error("Google rejects the key of {account}: {reason}")]
+    Rejected { account: String, reason: String },
+    /// Google says that the time in the request is wrong.
+    #[error("Google rejects the time in the request of {account}: {reason}")]
+    Clock { account: String, reason: String },
+    /// The token endpoint cannot be reached, or is in trouble.
+    #[error("Google's token endpoint gives no token: {0}")]
+    Unavailable(String),
+}
+
+impl TokenError {
+    /// The failure as it is reported.
+    pub(super) fn failure(&self) -> Failure {
+        let (class, remedy) = match self {
+            Self::Key(_) => (FailureClass::Credentials, ""),
+            Self::Rejected { .. } => (
+                FailureClass::Credentials,
+                "Create a new key for the service account in the Google Cloud console, and put \
+                 it in the place of this one: it is read again",
+            ),
+            Self::Clock { .. } => {
+                (FailureClass::Clock, "Set this machine's clock, or have it set by NTP")
+            }
+            Self::Unavailable(_) => (FailureClass::Transient, ""),
+        };
+        Failure { class, reason: self.to_string(), remedy: remedy.into() }
+    }
+}
+
+/// Reads the key file and asks for a token.
+///
+/// # Errors
+/// [`TokenError`] says whose fault it is.
+pub(super) async fn request_token(path: &Path, tls: &Tls) -> Result<AccessToken, TokenError> {
+    let account = read_key(path).map_err(|error| TokenError::Key(error.into()))?;
+    let email = account.client_email.clone();
+    let tls = tls.clone();
+    // In a task of its own a panic of the library's is an error and no more.
+    let request = actix_rt::spawn(async move { exchange(account, &tls).await });
+    let abort = request.abort_handle();
+    match timeout(DEADLINE, request).await {
+        Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
+        Ok(Err(_)) => Err(TokenError::Unavailable("its answer cannot be understood".into())),
+        Err(_) => {
+            abort.abort();
+            Err(TokenError::Unavailable(format!("no answer within {DEADLINE:?}")))
+        }
+    }
+}
+
+/// Reads a key file.
+pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, String> {
+    let text = std::fs::read(path)
+        .map_err(|cause| format!("the key file {path:?} cannot be read: {cause}"))?;
+    serde_json::from_slice(&text)
+        .map_err(|_| format!("the file {path:?} is not a service account's key"))
+}
+
+enum ExchangeError {
+    Library(YupError),
+    /// The key cannot sign.
+    Setup,
+    Unusable(&'static str),
+}
+
+async fn exchange(account: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, ExchangeError> {
+    let client = client(tls).build_hyper_client().map_err(ExchangeError::Library)?;
+    let authenticator = ServiceAccountAuthenticator::with_client(account, client)
+        .build()
+        .await
+        .map_err(|_| ExchangeError::Setup)?;
+    let asked = Instant::now();
+    let asked_at = jiff::Timestamp::now();
+    let token = authenticator.token(&[SCOPE]).await.map_err(ExchangeError::Library)?;
+    let secret = token.token().ok_or(ExchangeError::Unusable("there is no token in its answer"))?;
+    let printable = secret.bytes().all(|b| b.is_ascii_graphic());
+    if secret.is_empty() || secret.len() > 16 * 1024 || !printable {
+        return Err(ExchangeError::Unusable("the token in its answer is not a token"));
+    }
+    let expires = token
+        .expiration_time()
+        .ok_or(ExchangeError::Unusable("its answer does not say how long the token lives"))?;
+    let life = expires.unix_timestamp().saturating_sub(asked_at.as_second());
+    let life = u64::try_from(life).map(Duration::from_secs).unwrap_or_default();
+    if life.is_zero() || life > LONGEST_LIFE {
+        return Err(ExchangeError::Unusable("the token in its answer lives for an absurd time"));
+    }
+    Ok(AccessToken { secret: secret.into(), expires: asked + life })
+}
+
+fn sort(error: ExchangeError, account: String) -> TokenError {
+    match error {
+        ExchangeError::Unusable(why) => TokenError::Unavailable(why.into()),
+        ExchangeError::Setup => TokenError::Rejected {
+            account,
+            reason: "the private key in the file cannot be used".into(),
+        },
+        ExchangeError::Library(YupError::AuthError(error)) => sort_oauth(&error, account),
+        ExchangeError::Library(YupError::HttpClientError(error)) => {
+            TokenError::Unavailable(transport(&error))
+        }
+        ExchangeError::Library(YupError::HttpError(_)) => {
+            TokenError::Unavailable("the connection broke".into())
+        }
+        ExchangeError::Library(YupError::JSONError(_)) => {
+            TokenError::Unavailable("its answer is not JSON".into())
+        }
+        // Whatever else the library says may have a secret in it.
+        ExchangeError::Library(_) => TokenError::Unavailable("the request failed".into()),
+    }
+}
+
+/// Sorts what Google answers, in the words of RFC 6749 §5.2.
+fn sort_oauth(error: &AuthError, account: String) -> TokenError {
+    let description = error.error_description.as_deref().unwrap_or_default();
+    let reason = match description {
+        "" => error.error.as_str().to_owned(),
+        text => format!("{}: {text}", error.error.as_str()),
+    };
+    let reason = excerpt(&reason);
+    match error.error {
+        AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {
+            TokenError::Clock { account, reason }
+        }
+        AuthErrorCode::InvalidGrant
+        | AuthErrorCode::InvalidClient
+        | AuthErrorCode::UnauthorizedClient
+        | AuthErrorCode::AccessDenied => TokenError::Rejected { account, reason },
+        AuthErrorCode::Other(ref code) if code == "disabled_client" || code == "deleted_client" => {
+            TokenError::Rejected { account, reason }
+        }
+        _ => TokenError::Unavailable(reason),
+    }
+}
+
+/// The innermost reason of a failed request: `connection refused` rather than `client error`.
+fn transport(error: &SendError) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    excerpt(&inner.to_string())
+}

@@ -1,0 +1,62 @@
+//! The calls to the Sheets API that there are. Touches: the network, through `http`.
+//! Never: a token of its own, which comes with each call.
+
+use super::{
+    GoogleConfig,
+    auth::AccessToken,
+    error::SheetsError,
+    wire::{self, Properties, ValueRange},
+};
+use crate::http::{Answer, Http, Tls, TlsError};
+
+/// No answer of the Sheets API that concerns us is larger.
+const ANSWER_CAP: usize = 256 * 1024;
+
+/// Asks Google. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct SheetsClient {
+    http: Http,
+    url: String,
+}
+
+impl SheetsClient {
+    pub(super) fn new(config: &GoogleConfig, tls: &Tls) -> Result<Self, TlsError> {
+        let url = config.url.trim_end_matches('/').to_owned();
+        Ok(Self { http: Http::new(tls, config.deadline)?, url })
+    }
+
+    /// The titles, sizes and names that a spreadsheet has.
+    pub(super) async fn properties(
+        &self,
+        token: &AccessToken,
+        spreadsheet: &str,
+    ) -> Result<Properties, SheetsError> {
+        let mask = wire::PROPERTIES_MASK;
+        let url = format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}", self.url);
+        let answer = self.http.get(&url, Some(token.secret()), ANSWER_CAP).await?;
+        let answer = success(answer)?;
+        wire::properties(&answer).ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
+    }
+
+    /// Writes all of these cells or none, and returns how many Google confirms.
+    pub(super) async fn batch_update(
+        &self,
+        token: &AccessToken,
+        spreadsheet: &str,
+        ranges: &[ValueRange],
+    ) -> Result<usize, SheetsError> {
+        // Of the answer, the number alone: a line for each cell would be megabytes.
+        let url = format!(
+            "{}/v4/spreadsheets/{spreadsheet}/values:batchUpdate?fields=totalUpdatedCells",
+            self.url
+        );
+        let body = wire::batch_update(ranges);
+        let answer = self.http.post_json(&url, token.secret(), body, ANSWER_CAP).await?;
+        let answer = success(answer)?;
+        wire::updated_cells(&answer).ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
+    }
+}
+
+fn success(answer: Answer) -> Result<Answer, SheetsError> {
+    if answer.status == 200 { Ok(answer) } else { Err(SheetsError::from_answer(&answer)) }
+}

@@ -1,0 +1,232 @@
+//! Why a spreadsheet was not written, by what can be done about it.
+//! Pure: no I/O, no clock, no randomness.
+
+use std::time::Duration;
+
+use super::wire::{self, ApiError};
+use crate::{
+    http::{Answer, HttpError},
+    messages::{Failure, FailureClass},
+};
+
+/// Why a request to the Sheets API failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum SheetsError {
+    /// There was no whole answer: whether it was done is unknown.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// Google, or something on the way to it, is in trouble: whether it was done is unknown.
+    #[error("Google is in trouble: {0}")]
+    Server(String),
+    /// The answer is not one of Google's: whether it was done is unknown.
+    #[error("the answer is not Google's: {0}")]
+    NotGoogle(String),
+    /// Google asks for fewer requests.
+    #[error("Google asks for fewer requests: {text}")]
+    RateLimited { text: String, wait: Option<Duration> },
+    /// Google does not take the token.
+    #[error("Google does not accept the access token: {0}")]
+    Unauthorized(String),
+    /// The account may not write here.
+    #[error("Google refuses: {0}")]
+    Denied(String),
+    /// The Sheets API is not switched on.
+    #[error("the Google Sheets API is not enabled in the project of this account")]
+    Disabled { url: Option<String> },
+    /// There is no such spreadsheet.
+    #[error("there is no such spreadsheet, or it is in the bin")]
+    NotFound,
+    /// It is a file of another kind.
+    #[error("the file is not a Google spreadsheet but an Office file")]
+    OfficeFile,
+    /// Google refuses one entry of a write, and with it all of it.
+    #[error("{text}")]
+    BadEntry { index: usize, text: String },
+    /// Google refuses a write without saying which entry of it.
+    #[error("{0}")]
+    BadRequest(String),
+}
+
+impl SheetsError {
+    /// Sorts an answer that is not a success.
+    pub(super) fn from_answer(answer: &Answer) -> Self {
+        let Some(error) = wire::api_error(answer) else {
+            return Self::without_error(answer);
+        };
+        let ApiError { message, status, reason, activation_url } = error;
+        let told = if message.is_empty() { status.clone() } else { message.clone() };
+        let rate = reason.to_ascii_lowercase().contains("ratelimit")
+            || reason == "RATE_LIMIT_EXCEEDED"
+            || status == "RESOURCE_EXHAUSTED";
+        match answer.status {
+            429 => Self::RateLimited { text: told, wait: answer.retry_after },
+            403 if rate => Self::RateLimited { text: told, wait: answer.retry_after },
+            403 if reason == "SERVICE_DISABLED" => Self::Disabled { url: activation_url },
+            401 => Self::Unauthorized(told),
+            403 => Self::Denied(told),
+            404 => Self::NotFound,
+            400 if message.contains("must not be an Office file") => Self::OfficeFile,
+            400 => match wire::rejected_entry(&message) {
+                Some(index) => Self::BadEntry { index, text: told },
+                None => Self::BadRequest(told),
+            },
+            _ => Self::Server(format!("HTTP {}: {told}", answer.status)),
+        }
+    }
+
+    fn without_error(answer: &Answer) -> Self {
+        let told = answer.describe();
+        match answer.status {
+            401 => Self::Unauthorized(told),
+            429 => Self::RateLimited { text: told, wait: answer.retry_after },
+            200..=299 => Self::NotGoogle(told),
+            408 | 425 | 500.. => Self::Server(told),
+            _ => Self::NotGoogle(told),
+        }
+    }
+
+    /// Whether the spreadsheet may have been written all the same.
+    pub(super) const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Server(_) | Self::NotGoogle(_))
+    }
+
+    /// The failure as it is reported. `url` is where Google was looked for, `account` who asked,
+    /// `spreadsheet` for what.
+    pub(super) fn failure(&self, url: &str, account: &str, spreadsheet: &str) -> Failure {
+        let (class, remedy) = match self {
+            Self::Http(error) => return error.failure(&format!("Google Sheets ({url})")),
+            Self::Server(_) | Self::NotGoogle(_) | Self::BadRequest(_) => {
+                (FailureClass::Transient, String::new())
+            }
+            Self::BadEntry { .. } => (FailureClass::Cell, String::new()),
+            Self::RateLimited { .. } => (
+                FailureClass::RateLimited,
+                "Lengthen the timeout, write fewer spreadsheets with this account, or lower \
+                 google.writes_per_minute if other programs use it too"
+                    .to_owned(),
+            ),
+            Self::Unauthorized(_) => (
+                FailureClass::Transient,
+                "If it lasts, check that the key still exists in the Google Cloud console"
+                    .to_owned(),
+            ),
+            Self::Denied(_) => (
+                FailureClass::Spreadsheet,
+                format!(
+                    "Open https://docs.google.com/spreadsheets/d/{spreadsheet} , press Share, and \
+                     add {account} as an Editor"
+                ),
+            ),
+            Self::Disabled { url } => (
+                FailureClass::Spreadsheet,
+                format!(
+                    "Enable it at {} , and wait a few minutes",
+                    url.as_deref().unwrap_or(
+                        "https://console.cloud.google.com/apis/library/sheets.googleapis.com"
+                    )
+                ),
+            ),
+            Self::NotFound => (
+                FailureClass::Spreadsheet,
+                format!(
+                    "Check the id {spreadsheet}: in the spreadsheet's URL it stands between /d/ \
+                     and /edit"
+                ),
+            ),
+            Self::OfficeFile => (
+                FailureClass::Spreadsheet,
+                "Open it, choose File, Save as Google Sheets, and configure the new file's id"
+                    .to_owned(),
+            ),
+        };
+        Failure { class, reason: self.to_string(), remedy }
+    }
+}
+
+/// What to do about a cell that Google refuses, by Google's text.
+pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
+    let says = |needle: &str| text.to_ascii_lowercase().contains(needle);
+    let remedy = if says("unable to parse range") {
+        "Check that the tab or the named range exists and is spelt like this"
+    } else if says("exceeds grid limits") {
+        "Add rows or columns to the tab, or choose another cell"
+    } else if says("protected") {
+        "Let the account edit the protected range, or choose another cell"
+    } else {
+        "Check the cell in the configuration"
+    };
+    Failure {
+        class: FailureClass::Cell,
+        reason: format!("cell {cell} cannot be written: {text}"),
+        remedy: remedy.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(status: u16, body: &str) -> SheetsError {
+        SheetsError::from_answer(&Answer {
+            status,
+            content_type: "application/json; charset=UTF-8".into(),
+            retry_after: None,
+            body: body.into(),
+        })
+    }
+
+    fn error(message: &str, status: &str, reason: &str) -> String {
+        serde_json::json!({ "error": {
+            "message": message, "status": status, "details": [{ "reason": reason }]
+        }})
+        .to_string()
+    }
+
+    #[test]
+    fn googles_errors_are_sorted_by_what_can_be_done() {
+        use FailureClass as C;
+        let parse = "Invalid data[1]: Unable to parse range: NoSuchTab!A1";
+        let office = "This operation is not supported for this document. The document must not be an Office file.";
+        for (status, body, class) in [
+            (
+                401,
+                error("Request had invalid authentication credentials.", "UNAUTHENTICATED", ""),
+                C::Transient,
+            ),
+            (
+                403,
+                error("The caller does not have permission", "PERMISSION_DENIED", ""),
+                C::Spreadsheet,
+            ),
+            (403, error("…", "PERMISSION_DENIED", "SERVICE_DISABLED"), C::Spreadsheet),
+            (403, error("…", "PERMISSION_DENIED", "rateLimitExceeded"), C::RateLimited),
+            (404, error("Requested entity was not found.", "NOT_FOUND", ""), C::Spreadsheet),
+            (404, "<html>not found</html>".into(), C::Transient),
+            (400, error(parse, "INVALID_ARGUMENT", ""), C::Cell),
+            (400, error("Unable to parse range: x", "INVALID_ARGUMENT", ""), C::Transient),
+            (400, error(office, "FAILED_PRECONDITION", ""), C::Spreadsheet),
+            (
+                429,
+                error("Quota exceeded", "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"),
+                C::RateLimited,
+            ),
+            (429, "<html>Sorry…</html>".into(), C::RateLimited),
+            (500, error("Internal error encountered.", "INTERNAL", ""), C::Transient),
+            (502, "<html><title>Error 502 (Server Error)!!1</title>".into(), C::Transient),
+            (503, "not json".into(), C::Transient),
+            (200, "not json".into(), C::Transient),
+        ] {
+            let failure = sorted(status, &body).failure("https://x", "bot@x", "id");
+            assert_eq!(failure.class, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_whom_to_share_with() {
+        let body = error("The caller does not have permission", "PERMISSION_DENIED", "");
+        let told = sorted(403, &body).failure("https://x", "bot@x.iam", "15Cc").to_string();
+        assert!(told.contains("add bot@x.iam as an Editor"), "{told}");
+        assert!(told.contains("/d/15Cc"), "{told}");
+    }
+}

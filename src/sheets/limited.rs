@@ -1,0 +1,119 @@
+//! A connection that carries so many bytes and no more, for yup-oauth2's own HTTP client.
+//! Touches: the network.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection, HttpConnector},
+    },
+    rt::TokioExecutor,
+};
+use tower_service::Service;
+use yup_oauth2::{
+    CustomHyperClientBuilder,
+    hyper::rt::{Read, ReadBuf, ReadBufCursor, Write},
+};
+
+use crate::http::Tls;
+
+/// The most that a token endpoint may answer, in bytes, its head included.
+const ANSWER_CAP: usize = 64 * 1024;
+
+/// The client that yup-oauth2 asks for tokens with: it trusts whom the rest of the tree trusts,
+/// keeps no connection, and reads no more than a token can need.
+///
+/// Plain http is possible here, since a key file names its own `token_uri`; which of these are
+/// acceptable is decided when the key is read.
+pub(super) fn client(tls: &Tls) -> CustomHyperClientBuilder<LimitedConnector> {
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls.for_hyper())
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let client = Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(LimitedConnector(https));
+    CustomHyperClientBuilder::from(client)
+}
+
+/// Connects, and limits what the connection carries.
+#[derive(Clone)]
+pub(super) struct LimitedConnector(HttpsConnector<HttpConnector>);
+
+type Inner = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type InnerError = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
+
+impl Service<Uri> for LimitedConnector {
+    type Response = Limited<Inner>;
+    type Error = InnerError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let connecting = self.0.call(to);
+        Box::pin(async move { Ok(Limited { inner: connecting.await?, left: ANSWER_CAP }) })
+    }
+}
+
+/// A connection from which no more than so many bytes can be read.
+pub(super) struct Limited<T> {
+    inner: T,
+    left: usize,
+}
+
+impl<T: Read + Unpin> Read for Limited<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // By way of a buffer of our own, since how much was read into theirs is not told.
+        let mut bytes = [0; 4096];
+        let room = buffer.remaining().min(bytes.len());
+        let mut own = ReadBuf::new(&mut bytes[..room]);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, own.unfilled()))?;
+        let read = own.filled();
+        self.left = self
+            .left
+            .checked_sub(read.len())
+            .ok_or_else(|| io::Error::other("the answer is too large"))?;
+        buffer.put_slice(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Write + Unpin> Write for Limited<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+impl<T: Connection> Connection for Limited<T> {
+    fn connected(&self) -> Connected {
+        self.inner.connected()
+    }
+}

@@ -1,0 +1,264 @@
+//! Google's bodies: what a write, a spreadsheet's properties and an error look like on the wire.
+//! Pure: no I/O, no clock, no randomness.
+//!
+//! The shapes are those of <https://developers.google.com/workspace/sheets/api/reference/rest>.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    http::{Answer, excerpt},
+    messages::CellValue,
+};
+
+/// One cell of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ValueRange {
+    pub(super) range: String,
+    pub(super) value: CellValue,
+}
+
+/// The body of `values:batchUpdate`.
+///
+/// `RAW`, so that nothing is ever parsed as a formula or by a locale; numbers as JSON numbers, so
+/// that nothing is stored as text; and never `null`, which would leave a cell as it is and count
+/// as written.
+pub(super) fn batch_update(ranges: &[ValueRange]) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        value_input_option: &'static str,
+        data: Vec<Entry<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        range: &'a str,
+        values: [[Content<'a>; 1]; 1],
+    }
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Content<'a> {
+        Number(f64),
+        Text(&'a str),
+    }
+    fn entry(one: &ValueRange) -> Entry<'_> {
+        let content = match &one.value {
+            CellValue::Number(number) => Content::Number(*number),
+            CellValue::Text(text) => Content::Text(text),
+        };
+        Entry { range: &one.range, values: [[content]] }
+    }
+    let data = ranges.iter().map(entry).collect();
+    // Serializing plain data into memory cannot fail.
+    serde_json::to_vec(&Body { value_input_option: "RAW", data }).unwrap_or_default()
+}
+
+/// How many cells an answer to `values:batchUpdate` confirms; `None` if it is no such answer.
+pub(super) fn updated_cells(answer: &Answer) -> Option<usize> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Updated {
+        total_updated_cells: usize,
+    }
+    serde_json::from_slice(&answer.body).ok().map(|updated: Updated| updated.total_updated_cells)
+}
+
+/// What a spreadsheet says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Properties {
+    pub(super) tabs: Vec<TabProperties>,
+    /// The names of ranges.
+    pub(super) names: Vec<String>,
+    pub(super) zone: TimeZone,
+}
+
+/// What a spreadsheet says of one tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TabProperties {
+    pub(super) gid: u32,
+    pub(super) title: String,
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+}
+
+/// The fields of a spreadsheet that [`Properties`] are made of, as a field mask.
+pub(super) const PROPERTIES_MASK: &str = "properties.timeZone,sheets.properties,namedRanges.name";
+
+/// Decodes the answer to `spreadsheets.get`; `None` if it is no such answer.
+pub(super) fn properties(answer: &Answer) -> Option<Properties> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spreadsheet {
+        #[serde(default)]
+        properties: Own,
+        sheets: Vec<Sheet>,
+        #[serde(default)]
+        named_ranges: Vec<Named>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Own {
+        time_zone: String,
+    }
+    #[derive(Deserialize)]
+    struct Sheet {
+        properties: Tab,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Tab {
+        #[serde(default)]
+        sheet_id: u32,
+        title: String,
+        #[serde(default)]
+        grid_properties: Grid,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Grid {
+        row_count: u32,
+        column_count: u32,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        name: String,
+    }
+    let found: Spreadsheet = serde_json::from_slice(&answer.body).ok()?;
+    let tab = |Sheet { properties: tab }| TabProperties {
+        gid: tab.sheet_id,
+        title: tab.title,
+        rows: tab.grid_properties.row_count,
+        columns: tab.grid_properties.column_count,
+    };
+    Some(Properties {
+        tabs: found.sheets.into_iter().map(tab).collect(),
+        names: found.named_ranges.into_iter().map(|named| named.name).collect(),
+        zone: TimeZone::get(&found.properties.time_zone).unwrap_or(TimeZone::UTC),
+    })
+}
+
+/// An error of Google's, as far as it matters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ApiError {
+    /// For people; one line, cut short.
+    pub(super) message: String,
+    /// Such as `PERMISSION_DENIED`.
+    pub(super) status: String,
+    /// Such as `SERVICE_DISABLED`.
+    pub(super) reason: String,
+    /// Where an API that is switched off can be switched on.
+    pub(super) activation_url: Option<String>,
+}
+
+/// Decodes an error; `None` if the answer is none of Google's API.
+pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        error: Body,
+    }
+    #[derive(Deserialize)]
+    #[serde(default)]
+    #[derive(Default)]
+    struct Body {
+        message: String,
+        status: String,
+        details: Vec<Value>,
+        errors: Vec<Value>,
+    }
+    let Envelope { error } = serde_json::from_slice(&answer.body).ok()?;
+    let reason =
+        error.details.iter().chain(&error.errors).find_map(|detail| detail["reason"].as_str());
+    let url = error.details.iter().find_map(|detail| detail["metadata"]["activationUrl"].as_str());
+    Some(ApiError {
+        message: excerpt(&error.message),
+        status: excerpt(&error.status),
+        reason: excerpt(reason.unwrap_or_default()),
+        // Told to people as a thing to open: Google's own console or nothing.
+        activation_url: url.filter(|url| url.starts_with("https://console.")).map(excerpt),
+    })
+}
+
+/// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.
+pub(super) fn rejected_entry(message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("data[")?;
+    let (index, _) = rest.split_once(']')?;
+    index.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(body: &str) -> Answer {
+        Answer {
+            status: 200,
+            content_type: "application/json".into(),
+            retry_after: None,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn a_write_is_raw_and_made_of_numbers() {
+        let number = |range: &str, number| ValueRange {
+            range: range.into(),
+            value: CellValue::Number(number),
+        };
+        let text = ValueRange { range: "'S'!E1".into(), value: CellValue::Text("".into()) };
+        let body = batch_update(&[number("'S'!A1", 30300.1), number("'S'!B7", 0.000002502), text]);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"valueInputOption":"RAW","data":[{"range":"'S'!A1","values":[[30300.1]]},{"range":"'S'!B7","values":[[2.502e-6]]},{"range":"'S'!E1","values":[[""]]}]}"#
+        );
+    }
+
+    #[test]
+    fn properties_are_read_and_need_nothing_but_titles() {
+        let body = r#"{"properties":{"timeZone":"Europe/Berlin"},"sheets":[{"properties":{"sheetId":0,
+            "title":"Sheet 1","index":0,"sheetType":"GRID","gridProperties":{"rowCount":1000,"columnCount":26}}},
+            {"properties":{"title":"Chart"}}],"namedRanges":[{"name":"BtcPrice"}]}"#;
+        let found = properties(&answer(body)).unwrap();
+        assert_eq!(found.tabs[0].title, "Sheet 1");
+        assert_eq!((found.tabs[0].rows, found.tabs[1].rows), (1000, 0));
+        assert_eq!(found.names, ["BtcPrice"]);
+        assert_eq!(found.zone.iana_name(), Some("Europe/Berlin"));
+        assert_eq!(properties(&answer("{}")), None);
+        assert_eq!(properties(&answer("[]")), None);
+    }
+
+    #[test]
+    fn errors_are_read_whatever_else_is_in_them() {
+        let body = r#"{"error":{"code":403,"message":"Google Sheets API has not been used in project 1 before",
+            "status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
+            "reason":"SERVICE_DISABLED","metadata":{"activationUrl":"https://console.developers.google.com/x"}}]}}"#;
+        let error = api_error(&answer(body)).unwrap();
+        assert_eq!(error.reason, "SERVICE_DISABLED");
+        assert!(error.activation_url.is_some());
+        assert_eq!(api_error(&answer("<html>")), None);
+        assert_eq!(api_error(&answer(r#"{"error":{"code":404}}"#)), Some(ApiError::default()));
+        let evil =
+            r#"{"error":{"details":[{"metadata":{"activationUrl":"https://evil.example"}}]}}"#;
+        assert_eq!(api_error(&answer(evil)).unwrap().activation_url, None);
+    }
+
+    #[test]
+    fn the_rejected_entry_is_found_in_the_message() {
+        for (message, entry) in [
+            ("Invalid data[1]: Unable to parse range: NoSuchTab!A1", Some(1)),
+            ("Invalid data[12]: Range (Raw!A19766) exceeds grid limits.", Some(12)),
+            ("Unable to parse range: NOPE!A5", None),
+            ("Invalid data[x]: y", None),
+        ] {
+            assert_eq!(rejected_entry(message), entry, "{message}");
+        }
+    }
+
+    #[test]
+    fn only_whole_confirmations_count() {
+        assert_eq!(updated_cells(&answer(r#"{"totalUpdatedCells":8}"#)), Some(8));
+        assert_eq!(updated_cells(&answer(r#"{"totalUpdatedCells":8"#)), None);
+        assert_eq!(updated_cells(&answer("{}")), None);
+    }
+}

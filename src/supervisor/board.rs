@@ -1,0 +1,121 @@
+//! Reports in, status out: how everybody is doing. Pure: no I/O, no clock, no randomness.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::messages::{
+    ActorName, Fault, KrakenReport, Next, Report, ScheduleReport, SpreadsheetReport,
+};
+
+/// How the whole tree is doing.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether it is at work.
+    pub state: State,
+    /// How the ScheduleActor is doing.
+    pub schedule: ScheduleReport,
+    /// How the KrakenActor is doing.
+    pub kraken: KrakenReport,
+    /// How each spreadsheet is doing, by its id, as soon as it has been dealt with once.
+    pub spreadsheets: BTreeMap<std::sync::Arc<str>, SpreadsheetReport>,
+    /// How often each actor has been restarted, if it has.
+    pub restarts: BTreeMap<ActorName, u64>,
+    /// The actors that have failed too often, and are tried again later.
+    pub parked: BTreeSet<ActorName>,
+}
+
+/// Whether the tree is at work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It is.
+    #[default]
+    Running,
+    /// It has been stopped.
+    Stopped,
+    /// It has given up, for this reason.
+    Escalated(String),
+}
+
+/// Collects the reports.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    status: Status,
+    spreadsheets: usize,
+}
+
+impl Board {
+    /// A board for a tree with so many spreadsheets.
+    pub(super) fn new(spreadsheets: usize) -> Self {
+        Self { status: Status::default(), spreadsheets }
+    }
+
+    pub(super) const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub(super) fn set_state(&mut self, state: State) {
+        self.status.state = state;
+    }
+
+    /// Takes in a report: it takes the place of the one before.
+    pub(super) fn report(&mut self, report: &Report) {
+        match report {
+            Report::Schedule(report) => self.status.schedule = *report,
+            Report::Kraken(report) => self.status.kraken = report.clone(),
+            Report::Spreadsheet(report) => {
+                // Who reports is not parked any more.
+                self.status.parked.remove(&ActorName::Sheets(report.spreadsheet.clone()));
+                self.status.spreadsheets.insert(report.spreadsheet.clone(), report.clone());
+            }
+        }
+    }
+
+    /// Takes in a fault. Whether the tree can go on: not without somebody whom nothing works
+    /// without, and not when the last spreadsheet is parked.
+    pub(super) fn fault(&mut self, fault: &Fault) -> bool {
+        match fault.next {
+            Next::Restart(_) => {
+                *self.status.restarts.entry(fault.actor.clone()).or_default() += 1;
+                true
+            }
+            Next::Park(_) => {
+                self.status.parked.insert(fault.actor.clone());
+                self.status.parked.len() < self.spreadsheets
+            }
+            Next::GiveUp => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::messages::Exit;
+
+    fn fault(actor: ActorName, next: Next) -> Fault {
+        Fault { actor, exit: Exit::Stopped, count: 1, next }
+    }
+
+    fn sheets(id: &str) -> ActorName {
+        ActorName::Sheets(id.into())
+    }
+
+    #[test]
+    fn the_tree_goes_on_until_the_last_spreadsheet_is_parked() {
+        let park = Next::Park(Duration::from_secs(300));
+        let mut board = Board::new(2);
+        assert!(board.fault(&fault(ActorName::Kraken, Next::Restart(Duration::ZERO))));
+        assert!(board.fault(&fault(sheets("a"), park)));
+        assert!(board.fault(&fault(sheets("a"), park)));
+        assert!(!board.fault(&fault(sheets("b"), park)));
+        assert_eq!(board.status().restarts[&ActorName::Kraken], 1);
+    }
+
+    #[test]
+    fn nobody_goes_on_without_kraken() {
+        assert!(!Board::new(9).fault(&fault(ActorName::Kraken, Next::GiveUp)));
+    }
+}

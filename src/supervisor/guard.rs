@@ -1,0 +1,210 @@
+//! Keeps one actor alive: catches its panics, notices when it stops or no longer answers, waits,
+//! restarts it, and in the end gives up. Touches: the clock.
+//!
+//! `actix::Supervisor` restarts an actor that stops, at once and for ever, and never one that
+//! panics. This is a guard around the same future that it would run: the mailbox and the address
+//! survive, so that the others keep theirs and nothing that waits is lost. It needs
+//! `panic = "unwind"`.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised, dev::ContextFut};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{SupervisionConfig, intensity::Restarts};
+use crate::messages::{ActorName, Exit, Fault, Next, Ping, Stop};
+
+/// So many pings in a row may go unanswered.
+const MISSED_PINGS: u32 = 3;
+
+/// An actor that is kept alive until it is stopped, or this is dropped.
+#[derive(Debug)]
+pub(super) struct Guarded<A: Actor> {
+    pub(super) addr: Addr<A>,
+    stopping: Rc<Stopping>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Stopping {
+    begun: Cell<bool>,
+    wake: Notify,
+}
+
+/// What is guarded, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    pub(super) name: ActorName,
+    pub(super) supervision: SupervisionConfig,
+    /// Whether the others can do without it, should it fail too often.
+    pub(super) dispensable: bool,
+    pub(super) faults: Recipient<Fault>,
+}
+
+impl<A> Guarded<A>
+where
+    A: Actor<Context = Context<A>> + Supervised + Handler<Ping> + Handler<Stop>,
+{
+    /// Starts an actor and keeps it alive.
+    pub(super) fn start(actor: A, policy: Policy) -> Self {
+        let ctx = Context::new();
+        let addr = ctx.address();
+        let actor = ctx.into_future(actor);
+        let stopping = Rc::new(Stopping::default());
+        let guard = Guard {
+            actor,
+            ping: addr.clone().recipient(),
+            policy,
+            stopping: Rc::clone(&stopping),
+            restarts: Restarts::default(),
+        };
+        Self { addr, stopping, task: actix_rt::spawn(guard.run()) }
+    }
+
+    /// Asks the actor to stop, and no longer revives it.
+    pub(super) fn ask_to_stop(&self) {
+        self.stopping.begun.set(true);
+        self.stopping.wake.notify_one();
+    }
+
+    /// Waits until the actor has stopped, until `deadline` at the longest.
+    pub(super) async fn stopped(mut self, deadline: Instant) {
+        self.ask_to_stop();
+        // The mailbox may be full, or nobody reading it: both end at the deadline.
+        let stop = async {
+            if self.addr.send(Stop).await.is_ok() || self.addr.connected() {
+                drop((&mut self.task).await);
+            }
+        };
+        drop(timeout_at(deadline, stop).await);
+    }
+}
+
+impl<A: Actor> Drop for Guarded<A> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Guard<A>
+where
+    A: Actor<Context = Context<A>>,
+{
+    actor: ContextFut<A, Context<A>>,
+    ping: Recipient<Ping>,
+    policy: Policy,
+    stopping: Rc<Stopping>,
+    restarts: Restarts,
+}
+
+impl<A> Guard<A>
+where
+    A: Actor<Context = Context<A>> + Supervised,
+{
+    async fn run(mut self) {
+        let mut exit = self.watch().await;
+        while !self.stopping.begun.get() {
+            let next = self.judge();
+            let fault =
+                Fault { actor: self.policy.name.clone(), exit, count: self.restarts.len(), next };
+            // Awaited, since a fault must not be lost; a supervisor that is gone ends this too.
+            if self.policy.faults.send(fault).await.is_err() {
+                return;
+            }
+            let wait = match next {
+                Next::GiveUp => return,
+                Next::Restart(wait) => wait,
+                Next::Park(wait) => {
+                    self.restarts.clear();
+                    wait
+                }
+            };
+            if self.stopped_within(wait).await {
+                return;
+            }
+            exit = match self.restart() {
+                Ok(()) => self.watch().await,
+                Err(exit) => exit,
+            };
+        }
+    }
+
+    /// Runs the actor until it ends in whatever way.
+    async fn watch(&mut self) -> Exit {
+        let mut stuck = pin!(stuck(self.ping.clone(), self.policy.supervision.ping));
+        let actor = &mut self.actor;
+        poll_fn(|cx| {
+            match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *actor).poll(cx))) {
+                Err(panic) => return Poll::Ready(Exit::Panicked(message(&*panic))),
+                Ok(Poll::Ready(())) => return Poll::Ready(Exit::Stopped),
+                Ok(Poll::Pending) => {}
+            }
+            stuck.as_mut().poll(cx).map(|()| Exit::Stuck)
+        })
+        .await
+    }
+
+    fn judge(&mut self) -> Next {
+        let supervision = &self.policy.supervision;
+        let count = self.restarts.record(Instant::now(), supervision.intensity);
+        if count <= supervision.intensity.max_restarts {
+            Next::Restart(supervision.backoff.ceiling(count))
+        } else if self.policy.dispensable {
+            Next::Park(supervision.park)
+        } else {
+            Next::GiveUp
+        }
+    }
+
+    /// Waits; whether it was asked to stop meanwhile.
+    async fn stopped_within(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = sleep(wait) => self.stopping.begun.get(),
+            () = self.stopping.wake.notified() => true,
+        }
+    }
+
+    fn restart(&mut self) -> Result<(), Exit> {
+        let restart = AssertUnwindSafe(|| self.actor.restart());
+        match catch_unwind(restart) {
+            Ok(true) => Ok(()),
+            // Only without an address, of which we hold one.
+            Ok(false) => Err(Exit::Stopped),
+            Err(panic) => Err(Exit::Panicked(message(&*panic))),
+        }
+    }
+}
+
+/// Ends when the actor has missed too many pings in a row.
+async fn stuck(ping: Recipient<Ping>, every: Duration) {
+    let mut missed = 0;
+    while missed < MISSED_PINGS {
+        let asked = Instant::now();
+        match timeout(every, ping.send(Ping)).await {
+            Ok(_) => {
+                missed = 0;
+                tokio::time::sleep_until(asked + every).await;
+            }
+            Err(_) => missed += 1,
+        }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".into())
+}

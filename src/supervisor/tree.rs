@@ -1,0 +1,136 @@
+//! The children: who there is, who gets what from whom, in which order they start and stop.
+//! Touches: nothing but the actors.
+
+use std::collections::BTreeMap;
+
+use actix::Recipient;
+use slog::{Logger, o};
+use tokio::time::Instant;
+
+use super::guard::{Guarded, Policy};
+use crate::{
+    config::Config,
+    http::{Tls, TlsError},
+    kraken::{Feed, KrakenActor},
+    messages::{ActorName, Fault, Report, SheetIndex},
+    quote::AssetPair,
+    schedule::ScheduleActor,
+    sheets::{Account, SheetConfig, SheetsActor, SpreadsheetId},
+};
+
+/// The children, all of them alive.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) schedule: Guarded<ScheduleActor>,
+    pub(super) kraken: Guarded<KrakenActor>,
+    pub(super) sheets: BTreeMap<SpreadsheetId, Guarded<SheetsActor>>,
+}
+
+/// Why there is no tree.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum BuildError {
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    #[error(
+        "there are sheets to write but no credentials: name the service account's key file, as \
+         \"credentials\" in the configuration or in GOOGLE_APPLICATION_CREDENTIALS"
+    )]
+    NoCredentials,
+}
+
+/// What the children have in common.
+pub(super) struct Surroundings {
+    pub(super) reports: Recipient<Report>,
+    pub(super) faults: Recipient<Fault>,
+    pub(super) log: Logger,
+    /// After so many ticks there are no more.
+    pub(super) ticks: Option<u64>,
+}
+
+impl Tree {
+    /// Starts the children, the last in the corridor first: sheets, kraken, schedule. So nobody
+    /// sends to somebody who is not there yet.
+    pub(super) fn build(config: &Config, around: &Surroundings) -> Result<Self, BuildError> {
+        let tls = Tls::new(&config.tls)?;
+        let policy = |name, dispensable| Policy {
+            name,
+            supervision: config.supervision,
+            dispensable,
+            faults: around.faults.clone(),
+        };
+        let mut sheets = BTreeMap::new();
+        let mut feeds = Vec::new();
+        let spreadsheets = by_spreadsheet(&config.sheets);
+        let account = match (&config.credentials, spreadsheets.is_empty()) {
+            (_, true) => None,
+            (None, false) => return Err(BuildError::NoCredentials),
+            (Some(path), false) => {
+                let path = path.clone();
+                Some(Account::with_tls(path, &config.google, config.retry, tls.clone()))
+            }
+        };
+        for (id, own) in spreadsheets {
+            let Some(account) = account.clone() else { break };
+            let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
+            let actor = SheetsActor::new(id.clone(), own, &config.google, config.retry, account)?
+                .reports(around.reports.clone())
+                .logger(&around.log);
+            let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));
+            feeds.push(Feed { sheets: pairs, to: child.addr.clone().recipient() });
+            sheets.insert(id, child);
+        }
+        let kraken = KrakenActor::with_tls(config.kraken.clone(), config.retry, &tls)?;
+        let kraken = feeds.into_iter().fold(kraken, KrakenActor::feed);
+        let kraken = kraken
+            .reports(around.reports.clone())
+            .logger(around.log.new(o!("actor" => "KrakenActor")));
+        let kraken = Guarded::start(kraken, policy(ActorName::Kraken, false));
+        let cadences = config.sheets.iter().enumerate();
+        let cadences = cadences.map(|(index, sheet)| (SheetIndex(index), sheet.every));
+        let schedule = ScheduleActor::new(cadences, kraken.addr.clone().recipient())
+            .reports(around.reports.clone())
+            .logger(around.log.new(o!("actor" => "ScheduleActor")));
+        let schedule = match around.ticks {
+            Some(ticks) => schedule.limit(ticks),
+            None => schedule,
+        };
+        let schedule = Guarded::start(schedule, policy(ActorName::Schedule, false));
+        Ok(Self { schedule, kraken, sheets })
+    }
+
+    /// Stops the children, the first in the corridor first, each when it has finished what it
+    /// has begun; at `deadline` whatever still goes on is abandoned.
+    pub(super) async fn stop(self, deadline: Instant) {
+        self.schedule.stopped(deadline).await;
+        self.kraken.stopped(deadline).await;
+        // All of them finish at the same time: none has to wait for another's write.
+        let stopping = self
+            .sheets
+            .into_values()
+            .map(|child| actix_rt::spawn(async move { child.stopped(deadline).await }));
+        for one in stopping.collect::<Vec<_>>() {
+            drop(one.await);
+        }
+    }
+}
+
+/// The configured sheets of each spreadsheet.
+pub(super) fn by_spreadsheet(
+    sheets: &[SheetConfig],
+) -> BTreeMap<SpreadsheetId, Vec<(SheetIndex, SheetConfig)>> {
+    let mut grouped: BTreeMap<SpreadsheetId, Vec<(SheetIndex, SheetConfig)>> = BTreeMap::new();
+    for (index, sheet) in sheets.iter().enumerate() {
+        let own = grouped.entry(sheet.spreadsheet.clone()).or_default();
+        own.push((SheetIndex(index), sheet.clone()));
+    }
+    grouped
+}
+
+/// The pairs that a sheet shows, each once.
+fn pairs(sheet: &SheetConfig) -> Vec<AssetPair> {
+    let mut pairs: Vec<_> = sheet.cells.iter().map(|mapping| mapping.pair.clone()).collect();
+    pairs.sort();
+    pairs.dedup();
+    pairs
+}
