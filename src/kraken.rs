@@ -3,3 +3,4 @@
 mod config;
 
 pub use self::config::KrakenConfig;
+pub(crate) use self::config::PAIRS_PER_REQUEST;

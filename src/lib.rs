@@ -10,9 +10,10 @@ mod quote;
 mod sheets;
 mod suggest;
 mod supervisor;
+mod tree;
 
 pub use crate::{
-    config::Config,
+    config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     http::TlsConfig,
     kraken::KrakenConfig,
     messages::*,
@@ -20,4 +21,5 @@ pub use crate::{
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     sheets::{CellMapping, CellRef, GoogleConfig, InvalidCell, SheetConfig, SpreadsheetId, Tab},
     supervisor::{RestartIntensity, SupervisionConfig},
+    tree::{ConfigError, ConfigProblem, Overlays},
 };

@@ -2,7 +2,9 @@
 
 mod a1;
 mod config;
+mod reading;
 
+pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
