@@ -1,16 +1,51 @@
 //! The whole configuration: composed of the rooms' own. Pure: no I/O, no clock, no randomness.
 
-use std::{path::PathBuf, time::Duration};
+mod read;
+mod sections;
+mod warnings;
 
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+pub use self::sections::{HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig};
 use crate::{
     http::TlsConfig,
     kraken::KrakenConfig,
     pace::RetryConfig,
-    sheets::{GoogleConfig, SheetConfig},
+    sheets::{GoogleConfig, SheetConfig, TargetKey},
     supervisor::SupervisionConfig,
+    tree::{ConfigError, ConfigProblem, DurationRange, Mistakes, Refusal, millis},
 };
 
+/// From how long to how long a clean stop may be let take.
+const SHUTDOWN_GRACE: DurationRange = millis(1, 3_600_000);
+
+/// The most cells of all sheets together: what fits the memory that is promised, twice over.
+const MOST_CELLS: usize = 20_000;
+
+/// The most pairs of all sheets together: Kraken trades some 1,400.
+const MOST_PAIRS: usize = 2_000;
+
+/// The most spreadsheets: with 50 writes a minute each is written every ten minutes.
+const MOST_SPREADSHEETS: usize = 500;
+
 /// Everything that ratesheet can be told.
+///
+/// A file is read by [`Config::from_json`]. A host application builds its configuration in code:
+///
+/// ```
+/// # use std::time::Duration;
+/// use ratesheet::{Config, SheetConfig};
+///
+/// let config = Config::new().credentials("/run/secrets/key.json").sheet(
+///     SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", "Sheet 1")
+///         .every(Duration::from_secs(5))
+///         .cell("kraken:xbteur:sell", "A1")
+///         .updated("D1")
+///         .problem("E1"),
+/// );
+/// config.check()?;
+/// # Ok::<(), ratesheet::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -30,6 +65,12 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Which certificate authorities are trusted.
     pub tls: TlsConfig,
+    /// What is logged, and how. Heeded by the `ratesheet` command alone.
+    pub log: LogConfig,
+    /// The status page.
+    pub status: StatusConfig,
+    /// Whom to tell that all is well.
+    pub heartbeat: HeartbeatConfig,
 }
 
 impl Default for Config {
@@ -43,6 +84,151 @@ impl Default for Config {
             supervision: SupervisionConfig::default(),
             shutdown_grace: Duration::from_secs(8),
             tls: TlsConfig::default(),
+            log: LogConfig::default(),
+            status: StatusConfig::default(),
+            heartbeat: HeartbeatConfig::default(),
         }
     }
 }
+
+impl Config {
+    /// Everything at its default, and no sheets.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a sheet.
+    #[must_use]
+    pub fn sheet(mut self, sheet: SheetConfig) -> Self {
+        self.sheets.push(sheet);
+        self
+    }
+
+    /// Sets the file with the service account's key.
+    #[must_use]
+    pub fn credentials(self, path: impl Into<PathBuf>) -> Self {
+        Self { credentials: Some(path.into()), ..self }
+    }
+
+    /// Sets how Kraken is asked.
+    #[must_use]
+    pub fn kraken(self, kraken: KrakenConfig) -> Self {
+        Self { kraken, ..self }
+    }
+
+    /// Sets how Google is asked.
+    #[must_use]
+    pub fn google(self, google: GoogleConfig) -> Self {
+        Self { google, ..self }
+    }
+
+    /// Sets when to try again after a failure.
+    #[must_use]
+    pub fn retry(self, retry: RetryConfig) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// Sets when to restart an actor after a fault, and when to give up.
+    #[must_use]
+    pub fn supervision(self, supervision: SupervisionConfig) -> Self {
+        Self { supervision, ..self }
+    }
+
+    /// Sets the longest that a clean stop may take.
+    #[must_use]
+    pub fn shutdown_grace(self, shutdown_grace: Duration) -> Self {
+        Self { shutdown_grace, ..self }
+    }
+
+    /// Sets which certificate authorities are trusted.
+    #[must_use]
+    pub fn tls(self, tls: TlsConfig) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Sets what is logged, and how.
+    #[must_use]
+    pub fn log(self, log: LogConfig) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Sets the status page.
+    #[must_use]
+    pub fn status(self, status: StatusConfig) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Sets whom to tell that all is well.
+    #[must_use]
+    pub fn heartbeat(self, heartbeat: HeartbeatConfig) -> Self {
+        Self { heartbeat, ..self }
+    }
+
+    /// Whether everything is well formed, however it came about.
+    ///
+    /// # Errors
+    /// When something is not: the error tells all of it.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.all_mistakes().into_result("configuration")
+    }
+
+    /// Everything that is not well formed.
+    pub fn mistakes(&self) -> Vec<ConfigProblem> {
+        self.check().map_or_else(|error| error.problems().to_vec(), |()| Vec::new())
+    }
+
+    fn all_mistakes(&self) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        for (index, sheet) in self.sheets.iter().enumerate() {
+            sheet.check(&format!("sheets[{index}]"), &mut mistakes);
+        }
+        self.check_targets(&mut mistakes);
+        for (what, count, most) in self.too_many() {
+            let refusal = Refusal::new(format!("{most} at most")).found(format!("{count} {what}"));
+            mistakes.code("sheets", refusal);
+        }
+        self.kraken.check(&mut mistakes);
+        self.google.check(&mut mistakes);
+        self.retry.check(&mut mistakes);
+        self.supervision.check(&mut mistakes);
+        mistakes.duration("shutdown_grace", self.shutdown_grace, &SHUTDOWN_GRACE);
+        self.status.check(&mut mistakes);
+        self.heartbeat.check(&mut mistakes);
+        mistakes
+    }
+
+    /// Notes the cells that are written twice.
+    fn check_targets(&self, mistakes: &mut Mistakes) {
+        let mut first = HashMap::new();
+        for (index, sheet) in self.sheets.iter().enumerate() {
+            for cell in sheet.targets() {
+                let here = format!("sheets[{index}]");
+                if let Some(there) = first.get(&TargetKey::new(sheet, cell)) {
+                    let found = format!("the cell {cell}, which {there} writes already");
+                    mistakes.code(here, Refusal::new("a cell of its own").found(found));
+                } else {
+                    first.insert(TargetKey::new(sheet, cell), here);
+                }
+            }
+        }
+    }
+
+    /// What there is more of than is borne: what, how many, how many at most.
+    fn too_many(&self) -> Vec<(&'static str, usize, usize)> {
+        use std::collections::HashSet;
+        let cells = self.sheets.iter().map(|sheet| sheet.targets().count()).sum();
+        let mappings = self.sheets.iter().flat_map(|sheet| &sheet.cells);
+        let pairs = mappings.map(|mapping| &mapping.pair).collect::<HashSet<_>>().len();
+        let ids = self.sheets.iter().map(|sheet| &sheet.spreadsheet);
+        let spreadsheets = ids.collect::<HashSet<_>>().len();
+        let counts = [
+            ("cells", cells, MOST_CELLS),
+            ("pairs", pairs, MOST_PAIRS),
+            ("spreadsheets", spreadsheets, MOST_SPREADSHEETS),
+        ];
+        counts.into_iter().filter(|(_, count, most)| count > most).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use crate::{
     messages::{Failure, FailureClass},
     pace::retry_after,
+    tree::Section,
 };
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
@@ -52,6 +53,13 @@ const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
 pub struct TlsConfig {
     /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
     pub ca_file: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Reads the section `tls`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        Self { ca_file: section.path("ca_file") }
+    }
 }
 
 /// Why there are no certificate authorities to trust.

@@ -25,6 +25,7 @@ use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
 pub use self::config::KrakenConfig;
+pub(crate) use self::config::PAIRS_PER_REQUEST;
 use self::{
     client::KrakenClient,
     error::KrakenError,

@@ -12,9 +12,10 @@ mod schedule;
 mod sheets;
 mod suggest;
 mod supervisor;
+mod tree;
 
 pub use crate::{
-    config::Config,
+    config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig},
     messages::*,
@@ -29,6 +30,7 @@ pub use crate::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,
         Subscribe, SupervisionConfig, SupervisorActor,
     },
+    tree::{ConfigError, ConfigProblem, Overlays},
 };
 
 #[cfg(feature = "sandbox")]

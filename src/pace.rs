@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::tree::{DurationRange, Mistakes, Section, millis};
+
+/// From how long to how long a wait may be.
+const WAIT: DurationRange = millis(1, 86_400_000);
+
 /// Growing waits between attempts: `min`, twice that, four times, never more than `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -44,6 +49,27 @@ impl RetryConfig {
     /// The wait until the next probe, spread by `dice` (0 to 1) over ± 20 %.
     pub fn probe_in(&self, dice: f64) -> Duration {
         self.probe.mul_f64(dice.clamp(0.0, 1.0).mul_add(0.4, 0.8))
+    }
+
+    /// Reads the section `retry`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let keys = ["backoff_min", "backoff_max"];
+        let [min, max] = section.bounds(keys, &WAIT, [default.backoff.min, default.backoff.max]);
+        Self {
+            backoff: Backoff { min, max },
+            probe: section.duration("probe", &WAIT).unwrap_or(default.probe),
+        }
+    }
+
+    /// Notes what is wrong with a section that was built in code.
+    pub(crate) fn check(&self, mistakes: &mut Mistakes) {
+        let [min, max] =
+            [("retry.backoff.min", self.backoff.min), ("retry.backoff.max", self.backoff.max)];
+        for (path, value) in [min, max, ("retry.probe", self.probe)] {
+            mistakes.duration(path, value, &WAIT);
+        }
+        mistakes.ordered(min, max);
     }
 }
 

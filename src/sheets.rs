@@ -10,6 +10,7 @@ mod error;
 mod limited;
 mod locate;
 mod plan;
+mod reading;
 mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
+pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
     account::Account,

@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+use crate::tree::{DurationRange, Mistakes, Section, millis};
+
+/// The most pairs that are asked for in one request: with all of Kraken's it answers 520.
+pub(crate) const PAIRS_PER_REQUEST: usize = 100;
+
+/// From how long to how long a request may be let take.
+const DEADLINE: DurationRange = millis(1, 600_000);
+
+/// How many requests a second may be asked for: a stand-in of Kraken's bears more than Kraken.
+const REQUESTS_PER_SECOND: (f64, f64) = (0.001, 1_000.0);
+
 /// How Kraken is asked: section `kraken` of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -21,5 +32,30 @@ impl Default for KrakenConfig {
             deadline: Duration::from_secs(10),
             requests_per_second: 1.0,
         }
+    }
+}
+
+impl KrakenConfig {
+    /// Reads the section `kraken`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            url: section.endpoint("url").unwrap_or(default.url),
+            deadline: section.duration("deadline", &DEADLINE).unwrap_or(default.deadline),
+            requests_per_second: section
+                .number("requests_per_second", REQUESTS_PER_SECOND)
+                .unwrap_or(default.requests_per_second),
+        }
+    }
+
+    /// Notes what is wrong with a section that was built in code.
+    pub(crate) fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.endpoint("kraken.url", &self.url);
+        mistakes.duration("kraken.deadline", self.deadline, &DEADLINE);
+        mistakes.number(
+            "kraken.requests_per_second",
+            self.requests_per_second,
+            REQUESTS_PER_SECOND,
+        );
     }
 }

@@ -2,8 +2,20 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::a1::CellRef;
-use crate::quote::{AssetPair, QuoteField};
+use super::{a1::CellRef, reading};
+use crate::{
+    quote::{AssetPair, QuoteField},
+    tree::{DurationRange, Mistakes, Refusal, Section, millis, span},
+};
+
+/// From how long to how long it may be from tick to tick.
+pub(super) const EVERY: DurationRange = millis(1, 86_400_000);
+
+/// From how long to how long a request may be let take.
+const DEADLINE: DurationRange = millis(1, 600_000);
+
+/// How many writes a minute may be asked for: a stand-in of Google's bears more than Google.
+const WRITES_PER_MINUTE: (u32, u32) = (1, 1_000_000);
 
 /// The id of a spreadsheet, as in its URL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +27,11 @@ impl SpreadsheetId {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let well_formed = (20..=128).contains(&text.len()) && text.bytes().all(allowed);
         well_formed.then(|| Self(text.into()))
+    }
+
+    /// What stands for an id that could not be read: no spreadsheet has it.
+    pub(super) fn unreadable(instead: &str) -> Self {
+        Self(format!("?{instead}").into())
     }
 
     /// The whole id.
@@ -51,6 +68,29 @@ pub enum Tab {
     First,
 }
 
+impl From<&str> for Tab {
+    fn from(title: &str) -> Self {
+        Self::Title(title.into())
+    }
+}
+
+impl From<String> for Tab {
+    fn from(title: String) -> Self {
+        Self::Title(title)
+    }
+}
+
+/// As people read it.
+impl fmt::Display for Tab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Title(title) => f.write_str(title),
+            Self::Gid(gid) => write!(f, "the tab with gid {gid}"),
+            Self::First => f.write_str("the first tab"),
+        }
+    }
+}
+
 /// A cell and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellMapping {
@@ -78,6 +118,110 @@ pub struct SheetConfig {
     pub updated: Vec<CellRef>,
     /// Cells that show what is wrong with this sheet, or nothing.
     pub problem: Vec<CellRef>,
+    /// What was wrong with what the methods of this type were given.
+    pub(super) mistakes: Mistakes,
+}
+
+impl SheetConfig {
+    /// A sheet without cells: the spreadsheet's id or its URL as the browser shows it, and the
+    /// title of the tab (or [`Tab::Gid`], or [`Tab::First`], which an URL's `gid` makes precise).
+    ///
+    /// What is wrong with what this and the following methods are given is kept, and told by
+    /// [`Config::check`](crate::Config::check).
+    pub fn new(spreadsheet: &str, tab: impl Into<Tab>) -> Self {
+        let mut mistakes = Mistakes::default();
+        let tab = tab.into();
+        let (id, own) = reading::spreadsheet(spreadsheet).unwrap_or_else(|refusal| {
+            mistakes.code("spreadsheet", refusal.or_found(crate::tree::shown(spreadsheet)));
+            (SpreadsheetId::unreadable(spreadsheet), Tab::First)
+        });
+        Self {
+            spreadsheet: id,
+            tab: if tab == Tab::First { own } else { tab },
+            every: Duration::ZERO,
+            cells: Vec::new(),
+            updated: Vec::new(),
+            problem: Vec::new(),
+            mistakes,
+        }
+    }
+
+    /// A sheet of which everything is known to be right.
+    pub(super) fn known(spreadsheet: SpreadsheetId, tab: Tab, every: Duration) -> Self {
+        Self {
+            spreadsheet,
+            tab,
+            every,
+            cells: Vec::new(),
+            updated: Vec::new(),
+            problem: Vec::new(),
+            mistakes: Mistakes::default(),
+        }
+    }
+
+    /// Sets the time from tick to tick: 1 ms to a day. There is no default.
+    #[must_use]
+    pub fn every(self, every: Duration) -> Self {
+        Self { every, ..self }
+    }
+
+    /// Adds a cell: what it shows, such as `kraken:xbteur:sell`, and where it is, such as `A1`.
+    #[must_use]
+    pub fn cell(mut self, source: &str, cell: &str) -> Self {
+        let path = format!("cell({}, {})", crate::tree::shown(source), crate::tree::shown(cell));
+        let source = self.noted(&path, source, reading::source(source));
+        let place = self.noted(&path, cell, reading::cell(cell));
+        if let (Some((pair, field)), Some(cell)) = (source, place) {
+            self.cells.push(CellMapping { cell, pair, field });
+        }
+        self
+    }
+
+    /// Adds a cell that shows when the oldest price of this sheet was asked for.
+    #[must_use]
+    pub fn updated(mut self, cell: &str) -> Self {
+        let place = self.noted("updated", cell, reading::cell(cell));
+        self.updated.extend(place);
+        self
+    }
+
+    /// Adds a cell that shows what is wrong with this sheet, or nothing.
+    #[must_use]
+    pub fn problem(mut self, cell: &str) -> Self {
+        let place = self.noted("problem", cell, reading::cell(cell));
+        self.problem.extend(place);
+        self
+    }
+
+    /// Every cell that is written, in the order `cells`, `updated`, `problem`.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &CellRef> {
+        let cells = self.cells.iter().map(|mapping| &mapping.cell);
+        cells.chain(&self.updated).chain(&self.problem)
+    }
+
+    /// Notes what is wrong with a sheet that was built in code, at `path`.
+    pub(crate) fn check(&self, path: &str, mistakes: &mut Mistakes) {
+        mistakes.adopt(&format!("{path}."), &self.mistakes);
+        if self.every.is_zero() {
+            let refusal = Refusal::new("a time from tick to tick, such as .every(…)");
+            mistakes.code(format!("{path}.every"), refusal.found("none"));
+        } else if !EVERY.holds(self.every) {
+            let refusal = Refusal::new(EVERY.to_string()).found(span(self.every));
+            mistakes.code(format!("{path}.every"), refusal);
+        }
+        if let Tab::Title(title) = &self.tab
+            && let Err(refusal) = reading::title(title)
+        {
+            mistakes.code(format!("{path}.tab"), refusal);
+        }
+    }
+
+    fn noted<T>(&mut self, path: &str, text: &str, read: Result<T, Refusal>) -> Option<T> {
+        let note = |refusal: Refusal| {
+            self.mistakes.code(path, refusal.or_found(crate::tree::shown(text)));
+        };
+        read.map_err(note).ok()
+    }
 }
 
 /// How Google is asked: section `google` of the configuration.
@@ -102,5 +246,26 @@ impl Default for GoogleConfig {
             deadline: Duration::from_secs(30),
             writes_per_minute: 50,
         }
+    }
+}
+
+impl GoogleConfig {
+    /// Reads the section `google`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            url: section.endpoint("url").unwrap_or(default.url),
+            deadline: section.duration("deadline", &DEADLINE).unwrap_or(default.deadline),
+            writes_per_minute: section
+                .integer("writes_per_minute", WRITES_PER_MINUTE)
+                .unwrap_or(default.writes_per_minute),
+        }
+    }
+
+    /// Notes what is wrong with a section that was built in code.
+    pub(crate) fn check(&self, mistakes: &mut Mistakes) {
+        mistakes.endpoint("google.url", &self.url);
+        mistakes.duration("google.deadline", self.deadline, &DEADLINE);
+        mistakes.integer("google.writes_per_minute", self.writes_per_minute, WRITES_PER_MINUTE);
     }
 }

@@ -3,7 +3,16 @@
 use std::time::Duration;
 
 use super::intensity::RestartIntensity;
-use crate::pace::Backoff;
+use crate::{
+    pace::Backoff,
+    tree::{DurationRange, Mistakes, Section, millis},
+};
+
+/// How many restarts may be borne within a period.
+const MAX_RESTARTS: (u32, u32) = (0, 1_000);
+
+/// From how long to how long anything here may be.
+const SPAN: DurationRange = millis(1, 86_400_000);
 
 /// When an actor is restarted after a fault: section `supervision` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,5 +38,49 @@ impl Default for SupervisionConfig {
             park: Duration::from_secs(300),
             ping: Duration::from_secs(5),
         }
+    }
+}
+
+impl SupervisionConfig {
+    /// Reads the section `supervision`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let intensity = RestartIntensity {
+            max_restarts: section
+                .integer("max_restarts", MAX_RESTARTS)
+                .unwrap_or(default.intensity.max_restarts),
+            period: section.duration("period", &SPAN).unwrap_or(default.intensity.period),
+        };
+        let keys = ["backoff_min", "backoff_max"];
+        let [min, max] = section.bounds(keys, &SPAN, [default.backoff.min, default.backoff.max]);
+        Self {
+            intensity,
+            backoff: Backoff { min, max },
+            park: section.duration("park", &SPAN).unwrap_or(default.park),
+            ping: section.duration("ping", &SPAN).unwrap_or(default.ping),
+        }
+    }
+
+    /// Notes what is wrong with a section that was built in code.
+    pub(crate) fn check(&self, mistakes: &mut Mistakes) {
+        let [min, max] = [
+            ("supervision.backoff.min", self.backoff.min),
+            ("supervision.backoff.max", self.backoff.max),
+        ];
+        mistakes.integer(
+            "supervision.intensity.max_restarts",
+            self.intensity.max_restarts,
+            MAX_RESTARTS,
+        );
+        for (path, value) in [
+            ("supervision.intensity.period", self.intensity.period),
+            min,
+            max,
+            ("supervision.park", self.park),
+            ("supervision.ping", self.ping),
+        ] {
+            mistakes.duration(path, value, &SPAN);
+        }
+        mistakes.ordered(min, max);
     }
 }

@@ -1,0 +1,214 @@
+//! Tests of the whole configuration: files, layers, the builder.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    quote::QuoteField,
+    sheets::{CellRef, Tab},
+    tree::Overlays,
+};
+
+const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    Config::from_json("ratesheet.json", text.as_bytes(), &Overlays::new())
+}
+
+fn read_under(text: &str, overlays: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let mut list = Overlays::new();
+    for (path, text) in overlays {
+        list.set(*path, *text, format!("RATESHEET__{}", path.replace('.', "__").to_uppercase()));
+    }
+    Config::from_json("ratesheet.json", text.as_bytes(), &list)
+}
+
+const ARTICLE: &str = include_str!("../../config/example.json");
+
+#[test]
+fn the_articles_file_is_valid_word_for_word() {
+    let config = read(ARTICLE).unwrap();
+    let built = Config::new().sheet(
+        SheetConfig::new(ID, "Sheet 1")
+            .every(Duration::from_secs(5))
+            .cell("kraken:xbteur:sell", "A1")
+            .cell("kraken:xbteur:sell", "B7")
+            .cell("kraken:xbteur:buy", "A2"),
+    );
+    assert_eq!(config, built);
+    assert_eq!(config.check(), Ok(()));
+    assert_eq!(config.sheets[0].cells[2].field, QuoteField::Buy);
+    assert_eq!(config.sheets[0].tab, Tab::Title("Sheet 1".into()));
+    assert_eq!(config.warnings(), [""; 0]);
+}
+
+#[test]
+fn default_json_says_every_default() {
+    let text = include_str!("../../config/default.json");
+    assert_eq!(read(text).unwrap(), Config::default());
+    // Every key is there: those that are known and not in the file would be offered here.
+    let unknown = text.replace('{', "{ \"zzzzzzzz\": 1,");
+    let error = read(&unknown).unwrap_err();
+    let bare = serde_json::from_str::<serde_json::Value>(text).unwrap();
+    for problem in error.problems() {
+        let keys = problem.help().unwrap().strip_prefix("the keys here are ").unwrap();
+        for key in keys.split(", ").map(|key| key.trim_matches('"')) {
+            let at_root = problem.path() == "$.zzzzzzzz";
+            let section = problem.path().split('.').nth(1).unwrap();
+            let object = if at_root { &bare } else { &bare[section] };
+            let elsewhere =
+                ["sheet", "timeout", "interval", "data", "updated", "problem", "$schema"];
+            assert!(
+                !object[key].is_null() || object.get(key).is_some() || elsewhere.contains(&key),
+                "{key}"
+            );
+        }
+    }
+    assert_eq!(error.count(), 9);
+}
+
+#[test]
+fn sheets_are_named_by_id_or_url_and_tabs_by_title_or_gid() {
+    let url = format!("https://docs.google.com/spreadsheets/d/{ID}/edit");
+    for (sheet, tab) in [
+        (ID.to_owned(), Tab::First),
+        (format!("{ID}:Sheet 1"), Tab::Title("Sheet 1".into())),
+        (format!("{ID}:a:b!c \u{1f335} =x \"q\""), Tab::Title("a:b!c \u{1f335} =x \"q\"".into())),
+        (format!("{ID}:Bob's"), Tab::Title("Bob's".into())),
+        (url.clone(), Tab::First),
+        (format!("{url}#gid=0"), Tab::Gid(0)),
+        (format!("{url}?gid=77#gid=77"), Tab::Gid(77)),
+        (format!("{url}?gid=77"), Tab::Gid(77)),
+        (format!("{url}?usp=sharing"), Tab::First),
+        (format!("{url}#gid=5:Sheet 1"), Tab::Title("Sheet 1".into())),
+        (format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit#gid=5"), Tab::Gid(5)),
+        (format!("https://docs.google.com/spreadsheets/d/{ID}"), Tab::First),
+    ] {
+        let text = ARTICLE.replace(
+            &format!("\"{ID}:Sheet 1\""),
+            &serde_json::Value::from(sheet.clone()).to_string(),
+        );
+        let config = read(&text).unwrap_or_else(|error| panic!("{sheet}: {error}"));
+        assert_eq!(config.sheets[0].spreadsheet.as_str(), ID, "{sheet}");
+        assert_eq!(config.sheets[0].tab, tab, "{sheet}");
+    }
+}
+
+#[test]
+fn everything_can_be_said() {
+    let config = read(
+        r#"{ "$schema": "x", "sheets": [
+            { "sheet": "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk:One", "interval": "5s",
+              "data": { "kraken:BTC/USD:BTNL:last": "A1", "kraken:xbteur:time": ["'Two'!A1", "BtcPrice"] },
+              "updated": "D1", "problem": ["E1"] },
+            { "sheet": "25CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk:One", "timeout": 10000,
+              "data": { "kraken:xbteur:mid": "A1" } } ],
+          "credentials": "key.json", "shutdown_grace": "5s",
+          "kraken": { "url": "http://127.0.0.1:8080/", "deadline": 2000, "requests_per_second": 0.5 },
+          "google": { "url": "http://localhost:8081", "deadline": "20s", "writes_per_minute": 300 },
+          "retry": { "backoff_min": 1, "backoff_max": "1m", "probe": "1h" },
+          "supervision": { "max_restarts": 0, "period": 1000, "backoff_min": "1s", "backoff_max": "1s",
+                           "ping": 100, "park": "1m" },
+          "log": { "level": "debug", "format": "json" }, "tls": { "ca_file": "ca.pem" },
+          "status": { "listen": "[::1]:0", "allowed_hosts": ["Status.Example.com"] },
+          "heartbeat": { "url": "https://hc-ping.com/uuid?x=1" } }"#,
+    )
+    .unwrap();
+    assert_eq!(config.sheets[0].cells[0].pair.as_str(), "BTC/USD:BTNL");
+    assert_eq!(config.sheets[0].cells[2].cell, CellRef::Named("BtcPrice".into()));
+    assert_eq!(config.sheets[1].every, Duration::from_secs(10));
+    assert_eq!(config.kraken.url, "http://127.0.0.1:8080");
+    assert_eq!(config.supervision.intensity.max_restarts, 0);
+    assert_eq!(config.status.allowed_hosts, ["status.example.com"]);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.check(), Ok(()));
+    assert!(!format!("{config:?}").contains("uuid"));
+}
+
+#[test]
+fn variables_and_flags_lie_over_the_file_and_are_named() {
+    let config = read_under(
+        ARTICLE,
+        &[
+            ("timeout", "7s"),
+            ("kraken.url", "http://127.0.0.1:1"),
+            ("log.level", "debug"),
+            ("log.level", "warn"),
+            ("status.allowed_hosts", "a.example, b.example"),
+            ("google.writes_per_minute", "10"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.sheets[0].every, Duration::from_secs(7));
+    assert_eq!(config.kraken.url, "http://127.0.0.1:1");
+    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(config.status.allowed_hosts.len(), 2);
+    assert_eq!(config.google.writes_per_minute, 10);
+    let interval = ARTICLE.replace("timeout", "interval");
+    let config = read_under(&interval, &[("timeout", "7s")]).unwrap();
+    assert_eq!(config.sheets[0].every, Duration::from_secs(7));
+
+    let error = read_under(
+        ARTICLE,
+        &[
+            ("timeout", "abc"),
+            ("kraken.urll", "x"),
+            ("kraken", "x"),
+            ("data", "{}"),
+            ("colour", "red"),
+        ],
+    )
+    .unwrap_err();
+    let printed = error.to_string();
+    for words in [
+        "RATESHEET__TIMEOUT: error at $.timeout: found \"abc\"; expected a number of milliseconds",
+        "did you mean RATESHEET__KRAKEN__URL?",
+        "RATESHEET__KRAKEN: error: found an unknown variable",
+        "it has RATESHEET__KRAKEN__DEADLINE, RATESHEET__KRAKEN__REQUESTS_PER_SECOND, RATESHEET__KRAKEN__URL",
+        "only the file can say this",
+        "the known ones are RATESHEET__CREDENTIALS",
+    ] {
+        assert!(printed.contains(words), "{words}\n{printed}");
+    }
+    assert_eq!(error.count(), 5, "{printed}");
+}
+
+#[test]
+fn the_builder_tells_every_mistake() {
+    let mut config = Config::new()
+        .sheet(
+            SheetConfig::new("nonsense", "Sheet 1")
+                .cell("kraken:xbteur:sel", "A0")
+                .cell("kraken:xbteur:sell", "A1")
+                .cell("kraken:xbteur:buy", "$a$1")
+                .updated("A:A"),
+        )
+        .sheet(SheetConfig::new(ID, " ").every(Duration::from_secs(100_000)))
+        .shutdown_grace(Duration::ZERO);
+    config.kraken.url = "http://u:hunter2@10.0.0.1".into();
+    config.kraken.requests_per_second = f64::NAN;
+    config.retry.backoff.min = Duration::from_secs(100);
+    config.status.allowed_hosts.push("https://x".into());
+    config.heartbeat.url = Some("http://example.com/secret".into());
+    let printed = config.check().unwrap_err().to_string();
+    for words in [
+        "error at sheets[0].spreadsheet: found \"nonsense\"; expected a spreadsheet's id",
+        "did you mean \"sell\"?",
+        "a row from 1 to 10000000",
+        "the range \"A:A\"",
+        "the cell A1, which sheets[0] writes already",
+        "sheets[0].every: found none",
+        "sheets[1].every: found 100000 s; expected 1 ms to 24 h",
+        "sheets[1].tab: found an empty title",
+        "kraken.url",
+        "kraken.requests_per_second: found NaN",
+        "retry.backoff.max: found 1 min; expected no less than retry.backoff.min, which is 100 s",
+        "shutdown_grace: found 0 ms",
+        "status.allowed_hosts[0]",
+        "heartbeat.url",
+    ] {
+        assert!(printed.contains(words), "{words}\n{printed}");
+    }
+    assert!(!printed.contains("hunter2") && !printed.contains("secret"), "{printed}");
+    assert_eq!(config.mistakes().len(), 14, "{printed}");
+}

@@ -1,0 +1,298 @@
+//! A sheet as a configuration writes it. Pure: no I/O, no clock, no randomness.
+
+use std::time::Duration;
+
+use super::{
+    a1::{CellRef, InvalidCell, is_title},
+    config::{CellMapping, EVERY, SheetConfig, SpreadsheetId, Tab},
+};
+use crate::{
+    quote::{AssetPair, InvalidPair, QuoteField},
+    suggest::did_you_mean,
+    tree::{Found, Raw, Refusal, Section, duration, shown, text},
+};
+
+/// The exchanges that there are.
+const EXCHANGES: [&str; 1] = ["kraken"];
+
+/// A sheet that was read, and where each of its targets is written, in the order of
+/// [`SheetConfig::targets`].
+#[derive(Debug)]
+pub(crate) struct PlacedSheet<'a> {
+    /// The sheet.
+    pub(crate) sheet: SheetConfig,
+    /// Where its targets are written.
+    pub(crate) places: Vec<Found<'a>>,
+}
+
+impl<'a> PlacedSheet<'a> {
+    /// The keys that make a sheet.
+    pub(crate) const KEYS: [&'static str; 6] =
+        ["sheet", "timeout", "interval", "data", "updated", "problem"];
+
+    /// Reads a sheet: the whole of a section, or the beginning of the root.
+    pub(crate) fn from_section(section: &mut Section<'a>) -> Self {
+        const WHICH: &str = "a spreadsheet's id, ':' and a tab's title, or a spreadsheet's URL";
+        let values = section.values("sheet");
+        if values.is_empty() {
+            section.missing("sheet", "\"<the spreadsheet's id>:Sheet 1\"");
+        }
+        let which = values.iter().filter_map(|value| value.read(|raw| sheet(text(raw, WHICH)?)));
+        let (id, tab) = which
+            .last()
+            .unwrap_or_else(|| (SpreadsheetId::unreadable(section.place()), Tab::First));
+        let mut sheet = SheetConfig::known(id, tab, every(section).unwrap_or_default());
+        let mut places = Vec::new();
+        match section.in_file("data") {
+            None => section.missing("data", "{ \"kraken:xbteur:sell\": [\"A1\"] }"),
+            Some(found) => data(&found, &mut sheet, &mut places),
+        }
+        for (key, cells) in [("updated", &mut sheet.updated), ("problem", &mut sheet.problem)] {
+            for item in section.in_file(key).iter().flat_map(|found| found.items(CELLS)) {
+                if let Some(place) = item.read(cell_value) {
+                    cells.push(place);
+                    places.push(item);
+                }
+            }
+        }
+        Self { sheet, places }
+    }
+}
+
+const CELLS: &str = "a cell such as \"A1\", or a list of cells";
+
+/// The time from tick to tick.
+fn every(section: &mut Section<'_>) -> Option<Duration> {
+    let timeouts = section.values("timeout");
+    let intervals = section.values("interval");
+    if timeouts.is_empty() && intervals.is_empty() {
+        section.missing("timeout", "5000");
+        return None;
+    }
+    for interval in &intervals {
+        if timeouts.iter().any(|timeout| timeout.is_outside() == interval.is_outside()) {
+            let found = "\"interval\" beside \"timeout\", which is the same";
+            interval.refuse(Refusal::new("one of them").found(found).help("delete one of them"));
+        }
+    }
+    let both = timeouts.iter().chain(&intervals);
+    let read = both
+        .filter_map(|found| Some((found.is_outside(), found.read(|raw| duration(raw, &EVERY))?)));
+    read.max_by_key(|&(outside, _)| outside).map(|(_, every)| every)
+}
+
+fn data<'a>(found: &Found<'a>, sheet: &mut SheetConfig, places: &mut Vec<Found<'a>>) {
+    const WHAT: &str = "an object such as { \"kraken:xbteur:sell\": [\"A1\"] }";
+    let members = match found.raw() {
+        Raw::Object([]) => return found.refuse(Refusal::new(WHAT).found("an empty object")),
+        Raw::Object(members) => members,
+        _ => return found.refuse(Refusal::new(WHAT)),
+    };
+    for (key, value) in found.members(members) {
+        let what = key.read(|raw| source(text(raw, "exchange:pair:field")?));
+        for item in value.items(CELLS) {
+            let place = item.read(cell_value);
+            if let (Some((pair, field)), Some(cell)) = (&what, place) {
+                sheet.cells.push(CellMapping { cell, pair: pair.clone(), field: *field });
+                places.push(item);
+            }
+        }
+    }
+}
+
+/// A target in the form by which targets are compared: whatever its case, its `$`, and whether it
+/// names the sheet's own tab. (Google's titles and names differ in more than case.)
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TargetKey {
+    /// A cell of a tab.
+    Cell(SpreadsheetId, Tab, u32, u32),
+    /// A named range.
+    Named(SpreadsheetId, String),
+}
+
+impl TargetKey {
+    /// The form of a cell of a sheet.
+    pub(crate) fn new(sheet: &SheetConfig, cell: &CellRef) -> Self {
+        let id = sheet.spreadsheet.clone();
+        match cell {
+            CellRef::Named(name) => Self::Named(id, name.to_lowercase()),
+            CellRef::Cell { tab, column, row } => {
+                let tab = match (tab, &sheet.tab) {
+                    (Some(title), _) | (None, Tab::Title(title)) => {
+                        Tab::Title(title.to_lowercase())
+                    }
+                    (None, tab) => tab.clone(),
+                };
+                Self::Cell(id, tab, *column, *row)
+            }
+        }
+    }
+}
+
+/// Reads `id:Title`, an id, or an URL, perhaps with `:Title`.
+pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
+    let after = text.find("://").map_or(0, |at| at + "://".len());
+    let (place, own) = match text[after..].find(':') {
+        Some(colon) => (&text[..after + colon], Some(&text[after + colon + 1..])),
+        None => (text, None),
+    };
+    let (id, tab) = spreadsheet(place)?;
+    match own {
+        None => Ok((id, tab)),
+        Some(own) => title(own).map(|()| (id, Tab::Title(own.to_owned()))),
+    }
+}
+
+/// Reads a spreadsheet's id or its URL, which may name a tab by its `gid`.
+pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
+    const EXPECTED: &str = "a spreadsheet's id, or its URL as the browser shows it";
+    let refusal = || Refusal::new(EXPECTED).found(shown(text));
+    if text.trim().is_empty() {
+        return Err(Refusal::new(EXPECTED).found("an empty id"));
+    }
+    if text.contains("/d/e/") {
+        let help = "this is the address of a published page; take the one of the editor";
+        return Err(refusal().help(help));
+    }
+    if let Some((_, rest)) = text.split_once("/d/") {
+        let id = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let known = host.starts_with("docs.google.com/") && host.contains("/spreadsheets/");
+        let id = SpreadsheetId::parse(id).filter(|_| known).ok_or_else(|| {
+            refusal().help("such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0")
+        })?;
+        return Ok((id, gid(rest).map_or(Tab::First, Tab::Gid)));
+    }
+    let Some(id) = SpreadsheetId::parse(text) else {
+        let help = if text.contains("://") {
+            "such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0"
+        } else {
+            "the id is what stands between /d/ and /edit in the URL: letters, digits, '_' and '-'"
+        };
+        return Err(refusal().help(help));
+    };
+    Ok((id, Tab::First))
+}
+
+/// The `gid` of an URL: behind the `#`, or else in its query.
+fn gid(url: &str) -> Option<u32> {
+    let parts = url.rsplit(['#', '?', '&']);
+    parts.filter_map(|part| part.strip_prefix("gid=")).find_map(|gid| gid.parse().ok())
+}
+
+/// Whether a text can be the title of a tab.
+pub(super) fn title(title: &str) -> Result<(), Refusal> {
+    const EXPECTED: &str = "the title of a tab";
+    if title.trim().is_empty() {
+        return Err(Refusal::new(EXPECTED).found("an empty title"));
+    }
+    if title.len() > 1 && title.starts_with('\'') && title.ends_with('\'') {
+        let bare = title.trim_matches('\'').replace("''", "'");
+        let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
+        return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
+    }
+    if title.contains(char::is_control) {
+        let found = format!("the title {}, which has a control character", shown(title));
+        return Err(Refusal::new(EXPECTED).found(found));
+    }
+    if !is_title(title) {
+        return Err(
+            Refusal::new(EXPECTED).found(format!("the title {}, which is too long", shown(title)))
+        );
+    }
+    Ok(())
+}
+
+/// Reads `exchange:pair:field`: the exchange before the first colon, the field after the last.
+pub(super) fn source(text: &str) -> Result<(AssetPair, QuoteField), Refusal> {
+    const EXPECTED: &str = "exchange:pair:field, such as \"kraken:xbteur:sell\"";
+    let parts = text.split_once(':').and_then(|(exchange, rest)| {
+        rest.rsplit_once(':').map(|(pair, field)| (exchange, pair, field))
+    });
+    let Some((exchange, pair, field)) = parts else {
+        return Err(Refusal::new(EXPECTED).found(shown(text)));
+    };
+    if !EXCHANGES.contains(&exchange) {
+        let refusal = Refusal::new("kraken, the only exchange so far")
+            .found(format!("the exchange {}", shown(exchange)));
+        return Err(match did_you_mean(exchange, EXCHANGES) {
+            Some(meant) => {
+                refusal.help(format!("did you mean \"{meant}:{}\"?", inner(pair, field)))
+            }
+            None => refusal,
+        });
+    }
+    let pair = AssetPair::parse(pair).map_err(|why| invalid_pair(pair, &why))?;
+    let field = QuoteField::from_name(field).ok_or_else(|| {
+        let names = QuoteField::ALL.map(QuoteField::name);
+        let refusal = Refusal::new(format!("one of {}", names.join(", ")))
+            .found(format!("the field {}", shown(field)));
+        match did_you_mean(field, names) {
+            Some(meant) => refusal.help(format!("did you mean \"{meant}\"?")),
+            None => refusal,
+        }
+    })?;
+    Ok((pair, field))
+}
+
+fn inner(pair: &str, field: &str) -> String {
+    crate::tree::clipped(&format!("{pair}:{field}"))
+}
+
+fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
+    let found = |what: String| Refusal::new("a pair such as xbteur or XBT/EUR").found(what);
+    match why {
+        InvalidPair::Character(',') => {
+            found(format!("the pair {}", shown(pair))).help("write one key for each pair")
+        }
+        InvalidPair::Character(c) => {
+            let c = shown(&c.to_string());
+            found(format!("the pair {}", shown(pair)))
+                .help(format!("no pair has the character {c}"))
+        }
+        InvalidPair::Length(length) => {
+            let help = format!("a pair has 4 to 24 characters, not {length}");
+            found(format!("the pair {}", shown(pair))).help(help)
+        }
+        InvalidPair::NoLetter => found(format!("the pair {}", shown(pair))),
+    }
+}
+
+fn cell_value(raw: Raw<'_>) -> Result<CellRef, Refusal> {
+    match raw {
+        Raw::Text(text) => cell(text),
+        _ => Err(Refusal::new("a cell such as \"A1\"")),
+    }
+}
+
+/// Reads a cell.
+pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
+    const CELL: &str = "a cell such as A1 or 'Other tab'!A1, or the name of a range";
+    CellRef::parse(text).map_err(|why| match why {
+        InvalidCell::Empty => Refusal::new(CELL).found("an empty text"),
+        InvalidCell::Unreadable => {
+            let refusal = Refusal::new(CELL).found(shown(text));
+            match turned(text) {
+                Some(turned) => refusal.help(format!("did you mean \"{turned}\"?")),
+                None => refusal,
+            }
+        }
+        InvalidCell::Range => {
+            Refusal::new("one cell, such as A1").found(format!("the range {}", shown(text)))
+        }
+        InvalidCell::Column => Refusal::new("a column up to ZZZ").found(shown(text)),
+        InvalidCell::Row => Refusal::new("a row from 1 to 10000000").found(shown(text)),
+        InvalidCell::Title => Refusal::new("the title of a tab before the '!'").found(shown(text)),
+        InvalidCell::Quote => Refusal::new("a ' at the end of the title")
+            .found(shown(text))
+            .help("a ' within a title is written twice"),
+    })
+}
+
+/// `A1` of `1A`.
+fn turned(text: &str) -> Option<String> {
+    let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let (digits, letters) = text.split_at(text.len() - letters.len());
+    let turned = format!("{letters}{digits}");
+    matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
+}

@@ -1,0 +1,134 @@
+//! Addresses of servers. Pure: no I/O, no clock, no randomness.
+
+use http::Uri;
+
+use super::{problem::shown, scalar::Refusal};
+
+/// Reads where a server is: scheme, host, perhaps a port, and nothing else. It comes back without
+/// the slash at its end, its host in lower case.
+pub(crate) fn endpoint(text: &str) -> Result<String, Refusal> {
+    let expected = "an address such as \"https://api.example.com\"";
+    let uri = web_address(text, expected)?;
+    let refuse = |what: &str, help: String| {
+        Err(Refusal::new("scheme, host and port only").found(what).help(help))
+    };
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+    let bare = format!("{scheme}://{}", authority.unwrap_or_default());
+    if uri.query().is_some() || text.contains('?') {
+        return refuse("an address with a query", format!("write \"{bare}\""));
+    }
+    if !matches!(uri.path(), "" | "/") {
+        return refuse("an address with a path", format!("write \"{bare}\""));
+    }
+    Ok(bare)
+}
+
+/// Reads an https address, or an http one of this very machine.
+pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
+    let refuse = |found: String| Refusal::new(expected).found(found);
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let refusal = refuse(shown(text));
+        let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+        let plain = !host.is_empty() && host.contains('.') && !text.contains(['@', ' ', '"']);
+        return Err(if plain {
+            refusal.help(format!("did you mean {}?", shown(&format!("https://{text}"))))
+        } else {
+            refusal
+        });
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(refuse("an address with a user name or a password in it".into()));
+    }
+    if let Some(c) = text.chars().find(|c| !c.is_ascii()) {
+        let help = "write a host of another script in its ASCII form (xn--…)";
+        return Err(
+            refuse(format!("an address with the character {}", shown(&c.to_string()))).help(help)
+        );
+    }
+    if authority.matches(':').count() > 1 && !authority.starts_with('[') {
+        let help = format!("write an IPv6 address in brackets: {scheme}://[{authority}]");
+        return Err(refuse("an address with several ':'".into()).help(help));
+    }
+    if text.contains('#') {
+        return Err(refuse("an address with a '#'".into()));
+    }
+    let uri: Uri = text.parse().map_err(|_| refuse(shown_host(text)))?;
+    let host =
+        uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refuse(shown_host(text)))?;
+    match authority.rsplit_once(':').filter(|_| !authority.ends_with(']')) {
+        Some((_, port)) if port.parse::<u16>().ok().is_none_or(|port| port == 0) => {
+            let expected = "a port from 1 to 65535";
+            return Err(Refusal::new(expected).found(format!("the port {}", shown(port))));
+        }
+        _ => {}
+    }
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => Ok(uri),
+        "http" if is_loopback(host) => Ok(uri),
+        "http" => {
+            let help = "write https; plain http is for 127.0.0.1, [::1] and localhost alone";
+            Err(refuse("http, which anybody on the way can read and change".into()).help(help))
+        }
+        other => Err(refuse(format!("the scheme {}", shown(other)))),
+    }
+}
+
+/// An address without what may be secret in it: its path.
+fn shown_host(text: &str) -> String {
+    let after = text.find("://").map_or(0, |at| at + 3);
+    let end = text[after..].find(['/', '?', '#']).map_or(text.len(), |at| after + at);
+    shown(&text[..end])
+}
+
+/// Whether a host is this very machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_https_or_this_machine_and_nothing_but_an_address() {
+        for (text, read) in [
+            ("https://api.kraken.com", "https://api.kraken.com"),
+            ("HTTPS://API.kraken.com/", "https://api.kraken.com"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://localhost", "http://localhost"),
+            ("https://10.0.0.1:65535", "https://10.0.0.1:65535"),
+        ] {
+            assert_eq!(endpoint(text).as_deref(), Ok(read), "{text}");
+        }
+        for (text, words) in [
+            ("", "\"\""),
+            ("api.kraken.com", "did you mean \"https://api.kraken.com\""),
+            ("http://api.kraken.com", "plain http"),
+            ("http://10.0.0.1", "plain http"),
+            ("http://127.0.0.1.evil.com", "plain http"),
+            ("ftp://a.b", "scheme"),
+            ("https://u:hunter2@h", "user name"),
+            ("https://api.kraken.com/0/public", "path"),
+            ("https://api.kraken.com?x=1", "query"),
+            ("https://api.kraken.com#x", "'#'"),
+            ("https://api.kraken.com:0", "port"),
+            ("https://api.kraken.com:", "port"),
+            ("https://api.kraken.com:99999", ""),
+            ("https://::1:80", "brackets"),
+            ("https://аpi.kraken.com", "xn--"),
+            ("https://", ""),
+            ("https://a b", ""),
+            ("https://[::1", ""),
+        ] {
+            let (message, help) = endpoint(text).unwrap_err().words();
+            let all = format!("{message} {}", help.unwrap_or_default());
+            assert!(all.contains(words), "{text}: {all}");
+            assert!(!all.contains("hunter2"), "{all}");
+        }
+    }
+}
