@@ -143,6 +143,13 @@ impl SupervisorActor {
     fn build(&mut self, ctx: &mut Context<Self>) {
         let spreadsheets = tree::by_spreadsheet(&self.config.sheets).len();
         self.board = Board::new(spreadsheets);
+        if let Err(mistakes) = self.config.check() {
+            self.escalated(Escalated { actor: None, reason: mistakes.to_string() }, ctx);
+            return;
+        }
+        for warning in self.config.warnings() {
+            warn!(self.log, "{}", warning);
+        }
         let around = Surroundings {
             reports: ctx.address().recipient(),
             faults: ctx.address().recipient(),

@@ -1,1 +1,266 @@
-//! Tests of the plan.
+//! Tests of the plan: what is written, when, and what is not.
+
+use super::*;
+use crate::{quote::Price, quote::decimal, sheets::wire::TabProperties};
+
+const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
+const SHEET: SheetIndex = SheetIndex(0);
+
+/// A plan of one sheet, ticking every five seconds, and the clock of its test.
+struct Bench {
+    plan: Plan,
+    now: Instant,
+    tick: u64,
+}
+
+impl Bench {
+    fn new(sheet: SheetConfig) -> Self {
+        let mut plan = Plan::new(&[(SHEET, sheet)]);
+        let now = Instant::now();
+        plan.locate(&properties(&["Sheet 1"]), now + Duration::from_secs(300));
+        Self { plan, now, tick: 0 }
+    }
+
+    /// Quotes arrive, five seconds after the last.
+    fn quotes(&mut self, quotes: &[(&str, &str)], missing: &[&str]) {
+        self.tick += 1;
+        self.now += Duration::from_secs(5);
+        let at = Timestamp::from_second(1_764_000_000 + i64::try_from(self.tick).unwrap()).unwrap();
+        let quote = |price: &str| {
+            let mut quote = Quote::empty(at);
+            quote.bid = decimal(price).and_then(Price::new);
+            quote.ask = quote.bid;
+            quote
+        };
+        let pair = |text: &str| AssetPair::parse(text).unwrap();
+        self.plan.apply(&QuoteBatch {
+            tick: self.tick,
+            due: Arc::new([SHEET]),
+            quotes: Arc::new(quotes.iter().map(|(p, price)| (pair(p), quote(price))).collect()),
+            missing: Arc::new(missing.iter().map(|p| (pair(p), unknown(p))).collect()),
+        });
+    }
+
+    /// The ranges and values of the write that is due.
+    fn due(&mut self) -> Vec<(String, String)> {
+        let write = self.plan.render(self.now);
+        let entries = write.into_iter().flat_map(|write| write.ranges);
+        entries.map(|entry| (entry.range, entry.value.to_string())).collect()
+    }
+
+    fn render(&mut self) -> Write {
+        self.plan.render(self.now).expect("a write is due")
+    }
+
+    fn write(&mut self) {
+        let write = self.render();
+        self.plan.confirmed(&write);
+    }
+
+    fn later(&self) -> Instant {
+        self.now + Duration::from_secs(300)
+    }
+}
+
+fn unknown(pair: &str) -> Failure {
+    Failure {
+        class: FailureClass::Pair,
+        reason: format!("Kraken does not know the pair {pair}"),
+        remedy: "Correct it".into(),
+    }
+}
+
+fn properties(titles: &[&str]) -> Properties {
+    let tab = |(gid, title): (u32, &&str)| TabProperties {
+        gid,
+        title: (*title).into(),
+        rows: 1_000,
+        columns: 26,
+    };
+    Properties {
+        tabs: (0..).zip(titles).map(tab).collect(),
+        names: Vec::new(),
+        zone: TimeZone::UTC,
+    }
+}
+
+fn sheet() -> SheetConfig {
+    SheetConfig::new(ID, "Sheet 1").every(Duration::from_secs(5))
+}
+
+fn two_cells() -> Bench {
+    Bench::new(sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "A2"))
+}
+
+fn entries(entries: &[(&str, &str)]) -> Vec<(String, String)> {
+    entries.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+}
+
+#[test]
+fn only_what_has_changed_is_written_and_the_rest_once_a_minute() {
+    let mut bench = two_cells();
+    assert_eq!(bench.due(), []);
+    bench.quotes(&[("xbteur", "30300.10000"), ("etheur", "0.000002502000")], &[]);
+    assert_eq!(
+        bench.due(),
+        entries(&[("'Sheet 1'!A1", "30300.1"), ("'Sheet 1'!A2", "0.000002502")])
+    );
+    bench.write();
+    bench.quotes(&[("xbteur", "30300.1"), ("etheur", "7")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A2", "7")]));
+    bench.write();
+    let mut quiet = 0;
+    while bench.due().is_empty() {
+        bench.quotes(&[("xbteur", "30300.1"), ("etheur", "7")], &[]);
+        quiet += 1;
+    }
+    // 5 + 5·n more than 55: each cell is written again before its minute is over.
+    assert_eq!(quiet, 11);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "30300.1")]));
+}
+
+#[test]
+fn a_write_carries_the_newest_value_and_an_old_one_is_never_sent_again() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    let write = bench.render();
+    bench.quotes(&[("xbteur", "2"), ("etheur", "1")], &[]);
+    bench.quotes(&[("xbteur", "3"), ("etheur", "1")], &[]);
+    bench.plan.confirmed(&write);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "3")]));
+}
+
+#[test]
+fn after_an_outcome_that_could_be_either_everything_is_written_afresh() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    bench.write();
+    bench.quotes(&[("xbteur", "2"), ("etheur", "1")], &[]);
+    let write = bench.render();
+    bench.plan.ambiguous(&write);
+    // The old value is back: it must be written all the same, for the cell may show 2.
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "1")]));
+}
+
+#[test]
+fn a_missing_pair_leaves_its_own_cell_alone() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    bench.write();
+    bench.quotes(&[("xbteur", "2")], &["etheur"]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "2")]));
+    bench.write();
+    assert_eq!(bench.plan.report()[1].failing, Some(unknown("etheur")));
+    // An empty side of the book is no price either.
+    bench.quotes(&[("xbteur", "0.0000"), ("etheur", "5")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A2", "5")]));
+}
+
+#[test]
+fn a_cell_that_google_names_is_set_aside_and_the_rest_is_written() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    let (write, later) = (bench.render(), bench.later());
+    bench.plan.rejected(&write, 0, "You are trying to edit a protected cell", later);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A2", "1")]));
+    bench.write();
+    assert!(bench.plan.has_healthy_cell());
+    assert!(!bench.plan.probe_due(bench.now));
+    bench.now = later;
+    assert!(bench.plan.probe_due(bench.now));
+    assert_eq!(bench.due()[0].0, "'Sheet 1'!A1");
+    bench.write();
+    assert_eq!(bench.plan.report()[0].failing, None);
+}
+
+#[test]
+fn a_cell_that_google_does_not_name_is_found_by_halving() {
+    let cells = (1..=9).map(|row| format!("A{row}"));
+    let sheet = cells.fold(sheet(), |sheet, cell| sheet.cell("kraken:xbteur:sell", &cell));
+    let mut bench = Bench::new(sheet);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let later = bench.later();
+    let (mut writes, mut written) = (0, Vec::new());
+    while let Some(write) = bench.plan.render(bench.now) {
+        writes += 1;
+        let ranges: Vec<_> = write.ranges.iter().map(|entry| entry.range.clone()).collect();
+        if ranges.iter().any(|range| range.ends_with("!A7")) {
+            bench.plan.refused(&write, "no", later);
+        } else {
+            bench.plan.confirmed(&write);
+            written.extend(ranges);
+        }
+    }
+    assert_eq!(written.len(), 8, "{written:?}");
+    assert!(writes <= 9, "{writes}");
+    let failing: Vec<_> = bench.plan.report().iter().map(|cell| cell.failing.is_some()).collect();
+    assert_eq!(failing.iter().filter(|failing| **failing).count(), 1);
+    assert!(failing[6]);
+}
+
+#[test]
+fn cells_of_a_missing_tab_wait_until_it_is_back() {
+    let mut bench =
+        Bench::new(sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:xbteur:buy", "Other!A1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "1")]));
+    let failure = bench.plan.report()[1].failing.clone().unwrap();
+    assert!(failure.to_string().contains("there is no tab 'Other'"), "{failure}");
+    let later = bench.later();
+    bench.plan.locate(&properties(&["Sheet 1", "Other"]), later);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "1"), ("'Other'!A1", "1")]));
+}
+
+#[test]
+fn updated_is_the_age_of_the_oldest_healthy_price_and_writing_does_not_move_it() {
+    let mut bench = Bench::new(
+        sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "A2").updated("D1"),
+    );
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    let first = bench.due()[2].1.clone();
+    bench.write();
+    // 2025-11-24 16:00:01 UTC.
+    let expected = 45_985.0 + (16.0 * 3_600.0 + 1.0) / 86_400.0;
+    assert!((first.parse::<f64>().unwrap() - expected).abs() < 1e-9, "{first}");
+    // Only the failing one is older: it no longer counts.
+    bench.quotes(&[("xbteur", "1")], &["etheur"]);
+    assert_eq!(bench.due().len(), 1);
+    assert_ne!(bench.due()[0].1, first);
+}
+
+#[test]
+fn the_time_of_a_spreadsheet_is_in_its_own_zone() {
+    let at: Timestamp = "2026-07-01T00:30:00Z".parse().unwrap();
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    assert!((date_time(at, &TimeZone::UTC) - (46_204.0 + 0.5 / 24.0)).abs() < 1e-9);
+    assert!((date_time(at, &berlin) - (46_204.0 + 2.5 / 24.0)).abs() < 1e-9);
+}
+
+#[test]
+fn problem_names_the_first_failing_cell_and_the_remedy() {
+    let mut bench = Bench::new(
+        sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "A2").problem("E1"),
+    );
+    let problem = |bench: &mut Bench| {
+        let due = bench.due();
+        due.iter().find(|(range, _)| range.ends_with("!E1")).map(|(_, text)| text.clone())
+    };
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    assert_eq!(problem(&mut bench).as_deref(), Some(""));
+    bench.write();
+    bench.quotes(&[("xbteur", "1")], &["etheur"]);
+    let expected = "Cell A2: Kraken does not know the pair etheur. Correct it.";
+    assert_eq!(problem(&mut bench).as_deref(), Some(expected));
+    bench.write();
+    bench.quotes(&[("xbteur", "1")], &["etheur"]);
+    assert_eq!(problem(&mut bench), None, "the same text is not written again");
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    assert_eq!(problem(&mut bench).as_deref(), Some(""));
+}
+
+#[test]
+fn no_foreign_character_gets_into_a_problem() {
+    let text = plain("=IMPORTXML(\"http://x\")\u{1b}[2J\n<script>@+ä");
+    assert_eq!(text, "?IMPORTXML(?http://x?)??2J??script????");
+}

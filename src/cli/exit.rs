@@ -1,0 +1,32 @@
+//! How the process ends, in numbers. Those from 64 on are the BSD's `sysexits.h`.
+
+use std::process::ExitCode;
+
+/// What the process says when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done, or stopped cleanly by a signal.
+    Done = 0,
+    /// `once`: some cells were not written.
+    Incomplete = 1,
+    /// The arguments make no sense.
+    Usage = 64,
+    /// `once`: Kraken or Google is not to be had.
+    Unavailable = 69,
+    /// The supervisor has given up, or has failed itself.
+    GaveUp = 70,
+    /// The credentials are rejected, or cannot be read.
+    Credentials = 77,
+    /// The configuration cannot be used.
+    Config = 78,
+    /// A second SIGINT: 128 and its number.
+    Interrupted = 130,
+    /// A second SIGTERM: 128 and its number.
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the records of the tree go: standard error, as text or as JSON, by way of a thread of
+//! its own. Touches: standard error. Never: waits for whoever reads it.
+//!
+//! The libraries' own records go nowhere: yup-oauth2's tell access tokens, and none of the others
+//! says anything that the tree does not say itself.
+
+use std::{
+    fmt,
+    io::{IsTerminal, LineWriter, stderr},
+    sync::mpsc::channel,
+    thread,
+    time::Duration,
+};
+
+use ratesheet::{LogConfig, LogFormat, LogLevel};
+use slog::{Drain, FnValue, Logger, Record, o};
+use slog_async::{Async, AsyncGuard, OverflowStrategy};
+
+/// Records that may wait for a slow reader; more are dropped, counted, and the count is told.
+const WAITING: usize = 1_024;
+
+/// The longest that the last records are waited for when the process ends.
+const FLUSH_WITHIN: Duration = Duration::from_millis(500);
+
+/// A logger, and the thread that writes for it.
+pub(super) struct Logging {
+    pub(super) log: Logger,
+    writer: AsyncGuard,
+}
+
+impl fmt::Debug for Logging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Logging")
+    }
+}
+
+impl Logging {
+    /// Begins to log as `config` says.
+    pub(super) fn start(config: &LogConfig) -> Self {
+        let json = match config.format {
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+            LogFormat::Auto => !stderr().is_terminal(),
+        };
+        let (drain, writer) = if json {
+            let drain = slog_json::Json::new(LineWriter::new(stderr()))
+                .set_newlines(true)
+                .set_flush(true)
+                .add_key_value(o!(
+                    "msg" => FnValue(|record: &Record<'_>| record.msg().to_string()),
+                    "level" => FnValue(|record: &Record<'_>| record.level().as_str().to_lowercase()),
+                    "ts" => FnValue(|_: &Record<'_>| jiff::Timestamp::now().to_string()),
+                ))
+                .build();
+            asynchronous(drain)
+        } else {
+            let decorator = slog_term::TermDecorator::new().stderr().build();
+            let drain = slog_term::FullFormat::new(decorator)
+                .use_custom_timestamp(|out: &mut dyn std::io::Write| {
+                    write!(out, "{:.3}", jiff::Timestamp::now())
+                })
+                .use_original_order()
+                .build();
+            asynchronous(drain)
+        };
+        let level = level(config.level);
+        let log = Logger::root(drain.filter_level(level).ignore_res(), o!());
+        Self { log, writer }
+    }
+
+    /// Writes what still waits, if somebody reads it.
+    pub(super) fn finish(self) {
+        let Self { log, writer } = self;
+        drop(log);
+        // To drop the writer is to wait for it, and who reads may have stopped reading.
+        let (done, finished) = channel();
+        thread::spawn(move || {
+            drop(writer);
+            drop(done.send(()));
+        });
+        drop(finished.recv_timeout(FLUSH_WITHIN));
+    }
+}
+
+/// Has a thread of its own write to `drain`. What cannot be written (nobody reads, the disk is
+/// full) is dropped.
+fn asynchronous<D>(drain: D) -> (Async, AsyncGuard)
+where
+    D: Drain + Send + 'static,
+    D::Err: fmt::Debug,
+{
+    Async::new(drain.ignore_res())
+        .chan_size(WAITING)
+        .overflow_strategy(OverflowStrategy::DropAndReport)
+        .thread_name("log".into())
+        .build_with_guard()
+}
+
+const fn level(level: LogLevel) -> slog::Level {
+    match level {
+        LogLevel::Error => slog::Level::Error,
+        LogLevel::Warn => slog::Level::Warning,
+        LogLevel::Info => slog::Level::Info,
+        LogLevel::Debug => slog::Level::Debug,
+        LogLevel::Trace => slog::Level::Trace,
+    }
+}

@@ -1,0 +1,103 @@
+//! `ratesheet once`: one cycle, and how each cell fared. Touches: standard output.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix::Actor;
+use ratesheet::{
+    Config, Event, Feed, GetStatus, KrakenActor, LogLevel, QuoteBatch, Report, SheetIndex,
+    Shutdown, SupervisorActor, Tick,
+};
+use slog::Logger;
+use tokio::time::Instant;
+
+use super::{
+    Options, exit::Exit, inbox::inbox, load, logger::Logging, outcome::Outcome, print, print_error,
+};
+
+/// How to do it, and how to tell.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Ask Kraken, say what would be written, and send nothing to Google
+    #[arg(long)]
+    dry_run: bool,
+    /// How it is told
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
+    output: String,
+}
+
+/// Writes the sheets once.
+pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
+    let mut config = match load(options) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    if !options.says_log_level() {
+        // Whatever goes wrong with a cell or a server is told at the end, once.
+        config.log.level = LogLevel::Error;
+    }
+    let logging = Logging::start(&config.log);
+    let log = logging.log.clone();
+    let start = Instant::now();
+    let outcome = actix_rt::System::new().block_on(async {
+        if arguments.dry_run { preview(&config, log).await } else { write(&config, log).await }
+    });
+    logging.finish();
+    match outcome {
+        Ok(outcome) => {
+            let json = arguments.output == "json";
+            print(&if json { outcome.json(start.elapsed()) } else { outcome.table(start.elapsed()) });
+            outcome.exit()
+        }
+        Err(reason) => {
+            print_error(&format!("ratesheet: {reason}\n"));
+            Exit::GaveUp
+        }
+    }
+}
+
+/// Has the tree tick once, and waits until every spreadsheet has been dealt with.
+async fn write(config: &Config, log: Logger) -> Result<Outcome, String> {
+    let (receiver, mut events) = inbox();
+    let supervisor =
+        SupervisorActor::new(config.clone()).logger(log).ticks(1).subscriber(receiver).start();
+    let mut waiting: BTreeSet<_> =
+        config.sheets.iter().map(|sheet| sheet.spreadsheet.shared()).collect();
+    while !waiting.is_empty() {
+        match events.recv().await {
+            Some(Event::Report(Report::Spreadsheet(report))) if report.settled > 0 => {
+                waiting.remove(&report.spreadsheet);
+            }
+            Some(Event::Escalated(why)) => return Err(why.reason),
+            Some(_) => {}
+            None => return Err("the supervisor itself has failed".into()),
+        }
+    }
+    let gone = |_| "the supervisor itself has failed".to_owned();
+    let status = supervisor.send(GetStatus).await.map_err(gone)?;
+    supervisor.send(Shutdown).await.map_err(gone)?;
+    Ok(Outcome::of_status(&status))
+}
+
+/// Has Kraken asked once, by the KrakenActor alone.
+async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
+    let (receiver, mut batches) = inbox::<QuoteBatch>();
+    let sheets: BTreeMap<_, Vec<_>> = config
+        .sheets
+        .iter()
+        .enumerate()
+        .map(|(index, sheet)| {
+            (SheetIndex(index), sheet.cells.iter().map(|mapping| mapping.pair.clone()).collect())
+        })
+        .collect();
+    let due: Vec<SheetIndex> = sheets.keys().copied().collect();
+    let kraken = KrakenActor::new(config.kraken.clone(), config.retry, &config.tls)
+        .map_err(|error| error.to_string())?
+        .logger(log)
+        .feed(Feed { sheets, to: receiver })
+        .start();
+    let gone = || "the KrakenActor has failed".to_owned();
+    let tick = Tick { seq: 1, at: Instant::now(), due };
+    kraken.try_send(tick).map_err(|_| gone())?;
+    let batch = batches.recv().await.ok_or_else(gone)?;
+    Ok(Outcome::of_batch(config, &batch))
+}

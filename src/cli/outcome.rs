@@ -1,0 +1,215 @@
+//! How each cell fared in a single cycle, for people and for programs. Pure: no I/O.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use ratesheet::{
+    CellContent, CellReport, CellValue, Config, Failure, FailureClass, QuoteBatch, QuoteField,
+    Status,
+};
+use rust_decimal::prelude::ToPrimitive as _;
+use serde_json::{Value, json};
+
+use super::{exit::Exit, table::table};
+
+/// How a cycle went.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Whether nothing was to be written in the first place.
+    preview: bool,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    spreadsheet: String,
+    cell: String,
+    content: CellContent,
+    value: Option<CellValue>,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// How a tree's first tick went.
+    pub(super) fn of_status(status: &Status) -> Self {
+        let rows = status.spreadsheets.values().flat_map(|report| {
+            let whole = report.failing.as_ref().map(|failing| &failing.failure);
+            report.cells.iter().map(move |cell| Row {
+                spreadsheet: report.spreadsheet.to_string(),
+                cell: cell.cell.to_string(),
+                content: cell.content.clone(),
+                value: cell.written.clone(),
+                failure: why_not(cell, whole),
+            })
+        });
+        Self { preview: false, rows: rows.collect() }
+    }
+
+    /// What would be written of a batch.
+    pub(super) fn of_batch(config: &Config, batch: &QuoteBatch) -> Self {
+        let rows = config.sheets.iter().flat_map(|sheet| {
+            sheet.cells.iter().map(|mapping| {
+                let quote = batch.quotes.get(&mapping.pair);
+                let number = quote.and_then(|quote| quote.number(mapping.field)?.to_f64());
+                let value = match (quote, mapping.field) {
+                    (Some(quote), QuoteField::Time) => {
+                        Some(CellValue::Text(quote.at.to_string().into()))
+                    }
+                    _ => number.map(CellValue::Number),
+                };
+                let failure = match (quote, &value) {
+                    (_, Some(_)) => None,
+                    (Some(_), None) => Some(Failure {
+                        class: FailureClass::Pair,
+                        reason: format!("Kraken states no {} at present", mapping.field),
+                        remedy: String::new(),
+                    }),
+                    (None, None) => batch.missing.get(&mapping.pair).cloned(),
+                };
+                Row {
+                    spreadsheet: sheet.spreadsheet.to_string(),
+                    cell: match &sheet.tab {
+                        ratesheet::Tab::Title(title) => mapping.cell.range(title),
+                        _ => mapping.cell.to_string(),
+                    },
+                    content: CellContent::Quote(mapping.pair.clone(), mapping.field),
+                    value,
+                    failure,
+                }
+            })
+        });
+        Self { preview: true, rows: rows.collect() }
+    }
+
+    /// For people: a table for each spreadsheet, what failed and what to do, and a summary.
+    pub(super) fn table(&self, took: Duration) -> String {
+        let mut text = String::new();
+        let spreadsheets: BTreeSet<&str> =
+            self.rows.iter().map(|row| row.spreadsheet.as_str()).collect();
+        for spreadsheet in spreadsheets {
+            text.push_str(&format!("\nSpreadsheet {spreadsheet}\n\n"));
+            let rows: Vec<_> = self
+                .rows
+                .iter()
+                .filter(|row| row.spreadsheet == spreadsheet)
+                .map(|row| row.columns(self.preview))
+                .collect();
+            text.push_str(&table(&rows));
+        }
+        let mut told = BTreeSet::new();
+        for failure in self.failures().filter(|failure| told.insert(failure.to_string())) {
+            text.push_str(&format!("\n! {}.\n", failure.reason));
+            if !failure.remedy.is_empty() {
+                text.push_str(&format!("  {}.\n", failure.remedy));
+            }
+        }
+        text.push_str(&format!("\n{}\n", self.summary(took)));
+        text
+    }
+
+    fn summary(&self, took: Duration) -> String {
+        let good = self.good();
+        let of = if good == self.rows.len() {
+            good.to_string()
+        } else {
+            format!("{good} of {}", self.rows.len())
+        };
+        let cells = if self.rows.len() == 1 { "cell" } else { "cells" };
+        let took = took.as_millis();
+        match self.preview {
+            true => format!("{of} {cells} would be written. Nothing was sent to Google. {took} ms"),
+            false => format!("{of} {cells} written in {took} ms"),
+        }
+    }
+
+    /// For programs.
+    pub(super) fn json(&self, took: Duration) -> String {
+        let cells: Vec<Value> = self.rows.iter().map(|row| row.json(self.preview)).collect();
+        let whole = json!({
+            "dry_run": self.preview,
+            "cells": cells,
+            "good": self.good(),
+            "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+        format!("{whole:#}\n")
+    }
+
+    /// What the process says of it.
+    pub(super) fn exit(&self) -> Exit {
+        if self.good() == self.rows.len() {
+            return Exit::Done;
+        }
+        let some = |wanted: &[FailureClass]| self.failures().any(|f| wanted.contains(&f.class));
+        if some(&[FailureClass::Credentials]) {
+            Exit::Credentials
+        } else if some(&[
+            FailureClass::Transient,
+            FailureClass::RateLimited,
+            FailureClass::Tls,
+            FailureClass::Clock,
+        ]) {
+            Exit::Unavailable
+        } else {
+            Exit::Incomplete
+        }
+    }
+
+    fn good(&self) -> usize {
+        self.rows.iter().filter(|row| row.is_good()).count()
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.rows.iter().filter_map(|row| row.failure.as_ref())
+    }
+}
+
+/// Why a cell was not written: for its own reason, or for its spreadsheet's.
+fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
+    let own = cell.failing.clone();
+    own.or_else(|| cell.written.is_none().then(|| whole.cloned()).flatten())
+}
+
+impl Row {
+    fn is_good(&self) -> bool {
+        self.value.is_some() && self.failure.is_none()
+    }
+
+    fn columns(&self, preview: bool) -> [String; 4] {
+        let value = match &self.value {
+            Some(CellValue::Text(text)) if text.is_empty() => "(empty)".into(),
+            Some(value) => value.to_string(),
+            None => "-".into(),
+        };
+        let fared = match (self.is_good(), preview) {
+            (true, false) => "written",
+            (true, true) => "would be written",
+            (false, _) => "not written, see below",
+        };
+        [self.cell.clone(), self.content.to_string(), value, fared.into()]
+    }
+
+    fn json(&self, preview: bool) -> Value {
+        let (pair, field) = match &self.content {
+            CellContent::Quote(pair, field) => (Some(pair.as_str()), field.name()),
+            CellContent::Updated => (None, "updated"),
+            CellContent::Problem => (None, "problem"),
+        };
+        let value = match &self.value {
+            Some(CellValue::Number(number)) => json!(number),
+            Some(CellValue::Text(text)) => json!(&**text),
+            None => Value::Null,
+        };
+        json!({
+            "spreadsheet": self.spreadsheet,
+            "cell": self.cell,
+            "pair": pair,
+            "field": field,
+            "value": value,
+            "written": self.is_good() && !preview,
+            "problem": self.failure.as_ref().map(|failure| json!({
+                "class": failure.class.name(),
+                "reason": failure.reason,
+                "remedy": failure.remedy,
+            })),
+        })
+    }
+}
