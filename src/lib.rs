@@ -19,7 +19,10 @@ pub use crate::{
     messages::*,
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
-    sheets::{CellMapping, CellRef, GoogleConfig, InvalidCell, SheetConfig, SpreadsheetId, Tab},
+    sheets::{
+        CellMapping, CellRef, GoogleConfig, InvalidCell, InvalidKey, ServiceAccountKey,
+        SheetConfig, SpreadsheetId, Tab,
+    },
     supervisor::{RestartIntensity, SupervisionConfig},
     tree::{ConfigError, ConfigProblem, Overlays},
 };
