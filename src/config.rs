@@ -13,7 +13,7 @@ use crate::{
     pace::RetryConfig,
     sheets::{GoogleConfig, SheetConfig, TargetKey},
     supervisor::SupervisionConfig,
-    tree::{ConfigError, ConfigProblem, DurationRange, Mistakes, Refusal, millis},
+    tree::{ConfigError, ConfigProblem, DurationRange, MOST_BYTES, Mistakes, Refusal, millis},
 };
 
 /// From how long to how long a clean stop may be let take.
@@ -92,6 +92,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The largest file that is read as a configuration.
+    pub const MOST_BYTES: usize = MOST_BYTES;
+
     /// Everything at its default, and no sheets.
     pub fn new() -> Self {
         Self::default()

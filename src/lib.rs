@@ -23,8 +23,8 @@ pub use crate::{
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
     sheets::{
-        Account, CellMapping, CellRef, GoogleConfig, InvalidCell, SheetConfig, SheetsActor,
-        SpreadsheetId, Tab,
+        Account, CellMapping, CellRef, GoogleConfig, InvalidCell, InvalidKey, ServiceAccountKey,
+        SheetConfig, SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,

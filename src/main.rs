@@ -1,3 +1,10 @@
-//! The process.
+//! The process: the only place that knows arguments, environment, signals, logs and exit codes.
+//! Everything else is the library's.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

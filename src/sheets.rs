@@ -7,6 +7,7 @@ mod auth;
 mod client;
 mod config;
 mod error;
+mod key;
 mod limited;
 mod locate;
 mod plan;
@@ -28,6 +29,7 @@ pub use self::{
     a1::{CellRef, InvalidCell},
     account::Account,
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
+    key::{InvalidKey, ServiceAccountKey},
 };
 use self::{
     auth::{AccessToken, TokenError},

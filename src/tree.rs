@@ -6,6 +6,7 @@
 //! finds every mistake. [`Section`] is what a room reads its own part from.
 
 mod problem;
+mod reader;
 mod scalar;
 mod section;
 mod syntax;
@@ -14,14 +15,15 @@ mod url;
 
 pub use self::{
     problem::{ConfigError, ConfigProblem},
-    section::Overlays,
+    reader::Overlays,
 };
 pub(crate) use self::{
     problem::{Mistakes, clipped, shown},
+    reader::{Found, Reader},
     scalar::{DurationRange, Raw, Refusal, duration, millis, span, text},
-    section::{Found, Reader, Section},
+    section::Section,
     text::MOST_BYTES,
-    url::{endpoint, is_loopback, web_address},
+    url::{is_loopback, web_address},
 };
 
 /// A value, and where it begins.

@@ -4,7 +4,7 @@ use actix::{Actor, Context, Handler, Message, Recipient, dev::ToEnvelope};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Passes on whatever it is sent.
-struct Inbox<M>(UnboundedSender<M>);
+pub(super) struct Inbox<M>(UnboundedSender<M>);
 
 impl<M: Unpin + 'static> Actor for Inbox<M> {
     type Context = Context<Self>;

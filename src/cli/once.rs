@@ -11,7 +11,8 @@ use slog::Logger;
 use tokio::time::Instant;
 
 use super::{
-    Options, exit::Exit, inbox::inbox, load, logger::Logging, outcome::Outcome, print, print_error,
+    Options, exit::Exit, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
+    print, print_error,
 };
 
 /// How to do it, and how to tell.
@@ -27,7 +28,12 @@ pub(super) struct Arguments {
 
 /// Writes the sheets once.
 pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
-    let mut config = match load(options) {
+    let loaded = if arguments.dry_run {
+        load_keyless(options).map(|loaded| loaded.config)
+    } else {
+        load(options)
+    };
+    let mut config = match loaded {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -45,7 +51,11 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     match outcome {
         Ok(outcome) => {
             let json = arguments.output == "json";
-            print(&if json { outcome.json(start.elapsed()) } else { outcome.table(start.elapsed()) });
+            print(&if json {
+                outcome.json(start.elapsed())
+            } else {
+                outcome.table(start.elapsed())
+            });
             outcome.exit()
         }
         Err(reason) => {

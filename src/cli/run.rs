@@ -1,6 +1,6 @@
 //! `ratesheet run`: the service. Touches: signals.
 
-use actix::{Actor, AsyncContext, Context, Message};
+use actix::{AsyncContext, Context, Message};
 use ratesheet::{Config, Event, Reload, Shutdown, SupervisorActor};
 use slog::{Logger, crit, error, info};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
@@ -9,6 +9,7 @@ use super::{
     Options,
     exit::Exit,
     inbox::inbox,
+    layers::{self, Environment},
     load,
     logger::Logging,
     process::{Asked, Signals},
@@ -16,7 +17,7 @@ use super::{
 
 /// Writes the sheets until it is asked to stop.
 pub(super) fn run(options: &Options) -> Exit {
-    let config = match load::load(options) {
+    let config = match load(options) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -25,7 +26,8 @@ pub(super) fn run(options: &Options) -> Exit {
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
     let exit = actix_rt::System::new().block_on(async {
         let supervisor = SupervisorActor::new(config).logger(log.clone());
-        let reload = || load::reload(options);
+        let reload = || layers::load(&Environment::of_process(), &options.flags());
+        let reload = || reload().map(|loaded| loaded.config).map_err(|error| error.to_string());
         Service::start(supervisor, log.clone()).serve(reload).await
     });
     drop(log);
@@ -105,8 +107,10 @@ impl Service {
                 self.tell(Reload(Box::new(config)));
             }
             Err(problems) => {
-                error!(self.log, "the new configuration cannot be used, the old one stays: {}",
-                    problems);
+                error!(
+                    self.log,
+                    "the new configuration cannot be used, the old one stays: {}", problems
+                );
             }
         }
     }

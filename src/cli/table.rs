@@ -1,7 +1,5 @@
 //! Tables for people: columns as wide as they must be. Pure: no I/O.
 
-use std::fmt::Write as _;
-
 /// Lines up cells in columns, two blanks apart. The last column is as ragged as it comes.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
@@ -14,8 +12,7 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     for row in rows {
         let mut line = String::from(" ");
         for (width, cell) in widths.iter().zip(row) {
-            // Writing to a String cannot fail.
-            drop(write!(line, " {cell:width$} "));
+            line.push_str(&format!(" {cell:width$} "));
         }
         text.push_str(line.trim_end());
         text.push('\n');

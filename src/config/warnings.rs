@@ -89,8 +89,7 @@ impl Config {
         if requests <= allowed * 1.000_001 {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "there are few chunks")]
-        let fits = (1_000.0 * chunks(&sheets) as f64 / allowed).ceil();
+        let fits = (1_000.0 * f64::from(chunks(&sheets)) / allowed).ceil();
         Some(format!(
             "The sheets ask Kraken for {requests:.1} requests a second ({PAIRS_PER_REQUEST} pairs \
              at most in each), and {allowed} are made (kraken.requests_per_second): ticks are \
@@ -99,21 +98,19 @@ impl Config {
     }
 }
 
-/// How many requests a second ticks make, where those that are due at once make `cost` of them.
-/// A cadence that is a multiple of another's adds nothing to it but its own sheets.
+/// How many requests a second ticks make, where the sheets that are due at once make `cost` of
+/// them together. The ticks of a cadence that is a multiple of a shorter one coincide with its, so
+/// that the first of their requests is made in any case.
 fn ticks_per_second(sheets: &[&SheetConfig], cost: impl Fn(&[&SheetConfig]) -> u32) -> f64 {
-    let cadences: BTreeSet<_> = sheets.iter().map(|sheet| sheet.every).collect();
-    let mut sum = 0.0;
-    for &every in &cadences {
-        let divides = |shorter: &&Duration| {
-            !shorter.is_zero() && **shorter < every && every.as_nanos() % shorter.as_nanos() == 0
-        };
-        let own: Vec<_> = sheets.iter().copied().filter(|sheet| sheet.every == every).collect();
-        let shared = cadences.iter().filter(divides).count();
-        let alone = f64::from(cost(&own)) / every.as_secs_f64().max(1e-3);
-        sum += if shared == 0 { alone } else { alone - alone.min(1.0 / every.as_secs_f64()) };
-    }
-    sum
+    let ms = |sheet: &SheetConfig| sheet.every.as_millis().max(1);
+    let cadences: BTreeSet<_> = sheets.iter().map(|sheet| ms(sheet)).collect();
+    let requests = |&every: &u128| {
+        let own: Vec<_> = sheets.iter().copied().filter(|sheet| ms(sheet) == every).collect();
+        let shared = cadences.range(..every).any(|&shorter| every.is_multiple_of(shorter));
+        let per_tick = cost(&own).saturating_sub(u32::from(shared));
+        f64::from(per_tick) * 1_000.0 / f64::from(u32::try_from(every).unwrap_or(u32::MAX))
+    };
+    cadences.iter().map(requests).sum()
 }
 
 /// How many requests the pairs of some sheets take.

@@ -123,7 +123,7 @@ impl Account {
 
     async fn renew(&self) -> Result<AccessToken, TokenError> {
         if let Ok(key) = auth::read_key(&self.0.credentials) {
-            *self.0.email.borrow_mut() = key.client_email.as_str().into();
+            *self.0.email.borrow_mut() = key.client_email().into();
         }
         let outcome = auth::request_token(&self.0.credentials, &self.0.tls).await;
         let mut trouble = self.0.trouble.borrow_mut();

@@ -11,11 +11,11 @@ use std::{fmt, path::Path, rc::Rc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 use yup_oauth2::{
-    Error as YupError, HyperClientBuilder as _, ServiceAccountAuthenticator, ServiceAccountKey,
+    Error as YupError, HyperClientBuilder as _, ServiceAccountAuthenticator,
     error::{AuthError, AuthErrorCode, SendError},
 };
 
-use super::limited::client;
+use super::{key::ServiceAccountKey, limited::client};
 use crate::{
     http::{Tls, excerpt},
     messages::{Failure, FailureClass},
@@ -60,8 +60,8 @@ impl fmt::Debug for AccessToken {
 #[non_exhaustive]
 pub(super) enum TokenError {
     /// The key file cannot be used.
-    #[error("{0}")]
-    Key(Rc<str>),
+    #[error("{reason}")]
+    Key { reason: String, remedy: &'static str },
     /// Google rejects the key.
     #[error("Google rejects the key of {account}: {reason}")]
     Rejected { account: String, reason: String },
@@ -77,7 +77,7 @@ impl TokenError {
     /// The failure as it is reported.
     pub(super) fn failure(&self) -> Failure {
         let (class, remedy) = match self {
-            Self::Key(_) => (FailureClass::Credentials, ""),
+            Self::Key { remedy, .. } => (FailureClass::Credentials, *remedy),
             Self::Rejected { .. } => (
                 FailureClass::Credentials,
                 "Create a new key for the service account in the Google Cloud console, and put \
@@ -97,11 +97,11 @@ impl TokenError {
 /// # Errors
 /// [`TokenError`] says whose fault it is.
 pub(super) async fn request_token(path: &Path, tls: &Tls) -> Result<AccessToken, TokenError> {
-    let account = read_key(path).map_err(|error| TokenError::Key(error.into()))?;
-    let email = account.client_email.clone();
+    let key = read_key(path)?;
+    let email = key.client_email().to_owned();
     let tls = tls.clone();
     // In a task of its own a panic of the library's is an error and no more.
-    let request = actix_rt::spawn(async move { exchange(account, &tls).await });
+    let request = actix_rt::spawn(async move { exchange(key, &tls).await });
     let abort = request.abort_handle();
     match timeout(DEADLINE, request).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
@@ -114,11 +114,17 @@ pub(super) async fn request_token(path: &Path, tls: &Tls) -> Result<AccessToken,
 }
 
 /// Reads a key file.
-pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, String> {
-    let text = std::fs::read(path)
-        .map_err(|cause| format!("the key file {path:?} cannot be read: {cause}"))?;
-    serde_json::from_slice(&text)
-        .map_err(|_| format!("the file {path:?} is not a service account's key"))
+pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
+    let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
+    let bytes = std::fs::read(path).map_err(|cause| {
+        unusable(
+            format!("the key file {} cannot be read: {cause}", path.display()),
+            "Check its path and mode",
+        )
+    })?;
+    ServiceAccountKey::from_json(&bytes).map_err(|why| {
+        unusable(format!("the key file {} cannot be used: {why}", path.display()), why.remedy())
+    })
 }
 
 enum ExchangeError {
@@ -128,9 +134,9 @@ enum ExchangeError {
     Unusable(&'static str),
 }
 
-async fn exchange(account: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, ExchangeError> {
+async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, ExchangeError> {
     let client = client(tls).build_hyper_client().map_err(ExchangeError::Library)?;
-    let authenticator = ServiceAccountAuthenticator::with_client(account, client)
+    let authenticator = ServiceAccountAuthenticator::with_client(key.into_inner(), client)
         .build()
         .await
         .map_err(|_| ExchangeError::Setup)?;

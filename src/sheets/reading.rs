@@ -39,7 +39,7 @@ impl<'a> PlacedSheet<'a> {
         }
         let which = values.iter().filter_map(|value| value.read(|raw| sheet(text(raw, WHICH)?)));
         let (id, tab) = which
-            .last()
+            .reduce(|_, last| last)
             .unwrap_or_else(|| (SpreadsheetId::unreadable(section.place()), Tab::First));
         let mut sheet = SheetConfig::known(id, tab, every(section).unwrap_or_default());
         let mut places = Vec::new();

@@ -108,10 +108,10 @@ impl fmt::Display for DurationRange {
 pub(crate) fn span(value: Duration) -> String {
     let ms = value.as_millis();
     match ms {
-        _ if value.subsec_nanos() % 1_000_000 != 0 => format!("{value:?}"),
-        _ if ms >= 3_600_000 && ms % 3_600_000 == 0 => format!("{} h", ms / 3_600_000),
-        _ if ms >= 60_000 && ms % 60_000 == 0 => format!("{} min", ms / 60_000),
-        _ if ms >= 1_000 && ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        _ if !value.subsec_nanos().is_multiple_of(1_000_000) => format!("{value:?}"),
+        _ if ms >= 3_600_000 && ms.is_multiple_of(3_600_000) => format!("{} h", ms / 3_600_000),
+        _ if ms >= 60_000 && ms.is_multiple_of(60_000) => format!("{} min", ms / 60_000),
+        _ if ms >= 1_000 && ms.is_multiple_of(1_000) => format!("{} s", ms / 1_000),
         _ => format!("{ms} ms"),
     }
 }

@@ -21,7 +21,7 @@ const DEEPEST: usize = 32;
 type Breach = (usize, String, Option<String>);
 
 /// Reads a text as one JSON value.
-pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, ConfigProblem> {
+pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, Box<ConfigProblem>> {
     let scan = Scan::of(source.text);
     if let Some(offset) = scan.too_deep {
         let message = format!("found nesting deeper than {DEEPEST}; expected three levels at most");
@@ -41,12 +41,9 @@ pub(super) fn parse<'a>(source: &Source<'a>) -> Result<Node<'a>, ConfigProblem> 
     Err(problem(source, breach))
 }
 
-fn problem(source: &Source<'_>, (offset, message, help): Breach) -> ConfigProblem {
-    ConfigProblem {
-        place: source.place(offset),
-        snippet: source.snippet(offset),
-        ..ConfigProblem::whole(message, help)
-    }
+fn problem(source: &Source<'_>, (offset, message, help): Breach) -> Box<ConfigProblem> {
+    let (place, snippet) = (source.place(offset), source.snippet(offset));
+    Box::new(ConfigProblem { place, snippet, ..ConfigProblem::whole(message, help) })
 }
 
 /// JSON as RFC 8259 has it, and nothing beside.
@@ -114,12 +111,8 @@ impl Scan {
                 }
                 '{' | '[' => scan.open.push(at),
                 '}' | ']' => drop(scan.open.pop()),
-                '"' => {
-                    if !scan.text(at, &mut chars) {
-                        return scan;
-                    }
-                }
-                ' ' | '\t' | '\r' | '\n' => {}
+                '"' if !scan.text(at, &mut chars) => return scan,
+                '"' | ' ' | '\t' | '\r' | '\n' => {}
                 c if c.is_whitespace() || c.is_control() => {
                     let found = format!("found the character U+{:04X}", u32::from(c));
                     let message = format!("{found}; JSON knows spaces, tabs and line ends only");

@@ -107,10 +107,10 @@ fn width(piece: &str) -> usize {
 }
 
 /// Reads the bytes of a configuration as text.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, ConfigProblem> {
+pub(super) fn decode(bytes: &[u8]) -> Result<&str, Box<ConfigProblem>> {
     if bytes.len() > MOST_BYTES {
         let message = "larger than 1 MiB, which no configuration needs";
-        return Err(ConfigProblem::whole(message, None));
+        return Err(ConfigProblem::whole(message, None).into());
     }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         let message = "the file starts with a byte-order mark; expected plain UTF-8";
@@ -138,7 +138,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, ConfigProblem> {
     if text.trim().is_empty() {
         let message = "the file is empty; expected a JSON object with a configuration";
         let help = "`ratesheet init` writes a first configuration";
-        return Err(ConfigProblem::whole(message, Some(help.into())));
+        return Err(ConfigProblem::whole(message, Some(help.into())).into());
     }
     foreign_format(text).map_or(Ok(text), |format| {
         let message = format!("expected JSON; this looks like {format}");
@@ -149,7 +149,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, ConfigProblem> {
     })
 }
 
-fn invalid(bytes: &[u8], offset: usize) -> ConfigProblem {
+fn invalid(bytes: &[u8], offset: usize) -> Box<ConfigProblem> {
     let valid = std::str::from_utf8(&bytes[..offset]).unwrap_or_default();
     let (line, column) = Source::new(valid).position(offset);
     let byte = bytes.get(offset).copied().unwrap_or_default();
@@ -157,11 +157,10 @@ fn invalid(bytes: &[u8], offset: usize) -> ConfigProblem {
     at(line, column, offset, &message, "save the file as UTF-8")
 }
 
-fn at(line: usize, column: usize, offset: usize, message: &str, help: &str) -> ConfigProblem {
-    ConfigProblem {
-        place: Place::Text { offset, line, column },
-        ..ConfigProblem::whole(message, Some(help.to_owned()))
-    }
+fn at(line: usize, column: usize, offset: usize, message: &str, help: &str) -> Box<ConfigProblem> {
+    let place = Place::Text { offset, line, column };
+    let whole = ConfigProblem::whole(message, Some(help.to_owned()));
+    Box::new(ConfigProblem { place, ..whole })
 }
 
 /// The format of a text that is no JSON, as far as its first line with content tells.

@@ -1,0 +1,152 @@
+//! The command line: what can be asked for, and who does it. One file for each command.
+//! Touches: arguments; standard output. Never: the network by itself.
+
+mod check;
+mod exit;
+mod inbox;
+mod layers;
+mod logger;
+mod once;
+mod outcome;
+mod process;
+mod run;
+mod table;
+mod version;
+
+use std::{
+    io::{Write as _, stderr, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use ratesheet::Config;
+
+use self::{
+    exit::Exit,
+    layers::{Environment, Flags, Loaded},
+};
+
+/// Reads Kraken quotes and writes them into cells of Google spreadsheets, tick after tick.
+#[derive(Debug, Parser)]
+#[command(name = "ratesheet", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Without a command it runs: `ratesheet` is `ratesheet run`.\n\
+    `ratesheet demo` shows all of it at work, and needs no account and no network.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What every command may be told.
+#[derive(Debug, Clone, clap::Args)]
+struct Options {
+    /// The configuration; `-` is standard input [default: ./ratesheet.json, else
+    /// /etc/ratesheet/ratesheet.json]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The service account's key file
+    #[arg(long, global = true, value_name = "FILE")]
+    credentials: Option<String>,
+    /// Where the status page listens
+    #[arg(long, global = true, value_name = "ADDR")]
+    listen: Option<String>,
+    /// What is logged
+    #[arg(long, global = true, value_name = "LEVEL",
+        value_parser = ["error", "warn", "info", "debug", "trace"])]
+    log_level: Option<String>,
+    /// How it is logged: text on a terminal and JSON elsewhere, unless it is said here
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["auto", "text", "json"])]
+    log_format: Option<String>,
+}
+
+impl Options {
+    const fn says_log_level(&self) -> bool {
+        self.log_level.is_some()
+    }
+
+    fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            credentials: self.credentials.clone(),
+            listen: self.listen.clone(),
+            log_level: self.log_level.clone(),
+            log_format: self.log_format.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the sheets, for ever (this is what happens without a command)
+    Run,
+    /// Write the sheets once, say how each cell fared, and end
+    Once(once::Arguments),
+    /// Say what is wrong with the configuration, without contacting anybody
+    Check,
+    /// Say what this is, and what it was built with
+    Version(version::Arguments),
+}
+
+/// Does what the arguments ask for.
+pub(crate) fn main() -> ExitCode {
+    process::quiet_panics();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            // Nobody is left to be told that this cannot be printed.
+            drop(error.print());
+            return code.into();
+        }
+    };
+    let options = arguments.options;
+    let exit = match arguments.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&options),
+        Command::Once(arguments) => once::once(&options, &arguments),
+        Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Version(arguments) => version::version(&arguments),
+    };
+    process::end(exit)
+}
+
+/// The configuration to go by, with a key that can be used; or how to end. What is wrong has been
+/// told then.
+fn load(options: &Options) -> Result<Config, Exit> {
+    let loaded = load_keyless(options)?;
+    let Some(path) = &loaded.config.credentials else {
+        print_error(
+            "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to \
+             the path of a service account's key.\n",
+        );
+        return Err(Exit::Config);
+    };
+    if let Err(error) = layers::read_key(path) {
+        print_error(&format!("{error}\n"));
+        return Err(Exit::Credentials);
+    }
+    if let Some(warning) = layers::key_warning(path) {
+        print_error(&format!("warning: {warning}\n"));
+    }
+    Ok(loaded.config)
+}
+
+/// As [`load`], whatever the key.
+fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
+    layers::load(&Environment::of_process(), &options.flags()).map_err(|error| {
+        print_error(&format!("{error}\n"));
+        Exit::Config
+    })
+}
+
+/// Prints to standard output. If nobody reads it, nobody misses it.
+fn print(text: &str) {
+    let mut out = stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Prints to standard error, likewise.
+fn print_error(text: &str) {
+    drop(stderr().lock().write_all(text.as_bytes()));
+}

@@ -1,0 +1,154 @@
+//! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
+//! what [`layers`](super::layers) reads. Never: the network.
+
+use std::{collections::BTreeSet, io};
+
+use ratesheet::{Config, SheetConfig};
+
+use super::{
+    exit::Exit,
+    layers::{Environment, Flags, LoadError, Loaded, key_warning, load, read_key},
+};
+
+/// The most sheets that are listed; of the others only the number.
+const MOST_LISTED: usize = 20;
+
+/// Checks the configuration and prints what is wrong with it, or what it would do. Returns the
+/// exit code. A reader that has gone away is no failure.
+pub(crate) fn check(environment: &Environment, flags: &Flags, out: &mut dyn io::Write) -> Exit {
+    let (text, code) = verdict(load(environment, flags));
+    // Nobody is left to be told when this fails, and the exit code says it as well.
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    code
+}
+
+/// What is printed, and the exit code.
+fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+    let mut loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return (format!("{error}\n"), Exit::Config),
+    };
+    let mut text = format!("{}\n", loaded.name.escape_debug());
+    text.push_str(&sheets(&loaded.config));
+    match &loaded.config.credentials {
+        None => loaded.warnings.push(
+            "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, \
+             to the path of a service account's key."
+                .into(),
+        ),
+        Some(path) => {
+            let key = match read_key(path) {
+                Ok(key) => key,
+                Err(error) => return (format!("{error}\n"), Exit::Credentials),
+            };
+            add(&mut text, format_args!("  as {}", key.client_email()));
+            loaded.warnings.extend(key_warning(path));
+        }
+    }
+    for warning in &loaded.warnings {
+        add(&mut text, format_args!("warning: {warning}"));
+    }
+    text.push_str("Well formed. Nothing was contacted; `check --online` asks Kraken and Google.\n");
+    (text, Exit::Done)
+}
+
+/// What would be written.
+fn sheets(config: &Config) -> String {
+    let mut text = String::new();
+    for sheet in config.sheets.iter().take(MOST_LISTED) {
+        let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
+        let every = sheet.every.as_secs_f64();
+        let cells = count(cells(sheet), "cell");
+        let (pairs, tab) = (count(pairs.len(), "pair"), sheet.tab.to_string());
+        let id = sheet.spreadsheet.as_str();
+        add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
+    }
+    if let more @ 1.. = config.sheets.len().saturating_sub(MOST_LISTED) {
+        let all: usize = config.sheets.iter().map(cells).sum();
+        add(&mut text, format_args!("  and {}; {all} cells in all", count(more, "more sheet")));
+    }
+    text
+}
+
+fn cells(sheet: &SheetConfig) -> usize {
+    sheet.cells.len() + sheet.updated.len() + sheet.problem.len()
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.push_str(&line.to_string());
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Checks a file with this text, with these variables.
+    fn checked(text: &str, variables: &[(&str, &str)]) -> (String, Exit) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ratesheet.json");
+        fs::write(&file, text).unwrap();
+        let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
+        let flags = Flags { config: Some(file.clone()), ..Flags::default() };
+        let mut out = Vec::new();
+        let code = check(&Environment::of(variables), &flags, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        (text.replace(&*file.to_string_lossy(), "ratesheet.json"), code)
+    }
+
+    const FILE: &str = include_str!("../../config/example.json");
+
+    #[test]
+    fn a_well_formed_configuration_is_summed_up() {
+        let (text, code) = checked(&FILE.replace("5000", "1000"), &[]);
+        let expected = "ratesheet.json
+  Sheet 1 of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
+warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
+warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
+write waits for its turn. The smallest timeout that fits is 1200 ms for each.
+warning: There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to the \
+path of a service account's key.
+Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
+";
+        assert_eq!((text.as_str(), code), (expected, Exit::Done));
+    }
+
+    #[test]
+    fn mistakes_end_with_78_and_a_wrong_key_with_77() {
+        let (text, code) = checked("{}", &[]);
+        assert_eq!(code, Exit::Config);
+        assert_eq!(text.matches("ratesheet.json:1:1: error at $: found no ").count(), 3, "{text}");
+        let variable = "GOOGLE_APPLICATION_CREDENTIALS";
+        let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
+        assert_eq!(code, Exit::Credentials);
+        assert!(
+            text.starts_with("/does/not/exist: error: the key cannot be read: No such"),
+            "{text}"
+        );
+        let (text, code) = checked(FILE, &[(variable, "config/example.json")]);
+        assert_eq!(code, Exit::Credentials);
+        assert!(text.contains("a configuration of ratesheet, not a key"), "{text}");
+    }
+
+    #[test]
+    fn a_good_key_says_whose_it_is_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key.json");
+        let pem = include_str!("../../tests/keys/rsa-2048.pem");
+        let json = serde_json::json!({
+            "type": "service_account", "private_key": pem, "client_email": "robot@example.com",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        });
+        fs::write(&key, json.to_string()).unwrap();
+        let (text, code) = checked(FILE, &[("RATESHEET__CREDENTIALS", &key.to_string_lossy())]);
+        assert_eq!(code, Exit::Done, "{text}");
+        assert!(text.contains("\n  as robot@example.com\n"), "{text}");
+        assert!(!text.contains("MII") && !text.contains("PRIVATE"), "{text}");
+    }
+}
