@@ -1,0 +1,208 @@
+//! The walls of the house, kept by a test. It reads the sources as text and touches nothing else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each part of the library may use of the crate, besides itself. Whoever is not named here
+/// is above the rooms, and may use them all.
+const WALLS: [(&str, &[&str]); 11] = [
+    ("quote", &[]),
+    ("suggest", &[]),
+    ("messages", &["quote"]),
+    ("pace", &["tree"]),
+    ("gate", &["pace"]),
+    ("tree", &["suggest"]),
+    ("http", &["messages", "pace", "tree"]),
+    ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("kraken", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("sheets", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("sandbox", &[]),
+];
+
+/// What every part may use of the front door: a helper that is nobody's.
+const EVERYBODY: [&str; 1] = ["log_facade"];
+
+/// The most lines of a file.
+const LONGEST: usize = 500;
+
+/// What a file that calls itself pure does not mention.
+const IMPURE: [&str; 9] = [
+    "Instant::now",
+    "Timestamp::now",
+    "SystemTime",
+    "fastrand",
+    "std::fs",
+    "std::env",
+    "std::net::Tcp",
+    "awc::",
+    "std::process",
+];
+
+struct Source {
+    path: PathBuf,
+    /// The part of the crate that it belongs to: `kraken` of `src/kraken/wire.rs`.
+    part: String,
+    text: String,
+}
+
+impl Source {
+    /// What is neither for tests nor for people.
+    fn product(&self) -> String {
+        let product = self.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.collect::<Vec<_>>().join("\n")
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == "tests.rs")
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let inside = path.strip_prefix(&root).unwrap();
+                let part = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+                let part = part.trim_end_matches(".rs").to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                sources.push(Source { path: inside.to_owned(), part, text });
+            }
+        }
+    }
+    assert!(sources.len() > 20, "the sources have moved");
+    sources
+}
+
+/// The parts of the crate that a text uses: `http` and `pace` of `crate::http::…` and
+/// `use crate::{pace::…}`.
+fn uses(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let word = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    for (at, _) in text.match_indices("crate::") {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            continue; // `some_crate::`
+        }
+        let rest = &text[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = true;
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                c if start && !c.is_whitespace() => {
+                    found.insert(word(&list[at..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found.remove("");
+    found
+}
+
+/// Every use that goes through a wall.
+fn breaches(sources: &[Source]) -> Vec<String> {
+    let walls: BTreeMap<_, _> = WALLS.into_iter().collect();
+    let mut breaches = Vec::new();
+    for source in sources.iter().filter(|source| !source.is_test()) {
+        let Some(allowed) = walls.get(source.part.as_str()) else { continue };
+        for used in uses(&source.product()) {
+            let own = used == source.part;
+            if !own && !allowed.contains(&used.as_str()) && !EVERYBODY.contains(&used.as_str()) {
+                breaches.push(format!("src/{} uses {used}", source.path.display()));
+            }
+        }
+    }
+    breaches
+}
+
+#[test]
+fn no_room_uses_what_it_must_not_know() {
+    assert_eq!(breaches(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn a_breach_is_noticed() {
+    let source = |path: &str, text: &str| Source {
+        path: path.into(),
+        part: path.split(['/', '.']).next().unwrap().into(),
+        text: text.into(),
+    };
+    let planted = [
+        source("kraken/wire.rs", "use crate::{http::Answer, sheets::CellRef};"),
+        source("sheets.rs", "fn f() { crate::supervisor::g() }"),
+        source("sandbox/kraken.rs", "use crate::quote::decimal;"),
+        source("quote.rs", "use other_crate::sheets;\n#[cfg(test)]\nuse crate::sheets;"),
+    ];
+    let expected = [
+        "src/kraken/wire.rs uses sheets",
+        "src/sheets.rs uses supervisor",
+        "src/sandbox/kraken.rs uses quote",
+    ];
+    assert_eq!(breaches(&planted), expected);
+}
+
+#[test]
+fn every_file_says_what_it_is_and_is_not_too_long() {
+    for Source { path, text, .. } in sources() {
+        let path = path.display();
+        assert!(text.starts_with("//! "), "src/{path} does not open by saying what it is");
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "src/{path} has {lines} lines");
+    }
+}
+
+#[test]
+fn pure_files_are_pure() {
+    let opening = |text: &str| -> String {
+        text.lines().take_while(|line| line.starts_with("//!")).collect()
+    };
+    let all = sources();
+    let pure: Vec<_> =
+        all.iter().filter(|source| opening(&source.text).contains("Pure:")).collect();
+    assert!(pure.len() > 10, "hardly any file calls itself pure");
+    for source in pure {
+        for impure in IMPURE {
+            let found = source.product().contains(impure);
+            assert!(!found, "src/{} calls itself pure and has {impure}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_command_knows_the_process() {
+    for source in sources().iter().filter(|source| !matches!(&*source.part, "cli" | "main")) {
+        for process in ["std::process", "std::env::", "tokio::signal", "System::current", "clap"] {
+            let found = source.product().contains(process);
+            assert!(!found, "src/{} has {process}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_sent_without_looking_whether_it_arrives() {
+    for source in sources() {
+        let found = source.product().contains(".do_send(");
+        assert!(!found, "src/{} has do_send", source.path.display());
+    }
+}
