@@ -4,6 +4,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
+    fmt,
 };
 
 use super::{
@@ -15,12 +16,20 @@ use super::{
 use crate::suggest::did_you_mean;
 
 /// What variables and flags say, over what the file says: the last one wins.
-#[derive(Debug, Clone, Default)]
+///
+/// Its `Debug` shows where they come from and not what they are: an address may be a secret.
+#[derive(Clone, Default)]
 pub struct Overlays {
     list: Vec<Overlay>,
 }
 
-#[derive(Debug, Clone)]
+impl fmt::Debug for Overlays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.list.iter().map(|overlay| &overlay.origin)).finish()
+    }
+}
+
+#[derive(Clone)]
 pub(super) struct Overlay {
     path: String,
     pub(super) text: String,
