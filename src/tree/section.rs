@@ -202,7 +202,8 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         duplicates(self.reader, self.members, &self.path);
         for member in self.members {
-            if self.known.contains(&member.key.as_ref()) || self.reader.mistakes.borrow().is_full()
+            if self.known.contains(&member.key.as_ref())
+                || self.reader.mistakes.borrow_mut().count_if_full()
             {
                 continue;
             }

@@ -9,7 +9,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bad_config");
 
 /// What is printed for a file.
 fn told(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap();
+    let bytes = fs::read(path).expect("the file is readable");
     let result = Config::from_json("ratesheet.json", &bytes, &Overlays::new());
     let error = result.map(|_| ()).expect_err(&format!("{} is no mistake", path.display()));
     format!("{error}\n")
@@ -92,7 +92,15 @@ fn floods_of_mistakes_are_told_in_no_time_and_in_few_words() {
         (format!("{{{keys}\"z\":1}}"), "more"),
         (format!("{}{{,}}", "\n".repeat(1_000_000)), "1000001:2"),
         (format!("{{\"timeout\": \"{}\"}}", "x".repeat(1_000_000)), "…\"; expected a number"),
-        (format!("[{}1 2]", "\u{1b}\u{2028}é".repeat(1)), "U+001B"),
+        (format!("[{}1 2]", "\u{1b}\u{2028}é"), "U+001B"),
+        (format!("{{{}\"a\": 1}}", "\"a\": 1,".repeat(100_000)), "and 199954 more"),
+        (
+            format!(
+                "{{\"data\": {{\"kraken:xbteur:bid\": [{}\"A1\"]}}}}",
+                "\"A1\",".repeat(150_000)
+            ),
+            "and 149953 more",
+        ),
         (format!("{{\"a\": [{}, 1 2]}}", "5".repeat(500_000)), "no comma"),
     ] {
         let start = tokio::time::Instant::now();

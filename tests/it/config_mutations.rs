@@ -8,6 +8,7 @@ use fastrand::Rng;
 use ratesheet::{Config, ConfigError, Overlays, QuoteField};
 use serde_json::{Value, json};
 
+#[expect(clippy::print_stdout, reason = "a failure must be repeatable")]
 fn seed() -> u64 {
     let given = var_os("RATESHEET_SEED").and_then(|seed| seed.to_str()?.parse().ok());
     let seed = given.unwrap_or_else(|| fastrand::u64(..));
@@ -36,7 +37,7 @@ fn valid(rng: &mut Rng) -> Value {
         config["sheets"] = (0..rng.usize(1..4)).map(|index| sheet(rng, index)).collect();
     } else {
         let Value::Object(keys) = sheet(rng, 0) else { unreachable!() };
-        config.as_object_mut().unwrap().extend(keys);
+        config.as_object_mut().expect("it is an object").extend(keys);
     }
     config
 }
