@@ -33,12 +33,19 @@ pub(crate) struct Flags {
 }
 
 /// What the environment says, as far as it is configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Environment {
     variables: HashMap<String, String>,
     unreadable: Vec<String>,
     google_credentials: Option<PathBuf>,
     proxy: Option<String>,
+}
+
+/// Names alone: what they say may be a secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 impl Environment {

@@ -82,6 +82,9 @@ fn without_places(placed: Vec<PlacedSheet<'_>>) -> Vec<SheetConfig> {
         for (cell, place) in sheet.targets().zip(places) {
             let key = TargetKey::new(sheet, cell);
             if let Some(there) = first.get(&key) {
+                if place.is_moot() {
+                    continue;
+                }
                 let same = format!("the same cell as {} ({})", there.path(), there.whereabouts());
                 let found = format!("{}, {same}", place.raw());
                 place.refuse(Refusal::new("a cell of its own").found(found));

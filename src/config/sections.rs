@@ -1,7 +1,10 @@
 //! The sections of what no room owns: logs, the status page, the heartbeat.
 //! Pure: no I/O, no clock, no randomness.
 
-use std::{fmt, net::SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use crate::tree::{Mistakes, Raw, Refusal, Section, is_loopback, shown, text, web_address};
 
@@ -140,7 +143,9 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
         Err(_) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
             refusal.help("a port is a number up to 65535")
         }
-        Err(_) if text.parse::<std::net::IpAddr>().is_ok() => refusal.help("the port is missing"),
+        Err(_) if text.parse::<IpAddr>().is_ok() || !text.contains(':') => {
+            refusal.help("the port is missing")
+        }
         _ => refusal,
     })
 }

@@ -173,6 +173,50 @@ fn variables_and_flags_lie_over_the_file_and_are_named() {
     assert_eq!(error.count(), 5, "{printed}");
 }
 
+fn sheets(count: usize, pairs: usize, every: Duration) -> Config {
+    let sheet = |index: usize| {
+        let sheet = SheetConfig::new(&format!("{index:044}"), "Sheet 1").every(every);
+        (0..pairs).fold(sheet, |sheet, pair| {
+            sheet.cell(&format!("kraken:p{pair}eur:last"), &format!("A{}", pair + 1))
+        })
+    };
+    (0..count).fold(Config::new(), |config, index| config.sheet(sheet(index)))
+}
+
+#[test]
+fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(sheets(4, 100, s(5)).warnings(), [""; 0]);
+    assert_eq!(sheets(1, 100, ms(2_000)).warnings(), [""; 0]);
+    for (config, words) in [
+        (sheets(5, 1, s(5)), "ask for 60 writes a minute, and 50 are made"),
+        (sheets(5, 1, s(5)), "fits is 6000 ms"),
+        (sheets(1, 1, ms(1_000)), "fits is 1200 ms"),
+        (sheets(1, 1, ms(1_000)), "shorter than Kraken's cache"),
+        (sheets(7, 1, ms(8_399)), "fits is 8400 ms"),
+        (sheets(1, 501, s(5)), "1.2 requests a second (100 pairs at most in each), and 1 are made"),
+        (sheets(1, 501, s(5)), "fits is 6000 ms"),
+        (Config::new(), "no sheets"),
+        (Config::new().shutdown_grace(s(11)), "Docker kills after 10 s"),
+    ] {
+        let warnings = config.warnings().join("\n");
+        assert!(warnings.contains(words), "{words}\n{warnings}");
+    }
+    let fits = sheets(7, 1, ms(8_400)).warnings();
+    assert_eq!(fits, [""; 0]);
+    // A slower sheet of the same spreadsheet is written together with the faster one.
+    let mut two = sheets(1, 1, ms(2_000));
+    two.sheets
+        .push(SheetConfig::new(&"0".repeat(44), "Two").every(s(4)).cell("kraken:p0eur:bid", "A1"));
+    assert_eq!(two.warnings(), [""; 0]);
+    let mut open = Config::default();
+    open.status.listen = Some("0.0.0.0:9642".parse().unwrap());
+    open.google.writes_per_minute = 100;
+    let warnings = open.warnings().join("\n");
+    assert!(warnings.contains("0.0.0.0:9642 is open to other machines"), "{warnings}");
+    assert!(warnings.contains("Google allows 60"), "{warnings}");
+}
+
 #[test]
 fn the_builder_tells_every_mistake() {
     let mut config = Config::new()

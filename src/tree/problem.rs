@@ -195,9 +195,12 @@ impl Mistakes {
         self.more += other.more;
     }
 
-    /// Whether no more are kept, only counted.
-    pub(crate) fn is_full(&self) -> bool {
-        self.problems.len() >= MOST_KEPT
+    /// Whether no more are kept; then one more is counted. Finding out where a problem is takes
+    /// time, which nobody should spend on what is not kept.
+    pub(super) fn count_if_full(&mut self) -> bool {
+        let full = self.problems.len() >= MOST_KEPT;
+        self.more += usize::from(full);
+        full
     }
 
     /// Notes a duration that is out of its range.

@@ -4,6 +4,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
+    fmt,
 };
 
 use super::{
@@ -15,12 +16,20 @@ use super::{
 use crate::suggest::did_you_mean;
 
 /// What variables and flags say, over what the file says: the last one wins.
-#[derive(Debug, Clone, Default)]
+///
+/// Its `Debug` shows where they come from and not what they are: an address may be a secret.
+#[derive(Clone, Default)]
 pub struct Overlays {
     list: Vec<Overlay>,
 }
 
-#[derive(Debug, Clone)]
+impl fmt::Debug for Overlays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.list.iter().map(|overlay| &overlay.origin)).finish()
+    }
+}
+
+#[derive(Clone)]
 pub(super) struct Overlay {
     path: String,
     pub(super) text: String,
@@ -113,6 +122,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn say(&self, spot: &Spot<'_>, path: &str, message: String, help: Option<String>) {
+        if self.mistakes.borrow_mut().count_if_full() {
+            return;
+        }
         let place = match spot {
             Spot::At(offset) => self.source.place(*offset),
             Spot::Origin(origin) => Place::Origin((*origin).to_owned()),
@@ -267,6 +279,11 @@ impl<'a> Found<'a> {
         Some(value)
     }
 
+    /// Whether nobody is told any more what is wrong here; then it is counted.
+    pub(crate) fn is_moot(&self) -> bool {
+        self.reader.mistakes.borrow_mut().count_if_full()
+    }
+
     /// Where this is, for a person: `line 3, column 14`, or the variable.
     pub(crate) fn whereabouts(&self) -> String {
         match self.spot {
@@ -289,6 +306,9 @@ pub(super) fn duplicates(reader: &Reader<'_>, members: &[Member<'_>], path: &str
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(members.len());
     for member in members {
         if let Some(&at) = first.get(member.key.as_ref()) {
+            if reader.mistakes.borrow_mut().count_if_full() {
+                continue;
+            }
             let (line, column) = reader.source.position(at);
             let message =
                 format!("found a duplicate key; the first is at line {line}, column {column}");

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::suggest::did_you_mean;
 
+/// The longest path of a file, in bytes. What is longer is perhaps a key, and must not be shown.
+const LONGEST_PATH: usize = 1_024;
+
 /// An object of the configuration, from which values are taken by key. At its end, the keys that
 /// nobody has asked for are noted.
 #[derive(Debug)]
@@ -182,6 +185,10 @@ impl<'a> Section<'a> {
 
     /// Notes that a key is missing; `example` is what it could be.
     pub(crate) fn missing(&self, key: &str, example: &str) {
+        // A mistyped key is one mistake, and told where it is.
+        if self.members.iter().any(|member| did_you_mean(&member.key, [key]).is_some()) {
+            return;
+        }
         let message = format!("found no \"{key}\"; expected one, such as \"{key}\": {example}");
         self.reader.say(&self.spot, &self.path, message, None);
     }
@@ -195,7 +202,8 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         duplicates(self.reader, self.members, &self.path);
         for member in self.members {
-            if self.known.contains(&member.key.as_ref()) || self.reader.mistakes.borrow().is_full()
+            if self.known.contains(&member.key.as_ref())
+                || self.reader.mistakes.borrow_mut().count_if_full()
             {
                 continue;
             }
@@ -219,7 +227,7 @@ impl<'a> Section<'a> {
 fn path(raw: Raw<'_>) -> Result<PathBuf, Refusal> {
     let expected = "the path of a file";
     let text = scalar::text(raw, expected)?;
-    if text.contains(char::is_control) || is_secret(text) {
+    if text.len() > LONGEST_PATH || text.contains(char::is_control) || is_secret(text) {
         let found = "a text that is no path (not shown)";
         return Err(Refusal::new(expected).found(found));
     }

@@ -177,6 +177,12 @@ fn explain(source: &Source<'_>, error: &ParseError, open: &[usize]) -> Breach {
             Some(c @ ('}' | ']')) => say(&format!("found one '{c}' too many"), "delete it"),
             _ => say("found more after the end of the document; expected nothing", ""),
         },
+        Kind::ExpectedStringObjectProperty if rest.starts_with(|c: char| c.is_ascii_digit()) => {
+            say(
+                "found a number; expected a key in double quotes",
+                "JSON writes 1.5 with a point, and 1000 without a comma",
+            )
+        }
         Kind::ExpectedStringObjectProperty => say(
             &format!("found the key {} without quotes; expected \"", clipped(word(rest))),
             "JSON puts keys in double quotes",

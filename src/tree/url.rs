@@ -28,14 +28,14 @@ pub(crate) fn endpoint(text: &str) -> Result<String, Refusal> {
 pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     let refuse = |found: String| Refusal::new(expected).found(found);
     let Some((scheme, rest)) = text.split_once("://") else {
-        let refusal = refuse(shown(text));
         let host = text.split(['/', '?', '#']).next().unwrap_or_default();
-        let plain = !host.is_empty() && host.contains('.') && !text.contains(['@', ' ', '"']);
-        return Err(if plain {
-            refusal.help(format!("did you mean {}?", shown(&format!("https://{text}"))))
-        } else {
-            refusal
-        });
+        if text.contains('@') {
+            return Err(refuse("no address (not shown)".into()));
+        }
+        let refusal = refuse(shown(host));
+        let plain = host.contains('.') && !host.contains([' ', '"']);
+        let help = format!("did you mean {}?", shown(&format!("https://{host}")));
+        return Err(if plain { refusal.help(help) } else { refusal });
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {

@@ -1,1 +1,4 @@
 //! Tests.
+
+mod bad_config;
+mod config_mutations;
