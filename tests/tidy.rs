@@ -1,5 +1,7 @@
 //! The walls of the house, kept by a test. It reads the sources as text and touches nothing else.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use ratesheet::{LogConfig, LogFormat, LogLevel};
-use slog::{Drain, FnValue, Logger, Never, Record, o};
+use slog::{Drain, FnValue, Logger, Record, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 /// Records that may wait for a slow reader; more are dropped, counted, and the count is told.
@@ -73,15 +73,12 @@ impl Logging {
         let Self { log, writer } = self;
         drop(log);
         // To drop the writer is to wait for it, and who reads may have stopped reading.
-        let (done, finished) = channel::<Never>();
+        let (done, written) = channel::<()>();
         thread::spawn(move || {
             drop(writer);
             drop(done);
         });
-        match finished.recv_timeout(FLUSH_WITHIN) {
-            Ok(never) => match never {},
-            Err(_) => {} // written, or given up
-        }
+        written.recv_timeout(FLUSH_WITHIN).unwrap_or_default();
     }
 }
 
