@@ -7,6 +7,8 @@ mod kraken;
 mod messages;
 mod pace;
 mod quote;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod sheets;
 mod suggest;
 mod supervisor;
