@@ -2,6 +2,8 @@
 //! Touches: arguments; standard output. Never: the network by itself.
 
 mod check;
+mod demo;
+mod drill;
 mod exit;
 mod inbox;
 mod layers;
@@ -10,6 +12,8 @@ mod once;
 mod outcome;
 mod process;
 mod run;
+mod screen;
+mod service;
 mod table;
 mod version;
 
@@ -85,6 +89,8 @@ enum Command {
     Once(once::Arguments),
     /// Say what is wrong with the configuration, without contacting anybody
     Check,
+    /// Show it at work, all in one process: no account, no network
+    Demo(demo::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -106,6 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -8,6 +8,8 @@ mod kraken;
 mod messages;
 mod pace;
 mod quote;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod schedule;
 mod sheets;
 mod suggest;

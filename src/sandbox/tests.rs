@@ -1,0 +1,199 @@
+//! The sandbox over real sockets of the loopback, driven by awc.
+
+use std::time::Duration;
+
+use awc::{Client, error::SendRequestError, http::StatusCode};
+use serde_json::{Value, json};
+
+use super::*;
+
+const ID: &str = "1abcdefghijklmnopqrstuvwxyz";
+const SOON: Duration = Duration::from_secs(10);
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.create_spreadsheet(ID, "Doc", &[("Sheet 1", 100, 10)]);
+    sandbox
+}
+
+fn client() -> Client {
+    Client::builder().timeout(SOON).disable_redirects().finish()
+}
+
+async fn get(sandbox: &Sandbox, target: &str) -> (StatusCode, Value) {
+    let request = client().get(format!("{}{target}", sandbox.url()));
+    let request = request.insert_header(("authorization", bearer(sandbox)));
+    let mut response = request.send().await.unwrap();
+    let body = response.body().limit(1 << 24).await.unwrap();
+    (response.status(), serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn post(sandbox: &Sandbox, path: &str, body: Value) -> (StatusCode, Value) {
+    let request = client().post(format!("{}/v4/spreadsheets/{ID}{path}", sandbox.url()));
+    let request = request.insert_header(("authorization", bearer(sandbox)));
+    let mut response = request.send_json(&body).await.unwrap();
+    let body = response.body().await.unwrap();
+    (response.status(), serde_json::from_slice(&body).unwrap_or_default())
+}
+
+fn bearer(sandbox: &Sandbox) -> String {
+    format!("Bearer {}", sandbox.access_token())
+}
+
+fn write(cell: &str, value: Value) -> Value {
+    json!({ "valueInputOption": "RAW", "data": [{ "range": cell, "values": [[value]] }] })
+}
+
+#[actix_rt::test]
+async fn a_quote_is_read_and_written_and_the_journal_knows_it() {
+    let sandbox = sandbox();
+    sandbox.set_ticker("xbteur", "30300.10000", "30300.00000", "30303.20000");
+    let (status, body) = get(&sandbox, "/0/public/Ticker?pair=xbteur").await;
+    assert_eq!(status, 200);
+    assert_eq!(body["result"]["XXBTZEUR"]["a"], json!(["30300.10000", "1", "1.000"]));
+
+    let cell = "'Sheet 1'!B2";
+    let (status, body) = post(&sandbox, "/values:batchUpdate", write(cell, json!(30300.1))).await;
+    let expected = json!({
+        "spreadsheetId": ID, "totalUpdatedRows": 1, "totalUpdatedColumns": 1,
+        "totalUpdatedCells": 1, "totalUpdatedSheets": 1,
+        "responses": [{ "spreadsheetId": ID, "updatedRange": cell, "updatedRows": 1,
+            "updatedColumns": 1, "updatedCells": 1 }],
+    });
+    assert_eq!((status, body), (StatusCode::OK, expected));
+    assert_eq!(sandbox.cell(ID, "Sheet 1", "B2"), Some(json!(30300.1)));
+    assert_eq!(sandbox.rows(ID, "Sheet 1"), [vec![], vec![json!(null), json!(30300.1)]]);
+
+    let journal = sandbox.journal();
+    let services: Vec<_> = journal.iter().map(|entry| entry.service).collect();
+    assert_eq!(services, [Service::Kraken, Service::Sheets]);
+    assert!(journal.iter().all(|entry| entry.ended.is_some() && entry.status == Some(200)));
+    assert!(!journal[0].overlaps(&journal[1]));
+    assert_eq!(journal[1].spreadsheet(), Some(ID));
+    assert_eq!(journal[1].json()["data"][0]["range"], cell);
+}
+
+#[actix_rt::test]
+async fn a_batch_with_one_bad_range_writes_nothing() {
+    let sandbox = sandbox();
+    let body = json!({ "valueInputOption": "RAW", "data": [
+        { "range": "A1", "values": [[1]] }, { "range": "NoSuchTab!A1", "values": [[2]] },
+    ] });
+    let (status, body) = post(&sandbox, "/values:batchUpdate", body).await;
+    assert_eq!(status, 400);
+    let expected = json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT",
+        "message": "Invalid data[1]: Unable to parse range: NoSuchTab!A1" } });
+    assert_eq!(body, expected);
+    assert_eq!(sandbox.cell(ID, "Sheet 1", "A1"), None);
+}
+
+#[actix_rt::test]
+async fn a_bad_token_is_refused_and_a_revoked_one_too() {
+    let sandbox = sandbox();
+    let url = format!("{}/v4/spreadsheets/{ID}?fields=properties.title", sandbox.url());
+    let token = bearer(&sandbox);
+    let ask = || client().get(&url).insert_header(("authorization", token.clone()));
+    let mut good = ask().send().await.unwrap();
+    let body = good.body().await.unwrap();
+    let printed = "{\n  \"properties\": {\n    \"title\": \"Doc\"\n  }\n}\n";
+    assert_eq!(std::str::from_utf8(&body).unwrap(), printed);
+    sandbox.revoke_tokens();
+    let response = ask().send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert!(response.headers().contains_key("www-authenticate"));
+    let response = client().get(&url).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+}
+
+#[actix_rt::test]
+async fn the_sixty_first_write_of_a_minute_is_too_much_unless_quotas_are_off() {
+    let sandbox = sandbox();
+    for _ in 0..60 {
+        let (status, _) = post(&sandbox, "/values:batchUpdate", write("A1", json!(1))).await;
+        assert_eq!(status, 200);
+    }
+    let (status, body) = post(&sandbox, "/values:batchUpdate", write("A1", json!(2))).await;
+    assert_eq!(status, 429);
+    assert_eq!(body["error"]["status"], "RESOURCE_EXHAUSTED");
+    sandbox.set_quota(None);
+    let (status, _) = post(&sandbox, "/values:batchUpdate", write("A1", json!(3))).await;
+    assert_eq!(status, 200);
+}
+
+#[actix_rt::test]
+async fn a_spreadsheet_that_is_not_shared_or_gone_says_so() {
+    let sandbox = sandbox();
+    let target = format!("/v4/spreadsheets/{ID}");
+    sandbox.unshare(ID);
+    let (status, body) = get(&sandbox, &target).await;
+    assert_eq!(
+        (status, &body["error"]["status"]),
+        (StatusCode::FORBIDDEN, &json!("PERMISSION_DENIED"))
+    );
+    sandbox.share(ID);
+    sandbox.trash(ID);
+    assert_eq!(get(&sandbox, &target).await.0, 404);
+    sandbox.restore(ID);
+    assert_eq!(get(&sandbox, &target).await.0, 200);
+    let unknown = "/v4/spreadsheets/zzzzzzzzzzzzzzzzzzzzzz";
+    assert_eq!(get(&sandbox, unknown).await.0, 404);
+    sandbox.auto_create(&[("Sheet 1", 10, 10)]);
+    assert_eq!(get(&sandbox, unknown).await.0, 200);
+    sandbox.disable_sheets_api(true);
+    let (status, body) = get(&sandbox, &target).await;
+    assert_eq!(status, 403);
+    assert_eq!(body["error"]["details"][0]["reason"], "SERVICE_DISABLED");
+}
+
+#[actix_rt::test]
+async fn nobody_listens_while_paused_and_the_port_stays() {
+    let sandbox = sandbox();
+    let client = client();
+    let ask = || client.get(format!("{}/0/public/Time", sandbox.url())).send();
+    assert_eq!(ask().await.unwrap().status(), 200);
+    for _ in 0..3 {
+        sandbox.pause_listening();
+        sandbox.pause_listening();
+        let error = ask().await.unwrap_err();
+        assert!(matches!(error, SendRequestError::Connect(_)), "{error:?}");
+        sandbox.resume().unwrap();
+        sandbox.resume().unwrap();
+        assert_eq!(ask().await.unwrap().status(), 200);
+    }
+    sandbox.stop();
+    assert!(matches!(ask().await.unwrap_err(), SendRequestError::Connect(_)));
+    assert!(sandbox.resume().is_err());
+    assert_eq!(sandbox.count(Service::Kraken), 4);
+}
+
+#[actix_rt::test]
+async fn waiting_ends_with_the_event_or_with_the_deadline() {
+    let sandbox = sandbox();
+    let asked = |sandbox: &Sandbox| sandbox.count(Service::Kraken) == 1;
+    let short = Duration::from_millis(10);
+    assert_eq!(sandbox.wait_for(asked, short).await, Err(TimedOut));
+    let waiting = sandbox.wait_for(asked, SOON);
+    let asking = get(&sandbox, "/0/public/Time");
+    let (waited, _) = tokio::join!(waiting, asking);
+    assert_eq!(waited, Ok(()));
+    sandbox.stop();
+    assert_eq!(sandbox.wait_for(|_| false, SOON).await, Err(TimedOut));
+}
+
+#[test]
+fn a_sandbox_needs_no_runtime_and_stops_with_its_last_handle() {
+    let sandbox = sandbox();
+    let address = sandbox.address();
+    let done = sandbox.wait_for_blocking(|sandbox| sandbox.journal().is_empty(), SOON);
+    assert_eq!(done, Ok(()));
+    let other = sandbox.clone();
+    drop(sandbox);
+    assert!(std::net::TcpStream::connect(address).is_ok());
+    drop(other);
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn only_the_loopback_will_do() {
+    assert!(Sandbox::start_at("0.0.0.0:0".parse().unwrap()).is_err());
+}
