@@ -1,4 +1,10 @@
-//! Tests.
+//! Everything together: the library's actors, and the command, against the sandbox. One binary
+//! with one module for each behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod article;
 mod bad_config;
 mod config_mutations;
+mod outages;
+mod rig;
