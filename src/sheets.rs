@@ -457,9 +457,10 @@ impl Handler<QuoteBatch> for SheetsActor {
 
     fn handle(&mut self, batch: QuoteBatch, ctx: &mut Self::Context) {
         self.tick = batch.tick;
-        self.plan.apply(&batch);
-        if self.plan.probe_due(Instant::now()) && self.properties_due.is_none() {
-            self.properties_due = Some(Instant::now());
+        let now = Instant::now();
+        self.plan.apply(&batch, now);
+        if self.plan.probe_due(now) && self.properties_due.is_none() {
+            self.properties_due = Some(now);
         }
         match self.phase {
             Phase::Waiting(_) => {

@@ -116,8 +116,20 @@ fn once_says_with_whom_to_share_and_how_each_failure_ends() {
         (|rig| rig.sandbox.trash(ARTICLE), 1, "between /d/ and /edit"),
         (|rig| rig.sandbox.disable_sheets_api(true), 1, "Enable it at https://console."),
         (|rig| rig.sandbox.pause_listening(), 69, "Kraken (http://127.0.0.1"),
-        (|rig| drop(rig.sandbox.fault(Service::Kraken, Fault::Html(520))), 69, "HTTP 520"),
-        (|rig| drop(rig.sandbox.fault(Service::Sheets, Fault::Html(502))), 69, "HTTP 502"),
+        (
+            |rig| {
+                rig.sandbox.fault(Service::Kraken, Fault::Html(520));
+            },
+            69,
+            "HTTP 520",
+        ),
+        (
+            |rig| {
+                rig.sandbox.fault(Service::Sheets, Fault::Html(502));
+            },
+            69,
+            "HTTP 502",
+        ),
         (|rig| rig.sandbox.set_account(Account::Deleted), 77, "account not found"),
     ];
     for (trouble, code, told) in cases {

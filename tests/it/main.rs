@@ -6,5 +6,7 @@
 mod article;
 mod bad_config;
 mod config_mutations;
+mod invariants;
+mod isolation;
 mod outages;
 mod rig;

@@ -9,9 +9,11 @@ use std::{
 
 use actix::{Actor as _, Addr};
 use ratesheet::{
-    Config, GetStatus, SheetConfig, Shutdown, Status, SupervisorActor, sandbox::Sandbox,
+    Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
+    sandbox::Sandbox,
 };
 use tempfile::NamedTempFile;
+use tokio::time::Instant;
 
 pub(crate) const ONE: &str = "1-the-first-spreadsheet-of-the-tests";
 pub(crate) const TWO: &str = "2-the-other-spreadsheet-of-the-tests";
@@ -127,6 +129,22 @@ pub(crate) async fn with_tree<T>(
 
 pub(crate) async fn status(supervisor: &Addr<SupervisorActor>) -> Status {
     supervisor.send(GetStatus).await.unwrap()
+}
+
+/// The first spreadsheet's report, as soon as there is one like that.
+pub(crate) async fn report(
+    supervisor: &Addr<SupervisorActor>,
+    like: impl Fn(&SpreadsheetReport) -> bool,
+) -> SpreadsheetReport {
+    let start = Instant::now();
+    loop {
+        let found = status(supervisor).await.spreadsheets.remove(ONE);
+        if let Some(report) = found.filter(&like) {
+            return report;
+        }
+        assert!(start.elapsed() < SOON, "there is no such report");
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The command, without an environment that could disturb it.

@@ -33,12 +33,13 @@ impl Bench {
             quote
         };
         let pair = |text: &str| AssetPair::parse(text).unwrap();
-        self.plan.apply(&QuoteBatch {
+        let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::new([SHEET]),
             quotes: Arc::new(quotes.iter().map(|(p, price)| (pair(p), quote(price))).collect()),
             missing: Arc::new(missing.iter().map(|p| (pair(p), unknown(p))).collect()),
-        });
+        };
+        self.plan.apply(&batch, self.now);
     }
 
     /// The ranges and values of the write that is due.
@@ -117,6 +118,17 @@ fn only_what_has_changed_is_written_and_the_rest_once_a_minute() {
     // 5 + 5·n more than 55: each cell is written again before its minute is over.
     assert_eq!(quiet, 11);
     assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "30300.1")]));
+}
+
+#[test]
+fn a_sheet_of_a_slow_cadence_is_written_once_a_tick() {
+    let slow = SheetConfig::new(ID, "Sheet 1").every(Duration::from_secs(600));
+    let mut bench = Bench::new(slow.cell("kraken:xbteur:sell", "A1"));
+    for _ in 0..3 {
+        bench.quotes(&[("xbteur", "1")], &[]);
+        bench.write();
+        assert_eq!(bench.due(), []);
+    }
 }
 
 #[test]
