@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod faults;
+
 const ID: &str = "1abcdefghijklmnopqrstuvwxyz";
 const SOON: Duration = Duration::from_secs(10);
 
