@@ -184,13 +184,13 @@ async fn a_write_may_be_carried_out_and_its_reply_lost() {
 async fn a_late_write_lands_though_its_client_has_left_and_a_delayed_one_does_not() {
     let sandbox = sandbox();
     let target = format!("/v4/spreadsheets/{ID}/values:batchUpdate");
-    for (fault, applied) in
-        [(Fault::Delay as fn(Duration) -> Fault, false), (Fault::ApplyLate, true)]
-    {
-        let id = sandbox.fault(Service::Sheets, fault(Duration::from_millis(60)));
+    let hour = Duration::from_secs(3600);
+    let late = Duration::from_millis(30);
+    for (fault, applied) in [(Fault::Delay(hour), false), (Fault::ApplyLate(late), true)] {
+        let id = sandbox.fault(Service::Sheets, fault);
+        let seq = sandbox.journal().len() as u64;
         let body = write("A1", json!(1)).to_string();
         let stream = connect(&sandbox, "POST", &target, &body).await;
-        let seq = sandbox.journal().len() as u64;
         let arrived = |sandbox: &Sandbox| !sandbox.journal_since(seq).is_empty();
         sandbox.wait_for(arrived, SOON).await.unwrap();
         drop(stream);
