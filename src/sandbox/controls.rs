@@ -173,7 +173,7 @@ impl Sandbox {
     }
 
     /// Puts the servers' clock ahead of the real one (or behind, when negative): what they check
-    /// and say, not the `Date` header nor the journal.
+    /// and say, their `Date` header included, not the journal.
     pub fn set_clock_skew(&self, skew: SignedDuration) {
         self.inner.shared.update(|state| state.skew = skew);
     }

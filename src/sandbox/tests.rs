@@ -234,6 +234,11 @@ async fn yup_oauth2_gets_a_token_and_is_told_why_it_gets_none() {
     sandbox.set_account(Account::Active);
     sandbox.set_clock_skew(SignedDuration::from_hours(2));
     assert!(told(&ask().await.unwrap_err()).contains("reasonable timeframe"));
+    let response = client().get(format!("{}/0/public/Time", sandbox.url())).send().await.unwrap();
+    let date = response.headers().get("date").unwrap().to_str().unwrap();
+    let date = httpdate::parse_http_date(date).unwrap();
+    let date = Timestamp::try_from(date).unwrap();
+    assert!(date.duration_since(Timestamp::now()) > SignedDuration::from_mins(100));
 }
 
 #[actix_rt::test]

@@ -131,6 +131,19 @@ async fn a_drip_arrives_whole_in_the_end() {
 }
 
 #[actix_rt::test]
+async fn anything_can_be_sent_past_http() {
+    let pieces = ["HTTP/1.1 200 OK\r\n", "Content-Length: 1073741824\r\n\r\n", "{"];
+    let pieces = pieces.map(str::to_owned).into();
+    let (sandbox, heard) = with(Fault::Raw { pieces, every: Duration::from_millis(1) }).await;
+    assert_eq!(heard.header("content-length"), Some("1073741824"));
+    assert_eq!((heard.body.as_slice(), heard.end), (b"{".as_slice(), Ok(())));
+    assert_eq!(sandbox.journal()[0].status, None);
+    let pieces = vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()];
+    let (_, heard) = with(Fault::Raw { pieces, every: Duration::ZERO }).await;
+    assert_eq!((heard.head.as_str(), heard.body.len()), ("", 21));
+}
+
+#[actix_rt::test]
 async fn an_encoding_is_claimed_that_nobody_can_decode() {
     let (_, heard) = with(Fault::ContentEncoding("br".into())).await;
     assert_eq!(heard.header("content-encoding"), Some("br"));
