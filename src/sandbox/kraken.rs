@@ -77,7 +77,12 @@ impl Kraken {
     }
 
     /// The market of a pair by any of its names, delisted ones included.
-    pub(super) fn market(&mut self, name: &str) -> Option<&mut Market> {
+    pub(super) fn market(&self, name: &str) -> Option<&Market> {
+        let wanted = bare(name);
+        self.markets.iter().find(|market| is_called(market, &wanted))
+    }
+
+    pub(super) fn market_mut(&mut self, name: &str) -> Option<&mut Market> {
         let wanted = bare(name);
         self.markets.iter_mut().find(|market| is_called(market, &wanted))
     }
@@ -277,7 +282,7 @@ mod tests {
         let mut kraken = kraken();
         let all = keys(&ask(&mut kraken, "/0/public/Ticker")).len();
         assert_eq!(all, pairs::PAIRS.len());
-        kraken.market("ADAEUR").unwrap().delisted = true;
+        kraken.market_mut("ADAEUR").unwrap().delisted = true;
         assert_eq!(keys(&ask(&mut kraken, "/0/public/Ticker?pair=")).len(), all - 1);
         let answer = ask(&mut kraken, "/0/public/AssetPairs?pair=ADAEUR");
         assert_eq!(answer["error"][0], "EQuery:Unknown asset pair");

@@ -183,6 +183,23 @@ async fn waiting_ends_with_the_event_or_with_the_deadline() {
     assert_eq!(sandbox.wait_for(|_| false, SOON).await, Err(TimedOut));
 }
 
+#[actix_rt::test]
+async fn looking_is_no_change_and_wakes_nobody() {
+    let sandbox = sandbox();
+    let mut looks = 0;
+    let look = |sandbox: &Sandbox| {
+        looks += 1;
+        let (tabs, rows) = (sandbox.tabs(ID), sandbox.rows(ID, "Sheet 1"));
+        let (gid, ticker) = (sandbox.gid(ID, "Sheet 1"), sandbox.ticker("XBTEUR"));
+        assert!(tabs.len() == 1 && rows.is_empty() && gid == 0 && !ticker.o.is_empty());
+        let tokens = sandbox.tokens_granted() + sandbox.service_account_key().len() as u64;
+        assert!(tokens > 0 && sandbox.cell(ID, "Sheet 1", "A1").is_none());
+        false
+    };
+    assert_eq!(sandbox.wait_for(look, Duration::from_millis(10)).await, Err(TimedOut));
+    assert!(looks <= 2, "{looks}");
+}
+
 #[test]
 fn a_sandbox_needs_no_runtime_and_stops_with_its_last_handle() {
     let sandbox = sandbox();
