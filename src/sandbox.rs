@@ -20,6 +20,15 @@
 //! # }
 //! ```
 //!
+//! What is not as in reality:
+//! - Everything is plain HTTP/1.1, uncompressed, with a `Content-Length`.
+//! - Kraken's edge caches nothing, and Kraken limits no rate; xStocks are not traded.
+//! - Typed input (`USER_ENTERED`) is read as in an English locale: numbers, percents, ISO dates,
+//!   true and false; formulas know `+ - * /`, brackets and cells of their tab.
+//! - Numbers are shown in the automatic format as far as it is known; there are no others.
+//! - A minute of a quota begins with its first request, and titles are matched to the letter: what
+//!   Google does there is not recorded.
+//!
 //! A handle may be cloned and sent to other threads; the server stops with the last one.
 
 mod body;

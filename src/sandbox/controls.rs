@@ -22,11 +22,12 @@ impl Sandbox {
     /// # Panics
     /// When there is no such pair.
     pub fn ticker(&self, pair: &str) -> Ticker {
-        let ticker = self.inner.shared.update(|state| {
-            let market = state.kraken.market(pair)?;
-            let pinned = market.pinned.clone();
-            pinned.and_then(|json| Ticker::from_json(&json)).or_else(|| Some(market.ticker()))
+        let state = self.inner.shared.read();
+        let ticker = state.kraken.market(pair).map(|market| {
+            let pinned = market.pinned.as_ref().and_then(Ticker::from_json);
+            pinned.unwrap_or_else(|| market.ticker())
         });
+        drop(state);
         ticker.unwrap_or_else(|| panic!("the sandbox has no pair {pair}"))
     }
 
@@ -116,7 +117,7 @@ impl Sandbox {
     }
 
     fn market(&self, pair: &str, change: impl FnOnce(&mut super::kraken::Market)) {
-        let found = self.inner.shared.update(|state| state.kraken.market(pair).map(change));
+        let found = self.inner.shared.update(|state| state.kraken.market_mut(pair).map(change));
         found.unwrap_or_else(|| panic!("the sandbox has no pair {pair}"));
     }
 }
@@ -173,7 +174,7 @@ impl Sandbox {
     }
 
     /// Puts the servers' clock ahead of the real one (or behind, when negative): what they check
-    /// and say, not the `Date` header nor the journal.
+    /// and say, their `Date` header included, not the journal.
     pub fn set_clock_skew(&self, skew: SignedDuration) {
         self.inner.shared.update(|state| state.skew = skew);
     }
@@ -213,7 +214,8 @@ impl Sandbox {
     /// # Panics
     /// When there is no such spreadsheet or tab.
     pub fn rows(&self, id: &str, tab: &str) -> Vec<Vec<Value>> {
-        self.with_tab(id, tab, |tab| {
+        self.look(id, |sheet| {
+            let tab = sheet.tab(tab)?;
             let mut rows: Vec<Vec<Value>> = Vec::new();
             for &(row, column) in tab.cells.keys() {
                 rows.resize(row as usize + 1, Vec::new());
@@ -222,8 +224,9 @@ impl Sandbox {
                     line.push(tab.value(row, column).map_or(Value::Null, |c| c.to_value()));
                 }
             }
-            rows
+            Some(rows)
         })
+        .unwrap_or_else(|| panic!("{}", no_tab(id, tab)))
     }
 
     /// Sets a cell as if a person typed it: `=A1*2` becomes a formula. An empty text empties it.
@@ -240,7 +243,7 @@ impl Sandbox {
     /// # Panics
     /// When there is no such spreadsheet.
     pub fn tabs(&self, id: &str) -> Vec<String> {
-        self.with(id, |sheet| sheet.tabs.iter().map(|tab| tab.title.clone()).collect())
+        self.look(id, |sheet| sheet.tabs.iter().map(|tab| tab.title.clone()).collect())
     }
 
     /// The gid of a tab: 0 for the first that a spreadsheet was created with.
@@ -248,7 +251,8 @@ impl Sandbox {
     /// # Panics
     /// When there is no such spreadsheet or tab.
     pub fn gid(&self, id: &str, tab: &str) -> i64 {
-        self.with_tab(id, tab, |tab| tab.gid)
+        let gid = self.look(id, |sheet| sheet.tab(tab).map(|tab| tab.gid));
+        gid.unwrap_or_else(|| panic!("{}", no_tab(id, tab)))
     }
 
     /// Adds a tab at the end.
@@ -406,6 +410,12 @@ impl Sandbox {
     /// Disables the Sheets API in the project (403 `SERVICE_DISABLED`), or enables it.
     pub fn disable_sheets_api(&self, disabled: bool) {
         self.inner.shared.update(|state| state.sheets.disabled = disabled);
+    }
+
+    /// Reads only: whoever waits for a change is left in peace.
+    fn look<T>(&self, id: &str, look: impl FnOnce(&Spreadsheet) -> T) -> T {
+        let found = self.inner.shared.read().sheets.spreadsheets.get(id).map(look);
+        found.unwrap_or_else(|| panic!("the sandbox has no spreadsheet {id}"))
     }
 
     fn with<T>(&self, id: &str, act: impl FnOnce(&mut Spreadsheet) -> T) -> T {

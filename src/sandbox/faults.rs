@@ -66,6 +66,14 @@ pub enum Fault {
     },
     /// A body of spaces that never ends, as fast as it is read.
     Infinite,
+    /// These pieces in place of a reply, byte by byte as they are, with a pause before each; then
+    /// the connection is closed. So a head can drip, or be no HTTP at all.
+    Raw {
+        /// What is sent.
+        pieces: Vec<String>,
+        /// The pause before each.
+        every: Duration,
+    },
     /// A redirect (301, 302, 303, 307 or 308) to there.
     Redirect {
         /// The HTTP status.
@@ -258,6 +266,11 @@ pub(super) enum Outcome {
     Other(Reply),
     /// A right head and a body without end.
     Infinite,
+    /// Past HTTP.
+    Raw {
+        pieces: Vec<String>,
+        every: Duration,
+    },
     Hang,
     Drop {
         reset: bool,
@@ -311,6 +324,7 @@ impl Plan {
             Fault::Drip { bytes, every } => (S::AtOnce, O::Right(M::Drip { bytes, every })),
             Fault::ContentEncoding(name) => (S::AtOnce, O::Right(M::ContentEncoding(name))),
             Fault::Infinite => (S::No, O::Infinite),
+            Fault::Raw { pieces, every } => (S::No, O::Raw { pieces, every }),
             Fault::Redirect { code, to } => {
                 (S::No, O::Other(Reply::html(code, "").with("location", to)))
             }

@@ -13,6 +13,7 @@ pub(super) use self::market::Market;
 pub use self::market::Ticker;
 use super::{
     exchange::{Reply, Request, parse_form},
+    journal::Service,
     json::{Json, object},
     pages,
 };
@@ -31,6 +32,9 @@ pub enum Walk {
 
 /// The seed of the walk unless somebody sets another.
 const SEED: u64 = 2026;
+
+/// A longer path and query is too long for Kraken's edge.
+const TARGET_CHARS: usize = 4_096;
 
 /// The most steps that are made up for at once.
 const STEPS_AT_ONCE: u128 = 1_000;
@@ -73,12 +77,20 @@ impl Kraken {
     }
 
     /// The market of a pair by any of its names, delisted ones included.
-    pub(super) fn market(&mut self, name: &str) -> Option<&mut Market> {
+    pub(super) fn market(&self, name: &str) -> Option<&Market> {
+        let wanted = bare(name);
+        self.markets.iter().find(|market| is_called(market, &wanted))
+    }
+
+    pub(super) fn market_mut(&mut self, name: &str) -> Option<&mut Market> {
         let wanted = bare(name);
         self.markets.iter_mut().find(|market| is_called(market, &wanted))
     }
 
     pub(super) fn respond(&mut self, request: &Request, now: Timestamp) -> Reply {
+        if request.path.len() + request.query.len() >= TARGET_CHARS {
+            return pages::html_error(Service::Kraken, 414);
+        }
         let mut params = request.params();
         if request.method == "POST" {
             params.extend(parse_form(&String::from_utf8_lossy(&request.body)));
@@ -270,10 +282,22 @@ mod tests {
         let mut kraken = kraken();
         let all = keys(&ask(&mut kraken, "/0/public/Ticker")).len();
         assert_eq!(all, pairs::PAIRS.len());
-        kraken.market("ADAEUR").unwrap().delisted = true;
+        kraken.market_mut("ADAEUR").unwrap().delisted = true;
         assert_eq!(keys(&ask(&mut kraken, "/0/public/Ticker?pair=")).len(), all - 1);
         let answer = ask(&mut kraken, "/0/public/AssetPairs?pair=ADAEUR");
         assert_eq!(answer["error"][0], "EQuery:Unknown asset pair");
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_is_refused_by_the_edge() {
+        let request = Request {
+            method: "GET".into(),
+            path: "/0/public/Ticker".into(),
+            query: format!("pair={}", "XBTEUR,".repeat(600)),
+            headers: vec![],
+            body: Default::default(),
+        };
+        assert_eq!(kraken().respond(&request, Timestamp::UNIX_EPOCH).status, 414);
     }
 
     #[test]

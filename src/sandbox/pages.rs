@@ -67,6 +67,7 @@ pub(super) fn html_error(service: Service, code: u16) -> Reply {
             522 => "Connection timed out",
             524 => "A timeout occurred",
             525 => "SSL handshake failed",
+            414 => "Request-URI Too Large",
             502 => "Bad gateway",
             504 => "Gateway time-out",
             _ => "Service temporarily unavailable",

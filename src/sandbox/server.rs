@@ -44,6 +44,9 @@ use super::{
 /// The longest body of a request that is read: more than Sheets' own recommendation of 2 MB.
 const REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
+/// How long an idle connection stays open: minutes, as at Google's and Cloudflare's.
+const KEEP_ALIVE: Duration = Duration::from_secs(240);
+
 /// The state, and the bell that rings when it has changed.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -121,6 +124,7 @@ pub(super) async fn run(
         })
     };
     let http = HttpService::build()
+        .keep_alive(KEEP_ALIVE)
         .client_request_timeout(Duration::ZERO)
         .h1_allow_half_closed(false)
         .on_connect_ext(move |stream: &TcpStream, data| {
@@ -150,10 +154,12 @@ pub(super) async fn run(
                     };
                     done.send(result).ok();
                 }
-                Some(Command::After(pause, done)) => {
+                Some(Command::After(pause, mut done)) => {
                     actix_web::rt::spawn(async move {
-                        tokio::time::sleep(pause).await;
-                        done.send(()).ok();
+                        tokio::select! {
+                            () = tokio::time::sleep(pause) => { done.send(()).ok(); }
+                            () = done.closed() => {}
+                        }
                     });
                 }
             },
@@ -280,8 +286,14 @@ async fn finish(
                 // No linger: the last close sends RST. If it cannot be set, a FIN must do.
                 socket.set_linger(Some(Duration::ZERO)).unwrap_or_default();
             }
-            let script = Script::new(BodySize::Sized(1), [Step::Break], open);
-            Response::with_body(StatusCode::OK, script)
+            gone(open)
+        }
+        Outcome::Raw { pieces, every } => {
+            if let Some(socket) = connection.and_then(|connection| connection.socket) {
+                // When it cannot be sent, the client has gone: the end is the same.
+                send_raw(&socket, &pieces, every).await.unwrap_or_default();
+            }
+            gone(open)
         }
         Outcome::Infinite => {
             let head = Reply::new(200, "application/json; charset=UTF-8", "");
@@ -303,6 +315,31 @@ async fn finish(
             respond(reply, play(&mangling, body), open)
         }
     }
+}
+
+/// A response whose head is never sent: its body breaks off before the first flush, and with it
+/// the connection.
+fn gone(open: Open) -> Response<Script> {
+    let script = Script::new(BodySize::Sized(1), [Step::Break], open);
+    Response::with_body(StatusCode::OK, script)
+}
+
+/// Writes past HTTP, right into the socket.
+async fn send_raw(socket: &Socket, pieces: &[String], every: Duration) -> io::Result<()> {
+    let stream = TcpStream::from_std(socket.try_clone()?.into())?;
+    for piece in pieces {
+        tokio::time::sleep(every).await;
+        let mut rest = piece.as_bytes();
+        while !rest.is_empty() {
+            stream.writable().await?;
+            match stream.try_write(rest) {
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn respond(reply: Reply, play: Play, open: Open) -> Response<Script> {

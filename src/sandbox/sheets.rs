@@ -258,3 +258,6 @@ fn batch_update_values(sheet: &mut Spreadsheet, body: &Value) -> Result<Json, Ap
     }
     Ok(values::batch_report(sheet, &writes, echo.as_ref()))
 }
+
+#[cfg(test)]
+mod tests;

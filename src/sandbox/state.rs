@@ -67,7 +67,7 @@ impl State {
     /// Carries a request out.
     pub(super) fn respond(&mut self, request: &Request, now: Timestamp) -> Reply {
         let now = now.checked_add(self.skew).unwrap_or(now);
-        match Service::of(&request.path) {
+        let reply = match Service::of(&request.path) {
             Service::Kraken => self.kraken.respond(request, now),
             Service::Token => self.token.respond(request, now),
             Service::Sheets => {
@@ -75,6 +75,10 @@ impl State {
                 self.sheets.respond(request, bearer, now)
             }
             Service::Other => google_not_found(&request.path),
+        };
+        match self.skew.is_zero() {
+            true => reply,
+            false => reply.with("date", now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use awc::{Client, error::SendRequestError, http::StatusCode};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
+
+mod faults;
 
 const ID: &str = "1abcdefghijklmnopqrstuvwxyz";
 const SOON: Duration = Duration::from_secs(10);
@@ -180,6 +183,23 @@ async fn waiting_ends_with_the_event_or_with_the_deadline() {
     assert_eq!(sandbox.wait_for(|_| false, SOON).await, Err(TimedOut));
 }
 
+#[actix_rt::test]
+async fn looking_is_no_change_and_wakes_nobody() {
+    let sandbox = sandbox();
+    let mut looks = 0;
+    let look = |sandbox: &Sandbox| {
+        looks += 1;
+        let (tabs, rows) = (sandbox.tabs(ID), sandbox.rows(ID, "Sheet 1"));
+        let (gid, ticker) = (sandbox.gid(ID, "Sheet 1"), sandbox.ticker("XBTEUR"));
+        assert!(tabs.len() == 1 && rows.is_empty() && gid == 0 && !ticker.o.is_empty());
+        let tokens = sandbox.tokens_granted() + sandbox.service_account_key().len() as u64;
+        assert!(tokens > 0 && sandbox.cell(ID, "Sheet 1", "A1").is_none());
+        false
+    };
+    assert_eq!(sandbox.wait_for(look, Duration::from_millis(10)).await, Err(TimedOut));
+    assert!(looks <= 2, "{looks}");
+}
+
 #[test]
 fn a_sandbox_needs_no_runtime_and_stops_with_its_last_handle() {
     let sandbox = sandbox();
@@ -196,4 +216,104 @@ fn a_sandbox_needs_no_runtime_and_stops_with_its_last_handle() {
 #[test]
 fn only_the_loopback_will_do() {
     assert!(Sandbox::start_at("0.0.0.0:0".parse().unwrap()).is_err());
+}
+
+#[actix_rt::test]
+async fn yup_oauth2_gets_a_token_and_is_told_why_it_gets_none() {
+    use hyper_util::{client::legacy, rt::TokioExecutor};
+    use yup_oauth2::{
+        CustomHyperClientBuilder, ServiceAccountAuthenticator, ServiceAccountKey, error::Error,
+    };
+
+    let sandbox = sandbox();
+    let scopes = ["https://www.googleapis.com/auth/spreadsheets"];
+    let ask = async || {
+        let key: ServiceAccountKey = serde_json::from_str(&sandbox.service_account_key()).unwrap();
+        let client = legacy::Client::builder(TokioExecutor::new()).build_http::<String>();
+        let client = CustomHyperClientBuilder::from(client);
+        let builder = ServiceAccountAuthenticator::with_client(key, client);
+        builder.build().await.unwrap().token(&scopes).await
+    };
+    let token = ask().await.unwrap();
+    let url = format!("{}/v4/spreadsheets/{ID}", sandbox.url());
+    let response = client().get(url).bearer_auth(token.token().unwrap()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(sandbox.tokens_granted(), 1);
+
+    let told = |error: &Error| match error {
+        Error::AuthError(error) => error.error_description.clone().unwrap_or_default(),
+        other => other.to_string(),
+    };
+    sandbox.set_account(Account::KeyDeleted);
+    assert_eq!(told(&ask().await.unwrap_err()), "Invalid JWT Signature.");
+    sandbox.set_account(Account::Deleted);
+    assert_eq!(told(&ask().await.unwrap_err()), "Invalid grant: account not found");
+    sandbox.set_account(Account::Active);
+    sandbox.set_clock_skew(SignedDuration::from_hours(2));
+    assert!(told(&ask().await.unwrap_err()).contains("reasonable timeframe"));
+    let response = client().get(format!("{}/0/public/Time", sandbox.url())).send().await.unwrap();
+    let date = response.headers().get("date").unwrap().to_str().unwrap();
+    let date = httpdate::parse_http_date(date).unwrap();
+    let date = Timestamp::try_from(date).unwrap();
+    assert!(date.duration_since(Timestamp::now()) > SignedDuration::from_mins(100));
+}
+
+#[actix_rt::test]
+async fn prices_can_be_set_emptied_delisted_and_made_absurd() {
+    let sandbox = sandbox();
+    let ticker = async |pair: &str| {
+        let (_, body) = get(&sandbox, &format!("/0/public/Ticker?pair={pair}")).await;
+        body
+    };
+    sandbox.set_ticker("PEPEEUR", "0.000002502000", "0.000002501000", "0.000002500000");
+    sandbox.empty_asks("PEPEEUR");
+    let body = ticker("PEPEEUR").await;
+    let pepe = &body["result"]["PEPEEUR"];
+    assert_eq!(pepe["a"], json!(["0.000000000000", "0", "0.000"]));
+    assert_eq!(pepe["b"][0], "0.000002501000");
+    sandbox.empty_bids("XBTEUR");
+    assert_eq!(sandbox.ticker("XBTEUR").b[0], "0.00000");
+    sandbox.release_ticker("XBTEUR");
+    assert_ne!(sandbox.ticker("XBTEUR").b[0], "0.00000");
+    sandbox.set_ticker_json("ADAEUR", json!({ "a": ["NaN"] }));
+    assert_eq!(ticker("ADAEUR").await["result"]["ADAEUR"], json!({ "a": ["NaN"] }));
+    sandbox.delist("ADAEUR");
+    assert_eq!(ticker("XBTEUR,ADAEUR").await["error"][0], "EQuery:Unknown asset pair");
+    sandbox.relist("ADAEUR");
+    assert_eq!(ticker("XBTEUR,ADAEUR").await["error"], json!([]));
+    sandbox.set_walk(Walk::Still);
+    assert_eq!(ticker("XBTEUR").await, ticker("XBTEUR").await);
+}
+
+#[actix_rt::test]
+async fn a_spreadsheet_can_be_changed_behind_a_clients_back() {
+    let sandbox = sandbox();
+    let text = async |cell: &str| {
+        let (_, body) = post(&sandbox, "/values:batchUpdate", write(cell, json!(1))).await;
+        body["error"]["message"].as_str().map(str::to_owned)
+    };
+    let batch = "Invalid data[0]: ";
+    sandbox.rename_tab(ID, "Sheet 1", "Kurse");
+    let unknown = format!("{batch}Unable to parse range: 'Sheet 1'!A1");
+    assert_eq!(text("'Sheet 1'!A1").await, Some(unknown));
+    assert_eq!(text("Kurse!A1").await, None);
+    sandbox.protect(ID, "Kurse", "A1");
+    assert!(text("Kurse!A1").await.unwrap().contains("protected cell"));
+    sandbox.unprotect(ID, "Kurse");
+    sandbox.resize(ID, "Kurse", 2, 2);
+    let limits =
+        format!("{batch}Range (Kurse!C1) exceeds grid limits. Max rows: 2, max columns: 2");
+    assert_eq!(text("Kurse!C1").await, Some(limits));
+    sandbox.set_named_range(ID, "Btc", "Kurse", "B2");
+    sandbox.insert_rows(ID, "Kurse", 1, 3);
+    assert_eq!(text("Btc").await, None);
+    assert_eq!(sandbox.cell(ID, "Kurse", "B5"), Some(json!(1)));
+    sandbox.set_cell(ID, "Kurse", "A5", "=B5*2");
+    assert_eq!(sandbox.cell(ID, "Kurse", "A5"), Some(json!(2)));
+    sandbox.delete_named_range(ID, "Btc");
+    assert!(text("Btc").await.unwrap().contains("Unable to parse range: Btc"));
+    sandbox.add_tab(ID, "Other", 5, 5);
+    sandbox.delete_tab(ID, "Kurse");
+    assert_eq!(sandbox.tabs(ID), ["Other"]);
+    assert_ne!(sandbox.gid(ID, "Other"), 0);
 }

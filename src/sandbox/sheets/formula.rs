@@ -95,6 +95,7 @@ impl Parser<'_> {
                 None => Ok(0.0),
                 Some(Content::Number(number)) => Ok(number),
                 Some(Content::Bool(flag)) => Ok(f64::from(u8::from(flag))),
+                Some(Content::Text(text)) if text == "#REF!" => Err("#REF!"),
                 Some(Content::Text(_) | Content::Formula(_)) => Err("#VALUE!"),
             },
             None if word.is_empty() => Err("#ERROR!"),

@@ -71,6 +71,8 @@ impl Route {
             };
         };
         match (verb, tail) {
+            // As google-spreadsheet of npm writes it.
+            ("POST", ":batchUpdate") => return route(Method::BatchUpdate, head, ""),
             ("GET", "values:batchGet") => return route(Method::BatchGetValues, head, ""),
             ("POST", "values:batchUpdate") => return route(Method::BatchUpdateValues, head, ""),
             ("POST", "values:batchClear") => return route(Method::BatchClearValues, head, ""),
@@ -104,6 +106,7 @@ mod tests {
         check("GET", "", Some((Method::Get, "")));
         check("GET", "/", Some((Method::Get, "")));
         check("POST", ":batchUpdate", Some((Method::BatchUpdate, "")));
+        check("POST", "/:batchUpdate", Some((Method::BatchUpdate, "")));
         check("POST", "/values:batchUpdate", Some((Method::BatchUpdateValues, "")));
         check("POST", "/values:batchClear", Some((Method::BatchClearValues, "")));
         check("GET", "/values:batchGet", Some((Method::BatchGetValues, "")));
