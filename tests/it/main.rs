@@ -10,3 +10,5 @@ mod invariants;
 mod isolation;
 mod outages;
 mod rig;
+mod signals;
+mod supervision;

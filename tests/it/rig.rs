@@ -2,7 +2,7 @@
 //! is in a hurry, and ways to wait for what must happen.
 
 use std::{
-    io::Write as _,
+    io::{Read as _, Write as _},
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -161,6 +161,24 @@ pub(crate) struct Process(Option<Child>);
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self(Some(ratesheet(arguments).spawn().unwrap()))
+    }
+
+    /// Reads its log up to the line that has this in it.
+    pub(crate) fn says(&mut self, text: &str) {
+        let log = self.0.as_mut().and_then(|child| child.stderr.as_mut()).unwrap();
+        let mut line = Vec::new();
+        let mut byte = [0];
+        // Byte by byte, so that what follows is still there for `end`.
+        while log.read(&mut byte).unwrap() == 1 {
+            line.push(byte[0]);
+            if byte[0] == b'\n' {
+                if String::from_utf8_lossy(&line).contains(text) {
+                    return;
+                }
+                line.clear();
+            }
+        }
+        panic!("it never says {text}");
     }
 
     pub(crate) fn signal(&self, name: &str) {
