@@ -18,7 +18,7 @@ use std::{
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WrapFuture,
+    WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, warn};
@@ -73,7 +73,7 @@ pub struct KrakenActor {
     client: KrakenClient,
     gate: Rc<Gate>,
     feeds: Vec<Feed>,
-    reports: Option<Recipient<Report>>,
+    reports: Option<WeakRecipient<Report>>,
     log: Logger,
     index: Option<Rc<PairIndex>>,
     index_state: IndexState,
@@ -149,10 +149,10 @@ impl KrakenActor {
         self
     }
 
-    /// Tells how it is doing to `reports`.
+    /// Tells how it is doing to `reports`, without keeping it alive.
     #[must_use]
     pub fn reports(mut self, reports: Recipient<Report>) -> Self {
-        self.reports = Some(reports);
+        self.reports = Some(reports.downgrade());
         self
     }
 
@@ -377,7 +377,7 @@ impl KrakenActor {
     }
 
     fn tell(&self) {
-        if let Some(reports) = &self.reports {
+        if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Kraken(self.report.clone())));
         }

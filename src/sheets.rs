@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WrapFuture,
+    WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
@@ -64,7 +64,7 @@ pub struct SheetsActor {
     retry: RetryConfig,
     account: Account,
     client: SheetsClient,
-    reports: Option<Recipient<Report>>,
+    reports: Option<WeakRecipient<Report>>,
     log: Logger,
     plan: Plan,
     phase: Phase,
@@ -135,10 +135,10 @@ impl SheetsActor {
         })
     }
 
-    /// Tells how it is doing to `reports`.
+    /// Tells how it is doing to `reports`, without keeping it alive.
     #[must_use]
     pub fn reports(mut self, reports: Recipient<Report>) -> Self {
-        self.reports = Some(reports);
+        self.reports = Some(reports.downgrade());
         self
     }
 
@@ -374,7 +374,7 @@ impl SheetsActor {
         let cells = self.plan.report();
         self.log_cells(&cells);
         self.report.cells = cells;
-        if let Some(reports) = &self.reports {
+        if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use actix::Recipient;
+use actix::{Recipient, WeakRecipient};
 use slog::{Logger, o};
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ pub(super) enum BuildError {
 /// What the children have in common.
 pub(super) struct Surroundings {
     pub(super) reports: Recipient<Report>,
-    pub(super) faults: Recipient<Fault>,
+    pub(super) faults: WeakRecipient<Fault>,
     pub(super) log: Logger,
     /// After so many ticks there are no more.
     pub(super) ticks: Option<u64>,

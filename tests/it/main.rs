@@ -8,6 +8,7 @@ mod bad_config;
 mod config_mutations;
 mod invariants;
 mod isolation;
+mod library;
 mod outages;
 mod rig;
 mod signals;

@@ -1,8 +1,9 @@
 //! The process: how it stops, how it reads its configuration again, what it says last.
 
-use std::time::{Duration, Instant as RealInstant};
+use std::time::Duration;
 
 use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
 
@@ -30,7 +31,7 @@ fn asked_to_stop_it_stops_at_once_and_cleanly() {
     for signal in ["TERM", "INT"] {
         let rig = Rig::new();
         let (_file, process) = at_work(&rig);
-        let asked = RealInstant::now();
+        let asked = Instant::now();
         process.signal(signal);
         let output = process.end();
         assert_eq!(output.status.code(), Some(0), "{signal}");
@@ -71,7 +72,7 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
         SOON,
     );
     assert!(held.is_ok());
-    let asked = RealInstant::now();
+    let asked = Instant::now();
     process.signal("TERM");
     assert_eq!(process.end().status.code(), Some(0));
     let took = asked.elapsed();
