@@ -99,8 +99,9 @@ enum Phase {
 enum IndexState {
     /// Never asked for.
     Unasked,
-    Loading,
-    /// Asked for; again from then on.
+    /// On its way; the very first one is waited for.
+    Loading { first: bool },
+    /// It was asked for, and failed so many times in a row. It is asked for again from then on.
     Until(Instant, u32),
 }
 
@@ -173,8 +174,7 @@ impl KrakenActor {
             return;
         }
         self.refresh_index(ctx);
-        let first_index = matches!(self.index_state, IndexState::Loading) && self.index.is_none();
-        if first_index {
+        if matches!(self.index_state, IndexState::Loading { first: true }) {
             return; // its arrival, or its failure, brings us back here
         }
         self.fetch(ctx);
@@ -326,12 +326,13 @@ impl KrakenActor {
     /// Loads the list of asset pairs in the background, if it is time.
     fn refresh_index(&mut self, ctx: &mut Context<Self>) {
         let failures = match self.index_state {
-            IndexState::Loading => return,
+            IndexState::Loading { .. } => return,
             IndexState::Until(until, _) if Instant::now() < until => return,
             IndexState::Until(_, failures) => failures,
             IndexState::Unasked => 0,
         };
-        self.index_state = IndexState::Loading;
+        let first = matches!(self.index_state, IndexState::Unasked);
+        self.index_state = IndexState::Loading { first };
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
         let load = async move {
             gate.pass().await;

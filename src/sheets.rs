@@ -33,13 +33,11 @@ pub use self::{
 };
 use self::{
     auth::{AccessToken, TokenError},
-    client::SheetsClient,
     error::SheetsError,
     plan::{Plan, Write},
     wire::Properties,
 };
 use crate::{
-    http::TlsError,
     messages::{
         CellReport, Failing, Failure, FailureClass, Ping, QuoteBatch, Report, SheetIndex,
         SpreadsheetReport, Stop,
@@ -60,10 +58,8 @@ const MAILBOX: usize = 4;
 pub struct SheetsActor {
     spreadsheet: SpreadsheetId,
     sheets: Vec<(SheetIndex, SheetConfig)>,
-    url: String,
     retry: RetryConfig,
     account: Account,
-    client: SheetsClient,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     plan: Plan,
@@ -92,17 +88,13 @@ enum Phase {
 
 impl SheetsActor {
     /// An actor that writes these sheets, which must all be of one spreadsheet, in the name of
-    /// `account`.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
+    /// `account`. `retry` says when to try again after a failure.
     pub fn new(
         spreadsheet: SpreadsheetId,
         sheets: Vec<(SheetIndex, SheetConfig)>,
-        google: &GoogleConfig,
-        retry: RetryConfig,
         account: Account,
-    ) -> Result<Self, TlsError> {
+        retry: RetryConfig,
+    ) -> Self {
         let plan = Plan::new(&sheets);
         let report = SpreadsheetReport {
             spreadsheet: spreadsheet.shared(),
@@ -115,9 +107,7 @@ impl SheetsActor {
             failing: None,
             cells: plan.report(),
         };
-        Ok(Self {
-            client: SheetsClient::new(google, account.tls())?,
-            url: google.url.clone(),
+        Self {
             log: crate::log_facade(),
             spreadsheet,
             sheets,
@@ -132,7 +122,7 @@ impl SheetsActor {
             tick: 0,
             report,
             stopping: false,
-        })
+        }
     }
 
     /// Tells how it is doing to `reports`, without keeping it alive.
@@ -182,11 +172,11 @@ impl SheetsActor {
 
     fn read_properties(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Preparing;
-        let (account, client) = (self.account.clone(), self.client.clone());
-        let id = self.spreadsheet.clone();
+        let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
+            account.may_read().await;
             let token = account.token().await.map_err(Trouble::Token)?;
-            let read = client.properties(&token, id.as_str()).await;
+            let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
@@ -224,7 +214,7 @@ impl SheetsActor {
         self.phase = Phase::Preparing;
         let account = self.account.clone();
         let prepare = async move {
-            account.allowance().await;
+            account.may_write().await;
             account.token().await.map_err(Trouble::Token)
         };
         ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
@@ -243,10 +233,10 @@ impl SheetsActor {
             return;
         };
         self.phase = Phase::Writing;
-        let (client, id) = (self.client.clone(), self.spreadsheet.clone());
+        let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let tick = self.tick;
         let send = async move {
-            let outcome = client.batch_update(&token, id.as_str(), &write.ranges).await;
+            let outcome = account.client().batch_update(&token, id.as_str(), &write.ranges).await;
             (outcome, write, token)
         };
         ctx.spawn(send.into_actor(self).map(move |(outcome, write, token), actor, ctx| {
@@ -270,6 +260,9 @@ impl SheetsActor {
                 self.plan.confirmed(write);
                 self.report.writes += 1;
                 self.report.cells_written += sent as u64;
+                if self.report.writes == 1 {
+                    info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
+                }
                 self.report.settled = self.report.settled.max(tick);
                 self.succeeded();
                 self.tell();
@@ -414,7 +407,8 @@ impl Trouble {
         match self {
             Self::Token(error) => error.failure(),
             Self::Sheets(error, _) => {
-                error.failure(&actor.url, &actor.account.email(), actor.spreadsheet.as_str())
+                let account = &actor.account;
+                error.failure(account.client().url(), &account.email(), actor.spreadsheet.as_str())
             }
             Self::Partial { updated, sent } => Failure {
                 class: FailureClass::Transient,
