@@ -13,3 +13,4 @@ mod outages;
 mod rig;
 mod signals;
 mod supervision;
+mod tls;
