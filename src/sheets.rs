@@ -12,6 +12,7 @@ mod limited;
 mod locate;
 mod plan;
 mod reading;
+mod trouble;
 mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -32,9 +33,10 @@ pub use self::{
     key::{InvalidKey, ServiceAccountKey},
 };
 use self::{
-    auth::{AccessToken, TokenError},
+    auth::AccessToken,
     error::SheetsError,
     plan::{Plan, Write},
+    trouble::Trouble,
     wire::Properties,
 };
 use crate::{
@@ -309,27 +311,27 @@ impl SheetsActor {
     /// Reports a failure, and tries again later.
     fn fail(&mut self, trouble: Trouble, ctx: &mut Context<Self>) {
         self.report.write_failures += 1;
-        let failure = trouble.failure(self);
+        let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
         let before = self.report.failing.take();
-        let attempts = before.as_ref().map_or(1, |failing| failing.attempts.saturating_add(1));
+        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let dice = fastrand::f64();
         let mut wait = match failure.class {
             FailureClass::Spreadsheet => self.retry.probe_in(dice),
-            _ => self.retry.backoff.jittered(attempts, dice),
+            _ => self.retry.backoff.jittered(failing.attempts, dice),
         };
         if let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = &trouble {
             // The budget is the account's: all of its spreadsheets hold off.
             wait = wait.max(asked.unwrap_or_default());
             self.account.hold_off(wait);
         }
-        if before.as_ref().is_some_and(|failing| failing.failure == failure) {
-            debug!(self.log, "the spreadsheet still fails"; "attempts" => attempts);
+        if !is_new {
+            debug!(self.log, "the spreadsheet still fails"; "attempts" => failing.attempts);
         } else {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         }
-        let since = before.map_or_else(Timestamp::now, |failing| failing.since);
-        self.report.failing = Some(Failing { failure, since, attempts });
+        self.report.failing = Some(failing);
         self.report.settled = self.tick;
         self.tell();
         match trouble {
@@ -387,34 +389,6 @@ impl SheetsActor {
                     "cell" => &*now.cell, "content" => %now.content),
                 _ => {}
             }
-        }
-    }
-}
-
-/// Why an attempt has come to nothing.
-enum Trouble {
-    Token(TokenError),
-    Sheets(SheetsError, AccessToken),
-    Partial { updated: usize, sent: usize },
-}
-
-impl Trouble {
-    const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
-    }
-
-    fn failure(&self, actor: &SheetsActor) -> Failure {
-        match self {
-            Self::Token(error) => error.failure(),
-            Self::Sheets(error, _) => {
-                let account = &actor.account;
-                error.failure(account.client().url(), &account.email(), actor.spreadsheet.as_str())
-            }
-            Self::Partial { updated, sent } => Failure {
-                class: FailureClass::Transient,
-                reason: format!("Google confirms {updated} of {sent} cells"),
-                remedy: String::new(),
-            },
         }
     }
 }
