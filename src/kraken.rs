@@ -277,7 +277,7 @@ impl KrakenActor {
         self.roster.doubted(now + ASK_AGAIN_AFTER);
     }
 
-    fn pass_on(&self, due: &Arc<[SheetIndex]>) {
+    fn pass_on(&mut self, due: &Arc<[SheetIndex]>) {
         let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::clone(due),
@@ -289,6 +289,7 @@ impl KrakenActor {
             // Full or closed: the receiver is in trouble, which is its supervisor's business;
             // it gets newer quotes at the next tick.
             if concerned && feed.to.try_send(batch.clone()).is_err() {
+                self.report.undelivered += 1;
                 debug!(self.log, "a receiver of quotes does not listen"; "tick" => batch.tick);
             }
         }
