@@ -3,6 +3,7 @@
 
 mod config;
 mod gate;
+mod heartbeat;
 mod http;
 mod kraken;
 mod messages;

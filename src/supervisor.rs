@@ -240,6 +240,9 @@ impl Handler<Report> for SupervisorActor {
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) {
         self.board.report(&report);
+        if let Some(tree) = &self.tree {
+            tree.report(&report);
+        }
         self.mention(&Event::Report(report));
     }
 }
