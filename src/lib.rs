@@ -11,6 +11,8 @@ mod pace;
 mod quote;
 mod schedule;
 mod sheets;
+#[cfg(feature = "status")]
+mod status;
 mod suggest;
 mod supervisor;
 mod tree;
@@ -34,6 +36,8 @@ pub use crate::{
     tree::{ConfigError, ConfigProblem, Overlays},
 };
 
+#[cfg(feature = "status")]
+pub use crate::status::StatusServer;
 #[cfg(feature = "sandbox")]
 pub use crate::supervisor::{Drill, DrillActor};
 
