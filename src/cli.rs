@@ -3,6 +3,7 @@
 
 mod check;
 mod exit;
+mod face;
 mod inbox;
 mod layers;
 mod logger;
