@@ -4,6 +4,7 @@
 mod check;
 mod exit;
 mod face;
+mod healthcheck;
 mod inbox;
 mod layers;
 mod logger;
@@ -86,6 +87,9 @@ enum Command {
     Once(once::Arguments),
     /// Say what is wrong with the configuration, without contacting anybody
     Check,
+    /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
+    /// with 1
+    Healthcheck(healthcheck::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -107,6 +111,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)
