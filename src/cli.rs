@@ -2,6 +2,8 @@
 //! Touches: arguments; standard output. Never: the network by itself.
 
 mod check;
+mod demo;
+mod drill;
 mod exit;
 mod face;
 mod healthcheck;
@@ -12,6 +14,8 @@ mod once;
 mod outcome;
 mod process;
 mod run;
+mod screen;
+mod service;
 mod table;
 mod version;
 
@@ -87,6 +91,8 @@ enum Command {
     Once(once::Arguments),
     /// Say what is wrong with the configuration, without contacting anybody
     Check,
+    /// Show it at work, all in one process: no account, no network
+    Demo(demo::Arguments),
     /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
     /// with 1
     Healthcheck(healthcheck::Arguments),
@@ -111,6 +117,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };

@@ -9,6 +9,8 @@ mod kraken;
 mod messages;
 mod pace;
 mod quote;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod schedule;
 mod sheets;
 #[cfg(feature = "status")]

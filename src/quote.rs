@@ -317,7 +317,9 @@ impl Quote {
     }
 
     fn change(&self) -> Option<Decimal> {
-        self.last?.amount().checked_div(self.open?.amount())?.checked_sub(Decimal::ONE)
+        // Ten places are more than the prices have; the quotient by itself has no end.
+        let quotient = self.last?.amount().checked_div(self.open?.amount())?;
+        quotient.checked_sub(Decimal::ONE).map(|change| change.round_dp(10))
     }
 
     fn mid(&self) -> Option<Decimal> {

@@ -6,7 +6,8 @@ mod cadence;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Recipient, Supervised, dev::SendError,
+    Actor, ActorContext, AsyncContext, Context, Handler, Recipient, Supervised, WeakRecipient,
+    dev::SendError,
 };
 use slog::{Logger, debug, warn};
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ const MAILBOX: usize = 16;
 pub struct ScheduleActor {
     cadences: Cadences,
     ticks: Recipient<Tick>,
-    reports: Option<Recipient<Report>>,
+    reports: Option<WeakRecipient<Report>>,
     log: Logger,
     left: Option<u64>,
     report: ScheduleReport,
@@ -45,10 +46,10 @@ impl ScheduleActor {
         }
     }
 
-    /// Tells how it is doing to `reports`.
+    /// Tells how it is doing to `reports`, without keeping it alive.
     #[must_use]
     pub fn reports(mut self, reports: Recipient<Report>) -> Self {
-        self.reports = Some(reports);
+        self.reports = Some(reports.downgrade());
         self
     }
 
@@ -102,7 +103,7 @@ impl ScheduleActor {
             };
             warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
         }
-        if let Some(reports) = &self.reports {
+        if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Schedule(self.report)));
         }

@@ -91,7 +91,9 @@ pub struct Reload(pub Box<Config>);
 /// Builds the tree of actors from a configuration, keeps it alive, and knows how it is doing.
 ///
 /// It is a guest of whoever starts it: it touches neither the process nor the system that it
-/// runs in. It belongs to the thread that it is started in.
+/// runs in. It belongs to the thread that it is started in. When the last of its addresses is
+/// dropped, it is gone with all its children, and whatever is in flight is abandoned; [`Shutdown`]
+/// is the gentle way.
 #[derive(Debug)]
 pub struct SupervisorActor {
     config: Arc<Config>,
@@ -152,7 +154,7 @@ impl SupervisorActor {
         }
         let around = Surroundings {
             reports: ctx.address().recipient(),
-            faults: ctx.address().recipient(),
+            faults: ctx.address().recipient().downgrade(),
             log: self.log.clone(),
             ticks: self.ticks,
         };

@@ -55,6 +55,8 @@ struct Target {
     /// What Google has confirmed, and when that was sent. Nothing after an outcome that could be
     /// either.
     confirmed: Option<(CellValue, Instant)>,
+    /// Whether it is to be written although it is as wanted.
+    afresh: bool,
     /// Why there is no value for it.
     absent: Option<Failure>,
     /// Why it cannot be written, and when to try again.
@@ -95,11 +97,13 @@ impl Plan {
     }
 
     /// Takes in what a fetch brought for the sheets that were due.
-    pub(super) fn apply(&mut self, batch: &QuoteBatch) {
+    pub(super) fn apply(&mut self, batch: &QuoteBatch, now: Instant) {
         let due: Vec<_> = self.sheets().filter(|sheet| batch.due.contains(sheet)).collect();
         let zone = self.zone.clone();
         for target in self.targets.iter_mut().filter(|target| due.contains(&target.sheet)) {
+            let every = self.every.get(&target.sheet).copied().unwrap_or_default();
             target.apply(batch, &zone);
+            target.age(now, every);
         }
         for sheet in due {
             self.derive(sheet);
@@ -129,6 +133,7 @@ impl Plan {
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.clone();
         for target in &mut self.targets {
+            target.tell_time(&self.zone);
             match locate::range(&target.cell, &target.tab, properties) {
                 Ok(range) => {
                     // What was set aside for want of its tab is well again; what Google refused
@@ -185,20 +190,12 @@ impl Plan {
 
     /// Whether there is something to write now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.targets.iter().any(|target| target.is_due(now, self.every_of(target)))
-    }
-
-    fn every_of(&self, target: &Target) -> Duration {
-        self.every.get(&target.sheet).copied().unwrap_or_default()
+        self.targets.iter().any(|target| target.is_due(now))
     }
 
     fn due_cells(&mut self, now: Instant) -> Vec<usize> {
         let targets = &self.targets;
-        let every = &self.every;
-        let due = |cell: &usize| {
-            let target = &targets[*cell];
-            target.is_due(now, every.get(&target.sheet).copied().unwrap_or_default())
-        };
+        let due = |cell: &usize| targets[*cell].is_due(now);
         while let Some(group) = self.suspects.front() {
             let cells: Vec<usize> = group.iter().copied().filter(due).collect();
             if !cells.is_empty() {
@@ -214,6 +211,7 @@ impl Plan {
         for (&cell, entry) in write.cells.iter().zip(&write.ranges) {
             let target = &mut self.targets[cell];
             target.confirmed = Some((entry.value.clone(), write.sent));
+            target.afresh = false;
             target.quarantine = None;
         }
         self.suspects.pop_front();
@@ -301,6 +299,7 @@ impl Target {
             wanted: None,
             quoted: None,
             confirmed: None,
+            afresh: false,
             absent: None,
             quarantine: None,
         }
@@ -323,6 +322,13 @@ impl Target {
         }
     }
 
+    /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.
+    fn tell_time(&mut self, zone: &TimeZone) {
+        if let (CellContent::Quote(_, QuoteField::Time), Some(at)) = (&self.content, self.quoted) {
+            self.wanted = Some(CellValue::Number(date_time(at, zone)));
+        }
+    }
+
     fn failure(&self) -> Option<&Failure> {
         self.quarantine.as_ref().map(|(failure, _)| failure).or(self.absent.as_ref())
     }
@@ -331,9 +337,16 @@ impl Target {
         self.absent.is_none() && self.quarantine.is_none()
     }
 
-    /// Whether it is to be written now: it has a value that Google has not confirmed, or not
-    /// lately enough to wait for the next tick.
-    fn is_due(&self, now: Instant, every: Duration) -> bool {
+    /// Has it written afresh if it would be too old by the next tick.
+    fn age(&mut self, now: Instant, every: Duration) {
+        if let Some((_, sent)) = &self.confirmed {
+            self.afresh |= now.saturating_duration_since(*sent) + every > AFRESH;
+        }
+    }
+
+    /// Whether it is to be written now: it has a value that Google has not confirmed, or is to
+    /// be written afresh.
+    fn is_due(&self, now: Instant) -> bool {
         let set_aside = self.quarantine.as_ref().is_some_and(|(_, until)| now < *until);
         if set_aside || self.absent.is_some() || self.range.is_none() {
             return false;
@@ -341,9 +354,7 @@ impl Target {
         match (&self.wanted, &self.confirmed) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(wanted), Some((value, sent))) => {
-                wanted != value || now.saturating_duration_since(*sent) + every > AFRESH
-            }
+            (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
         }
     }
 }

@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised, dev::ContextFut};
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised, WeakRecipient,
+    dev::ContextFut,
+};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
@@ -51,7 +54,8 @@ pub(super) struct Policy {
     pub(super) supervision: SupervisionConfig,
     /// Whether the others can do without it, should it fail too often.
     pub(super) dispensable: bool,
-    pub(super) faults: Recipient<Fault>,
+    /// Whom to tell. It is not kept alive: without it there is nobody to be guarded for.
+    pub(super) faults: WeakRecipient<Fault>,
 }
 
 impl<A> Guarded<A>
@@ -120,8 +124,9 @@ where
             let next = self.judge();
             let fault =
                 Fault { actor: self.policy.name.clone(), exit, count: self.restarts.len(), next };
-            // Awaited, since a fault must not be lost; a supervisor that is gone ends this too.
-            if self.policy.faults.send(fault).await.is_err() {
+            // Awaited, since a fault must not be lost.
+            let Some(faults) = self.policy.faults.upgrade() else { return };
+            if faults.send(fault).await.is_err() {
                 return;
             }
             let wait = match next {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use actix::Recipient;
+use actix::{Recipient, WeakRecipient};
 use slog::{Logger, o};
 use tokio::time::Instant;
 
@@ -45,7 +45,7 @@ pub(super) enum BuildError {
 /// What the children have in common.
 pub(super) struct Surroundings {
     pub(super) reports: Recipient<Report>,
-    pub(super) faults: Recipient<Fault>,
+    pub(super) faults: WeakRecipient<Fault>,
     pub(super) log: Logger,
     /// After so many ticks there are no more.
     pub(super) ticks: Option<u64>,
@@ -70,13 +70,13 @@ impl Tree {
             (None, false) => return Err(BuildError::NoCredentials),
             (Some(path), false) => {
                 let path = path.clone();
-                Some(Account::with_tls(path, &config.google, config.retry, tls.clone()))
+                Some(Account::with_tls(path, &config.google, config.retry, &tls)?)
             }
         };
         for (id, own) in spreadsheets {
             let Some(account) = account.clone() else { break };
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
-            let actor = SheetsActor::new(id.clone(), own, &config.google, config.retry, account)?
+            let actor = SheetsActor::new(id.clone(), own, account, config.retry)
                 .reports(around.reports.clone())
                 .logger(&around.log);
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));

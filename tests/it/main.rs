@@ -1,4 +1,16 @@
-//! Tests.
+//! Everything together: the library's actors, and the command, against the sandbox. One binary
+//! with one module for each behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod article;
 mod bad_config;
 mod config_mutations;
+mod invariants;
+mod isolation;
+mod library;
+mod outages;
+mod rig;
+mod signals;
+mod supervision;
+mod tls;

@@ -33,12 +33,13 @@ impl Bench {
             quote
         };
         let pair = |text: &str| AssetPair::parse(text).unwrap();
-        self.plan.apply(&QuoteBatch {
+        let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::new([SHEET]),
             quotes: Arc::new(quotes.iter().map(|(p, price)| (pair(p), quote(price))).collect()),
             missing: Arc::new(missing.iter().map(|p| (pair(p), unknown(p))).collect()),
-        });
+        };
+        self.plan.apply(&batch, self.now);
     }
 
     /// The ranges and values of the write that is due.
@@ -117,6 +118,17 @@ fn only_what_has_changed_is_written_and_the_rest_once_a_minute() {
     // 5 + 5·n more than 55: each cell is written again before its minute is over.
     assert_eq!(quiet, 11);
     assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "30300.1")]));
+}
+
+#[test]
+fn a_sheet_of_a_slow_cadence_is_written_once_a_tick() {
+    let slow = SheetConfig::new(ID, "Sheet 1").every(Duration::from_secs(600));
+    let mut bench = Bench::new(slow.cell("kraken:xbteur:sell", "A1"));
+    for _ in 0..3 {
+        bench.quotes(&[("xbteur", "1")], &[]);
+        bench.write();
+        assert_eq!(bench.due(), []);
+    }
 }
 
 #[test]
@@ -235,6 +247,22 @@ fn the_time_of_a_spreadsheet_is_in_its_own_zone() {
     let berlin = TimeZone::get("Europe/Berlin").unwrap();
     assert!((date_time(at, &TimeZone::UTC) - (46_204.0 + 0.5 / 24.0)).abs() < 1e-9);
     assert!((date_time(at, &berlin) - (46_204.0 + 2.5 / 24.0)).abs() < 1e-9);
+}
+
+#[test]
+fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:time", "A1").updated("D1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let in_utc: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
+    let mut there = properties(&["Sheet 1"]);
+    there.zone = TimeZone::fixed(jiff::tz::offset(6));
+    let later = bench.later();
+    bench.plan.locate(&there, later);
+    let in_zone: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
+    for (utc, zone) in in_utc.iter().zip(&in_zone) {
+        assert!((zone - utc - 0.25).abs() < 1e-9, "{utc} {zone}");
+    }
+    assert_eq!(in_zone.len(), 2);
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl Handler<Fault> for Nurse {
 }
 
 struct Ward {
+    _nurse: Addr<Nurse>,
     patient: Guarded<Patient>,
     faults: Rc<RefCell<Vec<(Duration, Fault)>>>,
 }
@@ -93,9 +94,17 @@ impl Ward {
             backoff: Backoff { min: Duration::from_secs(1), max: Duration::from_secs(30) },
             ..SupervisionConfig::default()
         };
-        let policy =
-            Policy { name: ActorName::Kraken, supervision, dispensable, faults: nurse.recipient() };
-        Self { patient: Guarded::start(Patient { incarnation: 0, sickly }, policy), faults }
+        let policy = Policy {
+            name: ActorName::Kraken,
+            supervision,
+            dispensable,
+            faults: nurse.clone().recipient().downgrade(),
+        };
+        Self {
+            _nurse: nurse,
+            patient: Guarded::start(Patient { incarnation: 0, sickly }, policy),
+            faults,
+        }
     }
 
     async fn ask(&self, what: Do) -> Option<u32> {

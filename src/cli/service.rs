@@ -1,0 +1,132 @@
+//! A supervisor at work in this process, until it has stopped, been stopped, or given up.
+//! Touches: signals.
+
+use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
+use ratesheet::{Config, Event, Reload, Shutdown, SupervisorActor};
+use slog::{Logger, crit, debug, error, info};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+
+use super::{
+    exit::Exit,
+    inbox::inbox,
+    process::{Asked, Signals},
+};
+
+/// A supervisor, and the task that it runs in.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) supervisor: Addr<SupervisorActor>,
+    events: UnboundedReceiver<Event>,
+    task: JoinHandle<()>,
+    log: Logger,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    On,
+    /// It has been seen enough: stop.
+    Done,
+}
+
+/// What happens to a service.
+enum Happening {
+    Asked(Asked),
+    Event(Option<Event>),
+    Ended { cleanly: bool },
+}
+
+impl Service {
+    /// Starts it. The task is watched, since nobody brings back a supervisor that fails itself:
+    /// that must not go unnoticed.
+    pub(super) fn start(supervisor: SupervisorActor, log: Logger) -> Self {
+        let (receiver, events) = inbox();
+        let ctx = Context::new();
+        let address = ctx.address();
+        let task = actix_rt::spawn(ctx.into_future(supervisor.subscriber(receiver)));
+        Self { supervisor: address, events, task, log }
+    }
+
+    /// Stays until the end. `reload` reads the configuration again, `watch` is shown every event.
+    pub(super) async fn serve(
+        mut self,
+        reload: impl Fn() -> Result<Config, String>,
+        mut watch: impl FnMut(&Event) -> Watch,
+    ) -> Exit {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(cause) => {
+                crit!(self.log, "signals cannot be heeded: {}", cause);
+                return Exit::GaveUp;
+            }
+        };
+        let mut stopping = false;
+        loop {
+            let happening = tokio::select! {
+                asked = signals.next() => Happening::Asked(asked),
+                event = self.events.recv() => Happening::Event(event),
+                ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
+            };
+            match happening {
+                Happening::Asked(Asked::Reload) => self.reload(reload()),
+                Happening::Asked(again) if stopping => return again.at_once(),
+                Happening::Asked(_) => {
+                    info!(self.log, "stopping");
+                    stopping = true;
+                    self.tell(Shutdown);
+                }
+                Happening::Event(Some(Event::Escalated(_))) => return Exit::GaveUp,
+                Happening::Event(Some(event)) => {
+                    if !stopping && watch(&event) == Watch::Done {
+                        stopping = true;
+                        self.tell(Shutdown);
+                    }
+                }
+                // Nobody sends events any more: the supervisor is about to be gone.
+                Happening::Event(None) => {
+                    let ended = (&mut self.task).await;
+                    return self.ended(ended.is_ok(), stopping);
+                }
+                Happening::Ended { cleanly } => return self.ended(cleanly, stopping),
+            }
+        }
+    }
+
+    fn ended(&self, cleanly: bool, stopping: bool) -> Exit {
+        if cleanly && stopping {
+            return Exit::Done;
+        }
+        crit!(self.log, "the supervisor itself has failed");
+        Exit::GaveUp
+    }
+
+    fn reload(&self, config: Result<Config, String>) {
+        match config {
+            Ok(config) => {
+                info!(self.log, "the configuration is read again");
+                self.tell(Reload(Box::new(config)));
+            }
+            Err(problems) => {
+                error!(self.log, "the new configuration cannot be used, the old one stays";
+                    "problems" => problems);
+            }
+        }
+    }
+
+    /// Sends a command; that it is done is seen by what happens.
+    fn tell<M>(&self, command: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        SupervisorActor: Handler<M>,
+        Context<SupervisorActor>: ToEnvelope<SupervisorActor, M>,
+    {
+        let sent = self.supervisor.send(command);
+        let log = self.log.clone();
+        actix_rt::spawn(async move {
+            if sent.await.is_err() {
+                debug!(log, "the supervisor has gone before it answered");
+            }
+        });
+    }
+}

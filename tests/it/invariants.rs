@@ -1,0 +1,213 @@
+//! What holds in every tick, however slow or broken the servers are. The sandbox's journal is
+//! the only witness.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ratesheet::sandbox::{Entry, Fault, FaultRule, Sandbox, Service};
+
+use crate::rig::{ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, with_tree};
+
+fn writes(sandbox: &Sandbox) -> Vec<Entry> {
+    sandbox.journal().into_iter().filter(Entry::is_write).collect()
+}
+
+/// Every cell of a write: its range, and the value that was sent.
+fn cells(entry: &Entry) -> Vec<(String, serde_json::Value)> {
+    let body = entry.json();
+    let data = body["data"].as_array().cloned().unwrap_or_default();
+    let cell = |one: &serde_json::Value| {
+        (one["range"].as_str().unwrap().to_owned(), one["values"][0][0].clone())
+    };
+    data.iter().map(cell).collect()
+}
+
+#[test]
+fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
+    block_on(async {
+        let rig = Rig::new();
+        let count = |sandbox: &Sandbox| sandbox.count(Service::Kraken);
+        for (n, fault) in [
+            Fault::Delay(Duration::from_millis(90)),
+            Fault::google(503, "UNAVAILABLE", "The service is currently unavailable."),
+            Fault::ApplyThenDrop,
+            Fault::Reset,
+            Fault::Quota429,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let rule = FaultRule::new(Service::Sheets, fault).path("batchUpdate");
+            rig.sandbox.inject(rule.skip(3 * n as u64).times(2));
+        }
+        let config = rig.config().sheet(one_price(ONE).cell("kraken:xbteur:buy", "B1"));
+        with_tree(config, async |_| {
+            // Prices only ever rise, so that an older one shows.
+            for price in 1..60 {
+                let text = price.to_string();
+                rig.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+                let before = count(&rig.sandbox);
+                rig.until("the next fetch", |sandbox| count(sandbox) > before).await;
+            }
+        })
+        .await;
+        let all = writes(&rig.sandbox);
+        let met = all.iter().filter(|entry| entry.fault.is_some()).count();
+        assert!(met == 10 && all.len() > 20, "{met} of {}", all.len());
+        for pair in all.windows(2) {
+            assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
+        }
+        let mut newest: BTreeMap<String, f64> = BTreeMap::new();
+        for (range, value) in all.iter().flat_map(cells) {
+            let value = value.as_f64().expect("a number and nothing else");
+            let before = newest.insert(range.clone(), value).unwrap_or_default();
+            assert!(value >= before, "{range}: {value} after {before}");
+        }
+    });
+}
+
+#[test]
+fn fetches_do_not_overlap_and_ticks_that_find_one_unfinished_are_skipped() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.fault(Service::Kraken, Fault::Delay(Duration::from_millis(70)));
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.until("ten fetches", |sandbox| sandbox.count(Service::Kraken) >= 10).await;
+            let fetches = rig.sandbox.requests(Service::Kraken);
+            for pair in fetches.windows(2) {
+                assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
+            }
+            let status = status(supervisor).await;
+            let ticks = status.schedule.ticks;
+            let skipped = status.kraken.skipped;
+            // Each fetch takes three and a half ticks' time, so most ticks are skipped.
+            assert!(skipped * 2 > ticks && skipped < ticks, "{skipped} of {ticks}");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn only_configured_cells_are_written_raw_and_in_one_request_for_each_spreadsheet() {
+    block_on(async {
+        let rig = Rig::new();
+        let many = (1..=50)
+            .fold(sheet(ONE), |sheet, row| sheet.cell("kraken:xbteur:sell", &format!("D{row}")));
+        let config = rig.config().sheet(many).sheet(one_price(TWO));
+        with_tree(config, async |_| {
+            rig.fresh(&[(ONE, "D50"), (TWO, "A1")]).await;
+        })
+        .await;
+        let requests = rig.sandbox.requests(Service::Sheets);
+        let (posts, others): (Vec<_>, Vec<_>) =
+            requests.iter().partition(|entry| entry.method == "POST");
+        assert!(others.iter().all(|entry| entry.method == "GET"));
+        assert_eq!(others.len(), 2, "the properties of each spreadsheet are read once");
+        for write in posts {
+            assert!(write.path().ends_with("/values:batchUpdate"), "{}", write.target);
+            assert_eq!(write.json()["valueInputOption"], "RAW");
+            let column =
+                if write.spreadsheet() == Some(ONE) { "'Sheet 1'!D" } else { "'Sheet 1'!A" };
+            for (range, value) in cells(write) {
+                assert!(range.starts_with(column) && value.is_number(), "{range} {value}");
+            }
+        }
+        let tickers = rig.sandbox.requests(Service::Kraken);
+        let tickers = tickers.iter().filter(|entry| entry.path().ends_with("/Ticker"));
+        assert!(tickers.into_iter().all(|entry| entry.target.ends_with("?pair=XXBTZEUR")));
+    });
+}
+
+#[test]
+fn connections_are_kept_from_tick_to_tick_and_say_who_we_are() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.until("thirty requests", |sandbox| sandbox.journal().len() >= 30).await;
+        })
+        .await;
+        let all = rig.sandbox.journal();
+        for service in [Service::Kraken, Service::Sheets] {
+            let of = all.iter().filter(|entry| entry.service == service);
+            let connections: std::collections::BTreeSet<_> =
+                of.map(|entry| entry.connection).collect();
+            assert!(connections.len() <= 2, "{service:?}: {connections:?}");
+        }
+        for entry in all.iter().filter(|entry| entry.service != Service::Token) {
+            let agent = entry.header("user-agent").unwrap_or_default();
+            assert!(agent.starts_with("ratesheet/"), "{agent}");
+            assert_eq!(entry.header("accept-encoding"), Some("identity"));
+            let bearer = entry.header("authorization").is_some();
+            assert_eq!(bearer, entry.service == Service::Sheets, "{}", entry.target);
+        }
+    });
+}
+
+#[test]
+fn what_does_not_change_is_not_written_again_and_counts_as_success() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_ticker("XXBTZEUR", "2", "1", "1");
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.until("twenty fetches", |sandbox| sandbox.count(Service::Kraken) >= 20).await;
+            assert_eq!(writes(&rig.sandbox).len(), 1);
+            let report = report(supervisor, |report| report.unchanged >= 15).await;
+            assert!(report.last_success.is_some());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn hostile_numbers_and_texts_never_reach_a_cell() {
+    block_on(async {
+        let rig = Rig::new();
+        let fields = ["bid", "ask", "last", "open", "high", "low", "vwap", "volume", "trades"];
+        let sheet = fields.iter().zip(1..).fold(one_price(ONE), |sheet, (field, row)| {
+            sheet.cell(&format!("kraken:etheur:{field}"), &format!("B{row}"))
+        });
+        let sheet = sheet.problem("E1");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.until("prices", |_| rig.number("B9").is_some()).await;
+            for hostile in [
+                "NaN",
+                "inf",
+                "-inf",
+                "-1",
+                "0",
+                "",
+                " ",
+                "1,5",
+                "1e400",
+                "1e-400",
+                "0x10",
+                "=IMPORTXML(\"http://x\")",
+                "+1",
+                "@x",
+                "\u{1b}[2J",
+                "٣",
+                &"9".repeat(400),
+            ] {
+                let pair = serde_json::json!([hostile, hostile]);
+                let book = serde_json::json!([hostile, "1", "1"]);
+                rig.sandbox.set_ticker_json(
+                    "XETHZEUR",
+                    serde_json::json!({
+                        "a": book, "b": book, "c": pair, "v": pair, "p": pair, "t": ["x", hostile],
+                        "l": pair, "h": pair, "o": hostile,
+                    }),
+                );
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+        })
+        .await;
+        for (range, value) in writes(&rig.sandbox).iter().flat_map(cells) {
+            if range.ends_with("!E1") {
+                let text = value.as_str().unwrap();
+                assert!(!text.contains(['=', '@', '<', '\u{1b}', '"']), "{text}");
+            } else if !range.ends_with("!B8") {
+                assert!(value.as_f64().unwrap() > 0.0, "{range} {value}");
+            }
+        }
+        assert!(rig.sandbox.cell(ONE, TAB, "B1").is_some());
+    });
+}

@@ -1,0 +1,253 @@
+//! What fails alone: one pair, one cell, one tab, one spreadsheet. The others are as fresh as
+//! ever.
+
+use std::time::Duration;
+
+use ratesheet::{
+    SheetConfig,
+    sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
+};
+
+use crate::rig::{ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, with_tree};
+
+/// Whether a request writes to this spreadsheet.
+fn writes(entry: &Entry, id: &str) -> bool {
+    entry.is_write() && entry.spreadsheet() == Some(id)
+}
+
+fn text(sandbox: &Sandbox, cell: &str) -> String {
+    let value = sandbox.cell(ONE, TAB, cell);
+    value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[test]
+fn an_unknown_pair_stops_its_own_cells_alone() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = one_price(ONE).cell("kraken:xbteuro:buy", "A2").problem("E1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.until("the problem is told in the sheet", |sandbox| {
+                text(sandbox, "E1").contains("Cell A2: Kraken does not know the pair xbteuro")
+            })
+            .await;
+            assert!(text(&rig.sandbox, "E1").contains("Did you mean XBT/EUR?"));
+            assert_eq!(rig.number("A2"), None);
+            let report = report(supervisor, |report| report.writes > 0).await;
+            assert_eq!(report.cells.iter().filter(|cell| cell.failing.is_some()).count(), 1);
+            assert!(report.failing.is_none());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_pair_that_is_delisted_meanwhile_stops_its_own_cells_alone_until_it_is_back() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = (0..20).fold(one_price(ONE), |sheet, row| {
+            let pairs = ["ETHEUR", "SOLEUR", "ADAEUR", "XRPEUR", "LTCEUR"];
+            sheet.cell(&format!("kraken:{}:buy", pairs[row % 5]), &format!("B{}", row + 1))
+        });
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.delist("ADAEUR");
+            let before = rig.sandbox.count(Service::Kraken);
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.fresh(&[(ONE, "A1")]).await;
+            let extra: Vec<_> = rig
+                .sandbox
+                .requests(Service::Kraken)
+                .into_iter()
+                .skip(before)
+                .filter(|entry| entry.target == "/0/public/Ticker")
+                .collect();
+            assert!(!extra.is_empty() && extra.len() <= 3, "{}", extra.len());
+            rig.sandbox.relist("ADAEUR");
+            let old = rig.number("B3");
+            rig.until("the pair is written again", |_| rig.number("B3") != old).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn an_empty_side_of_the_book_is_no_price() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = one_price(ONE).cell("kraken:etheur:buy", "A2").cell("kraken:etheur:sell", "A3");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.until("prices", |_| rig.number("A2").is_some()).await;
+            rig.sandbox.set_ticker("XETHZEUR", "1800", "1700", "1750");
+            rig.until("the ask", |_| rig.number("A2") == Some(1_800.0)).await;
+            rig.sandbox.set_ticker("XETHZEUR", "0.00000", "1701", "1750");
+            rig.until("the bid goes on", |_| rig.number("A3") == Some(1_701.0)).await;
+            assert_eq!(rig.number("A2"), Some(1_800.0));
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_renamed_tab_stops_its_own_cells_alone_until_it_is_renamed_back() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, "Other", 10, 10);
+        let sheet = one_price(ONE).cell("kraken:xbteur:buy", "Other!A1");
+        let other = |sandbox: &Sandbox, tab: &str| sandbox.cell(ONE, tab, "A1");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.until("both tabs", |sandbox| other(sandbox, "Other").is_some()).await;
+            rig.sandbox.rename_tab(ONE, "Other", "Another");
+            rig.fresh(&[(ONE, "A1")]).await;
+            let old = other(&rig.sandbox, "Another");
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert_eq!(other(&rig.sandbox, "Another"), old);
+            rig.sandbox.rename_tab(ONE, "Another", "Other");
+            rig.until("the tab is written again", |sandbox| other(sandbox, "Other") != old).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_protected_cell_and_one_beyond_the_grid_stand_still_alone() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.protect(ONE, TAB, "A2");
+        let sheet = one_price(ONE)
+            .cell("kraken:xbteur:buy", "A2")
+            .cell("kraken:xbteur:last", "A2000")
+            .cell("kraken:xbteur:open", "A3");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.until("the others", |_| rig.number("A3").is_some()).await;
+            assert_eq!(rig.number("A2"), None);
+            rig.sandbox.unprotect(ONE, TAB);
+            rig.until("the cell is no longer protected", |_| rig.number("A2").is_some()).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_write_that_is_refused_without_a_reason_is_halved_until_the_cell_is_found() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = (1..=16)
+            .fold(sheet(ONE), |sheet, row| sheet.cell("kraken:xbteur:sell", &format!("A{row}")));
+        let refusal = Fault::google(400, "INVALID_ARGUMENT", "Something is wrong somewhere.");
+        rig.sandbox.inject(FaultRule::new(Service::Sheets, refusal).body("!A11\""));
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.until("all but one", |_| {
+                (1..=16).filter(|row| rig.number(&format!("A{row}")).is_some()).count() == 15
+            })
+            .await;
+            rig.fresh(&[(ONE, "A1"), (ONE, "A16")]).await;
+            assert_eq!(rig.number("A11"), None);
+        })
+        .await;
+    });
+}
+
+/// How many writes of the other spreadsheet succeed in the time of `ticks` ticks of Kraken's.
+async fn writes_of_the_other(rig: &Rig, ticks: usize) -> usize {
+    let written = |sandbox: &Sandbox| {
+        let all = sandbox.journal();
+        all.iter().filter(|entry| writes(entry, TWO) && entry.status == Some(200)).count()
+    };
+    let (from, start) = (rig.sandbox.count(Service::Kraken), written(&rig.sandbox));
+    rig.until("ticks", |sandbox| sandbox.count(Service::Kraken) >= from + ticks).await;
+    written(&rig.sandbox) - start
+}
+
+#[test]
+fn a_spreadsheet_that_fails_for_ever_does_not_disturb_another() {
+    type Trouble = fn(&Rig);
+    let troubles: [(&str, Trouble); 3] = [
+        ("is gone", |rig| rig.sandbox.trash(ONE)),
+        ("is not shared", |rig| rig.sandbox.unshare(ONE)),
+        ("hangs", |rig| {
+            rig.sandbox.inject(FaultRule::new(Service::Sheets, Fault::Hang).spreadsheet(ONE));
+        }),
+    ];
+    for (name, trouble) in troubles {
+        block_on(async {
+            let rig = Rig::new();
+            let config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+            with_tree(config, async |_| {
+                rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+                let alone = writes_of_the_other(&rig, 40).await;
+                trouble(&rig);
+                rig.fresh(&[(TWO, "A1")]).await;
+                let beside = writes_of_the_other(&rig, 40).await;
+                assert!(beside * 10 >= alone * 9, "{name}: {beside} of {alone}");
+            })
+            .await;
+        });
+    }
+}
+
+#[test]
+fn a_spreadsheet_that_is_shared_again_is_written_again() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.unshare(ONE);
+        let config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        with_tree(config, async |supervisor| {
+            rig.fresh(&[(TWO, "A1")]).await;
+            rig.until("the refusal is known", |sandbox| {
+                sandbox.journal().iter().any(|entry| entry.status == Some(403))
+            })
+            .await;
+            rig.fresh(&[(TWO, "A1")]).await;
+            let report = report(supervisor, |report| report.failing.is_some()).await;
+            let told = report.failing.unwrap().failure.to_string();
+            assert!(told.contains("as an Editor"), "{told}");
+            rig.sandbox.share(ONE);
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn sheets_keep_their_own_cadence() {
+    block_on(async {
+        let rig = Rig::new();
+        let slow = SheetConfig::new(TWO, TAB).every(Duration::from_secs(600));
+        let config = rig.config().sheet(one_price(ONE)).sheet(slow.cell("kraken:xbteur:buy", "A1"));
+        with_tree(config, async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.fresh(&[(ONE, "A1")]).await;
+            let all = rig.sandbox.journal();
+            assert_eq!(all.iter().filter(|entry| writes(entry, TWO)).count(), 1);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn named_ranges_and_gids_follow_when_the_sheet_changes() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_named_range(ONE, "BtcPrice", TAB, "C5");
+        let url = format!(
+            "https://docs.google.com/spreadsheets/d/{ONE}/edit#gid={}",
+            rig.sandbox.gid(ONE, TAB)
+        );
+        let sheet = SheetConfig::new(&url, ratesheet::Tab::First)
+            .every(Duration::from_millis(20))
+            .cell("kraken:xbteur:sell", "BtcPrice")
+            .cell("kraken:xbteur:buy", "A1");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.fresh(&[(ONE, "C5"), (ONE, "A1")]).await;
+            rig.sandbox.insert_rows(ONE, TAB, 3, 2);
+            rig.fresh(&[(ONE, "C7")]).await;
+            rig.sandbox.rename_tab(ONE, TAB, "Renamed");
+            let shown = |sandbox: &Sandbox| sandbox.cell(ONE, "Renamed", "A1");
+            let old = shown(&rig.sandbox);
+            rig.until("the renamed tab is written", |sandbox| shown(sandbox) != old).await;
+        })
+        .await;
+    });
+}

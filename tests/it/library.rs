@@ -1,0 +1,177 @@
+//! The library as a guest: in whatever host, as often as it likes, and gone when it is told to.
+
+use std::sync::{Arc, mpsc};
+
+use actix::{Actor, Context, Handler};
+use ratesheet::{
+    Account, Feed, KrakenActor, QuoteBatch, QuoteField, ScheduleActor, SheetIndex, SheetsActor,
+    Shutdown, SupervisorActor,
+    sandbox::{Sandbox, Service},
+};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::rig::{ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
+
+/// A host's own receiver of quotes.
+struct Sink(UnboundedSender<QuoteBatch>);
+
+impl Actor for Sink {
+    type Context = Context<Self>;
+}
+
+impl Handler<QuoteBatch> for Sink {
+    type Result = ();
+
+    fn handle(&mut self, batch: QuoteBatch, _: &mut Self::Context) {
+        self.0.send(batch).unwrap_or_default();
+    }
+}
+
+#[test]
+fn kraken_alone_gives_quotes_to_a_host_s_own_actor() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_ticker("XXBTZEUR", "30300.10000", "30300.00000", "30303.20000");
+        let (sender, mut batches) = unbounded_channel();
+        let pair: ratesheet::AssetPair = "btc/eur".parse().unwrap();
+        let config = rig.config();
+        let kraken = KrakenActor::new(config.kraken, config.retry, &config.tls)
+            .unwrap()
+            .feed(Feed {
+                sheets: [(SheetIndex(0), vec![pair.clone()])].into(),
+                to: Sink(sender).start().recipient(),
+            })
+            .start();
+        let every = std::time::Duration::from_millis(10);
+        let _schedule = ScheduleActor::new([(SheetIndex(0), every)], kraken.recipient()).start();
+        let batch = batches.recv().await.unwrap();
+        let quote = &batch.quotes[&pair];
+        let bid = quote.number(QuoteField::Sell).unwrap();
+        assert_eq!(bid.normalize().to_string(), "30300");
+        assert_eq!(rig.sandbox.count(Service::Sheets), 0);
+    });
+}
+
+#[test]
+fn a_sheets_actor_alone_writes_what_it_is_given() {
+    block_on(async {
+        let rig = Rig::new();
+        let config = rig.config();
+        let sheet = one_price(ONE);
+        let pairs = vec![sheet.cells[0].pair.clone()];
+        let account =
+            Account::new(rig.key.path().into(), &config.google, config.retry, &config.tls).unwrap();
+        let id = sheet.spreadsheet.clone();
+        let sheets = vec![(SheetIndex(7), sheet)];
+        let writer = SheetsActor::new(id, sheets, account, config.retry).start();
+        let kraken = KrakenActor::new(config.kraken, config.retry, &config.tls)
+            .unwrap()
+            .feed(Feed { sheets: [(SheetIndex(7), pairs)].into(), to: writer.recipient() })
+            .start();
+        let every = std::time::Duration::from_millis(10);
+        let _schedule = ScheduleActor::new([(SheetIndex(7), every)], kraken.recipient()).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+    });
+}
+
+#[test]
+fn three_trees_in_one_process_do_not_know_each_other() {
+    block_on(async {
+        let (first, second, third) = (Rig::new(), Rig::new(), Rig::new());
+        let tree = |rig: &Rig| SupervisorActor::new(rig.config().sheet(one_price(ONE))).start();
+        let (a, b, c) = (tree(&first), tree(&second), tree(&third));
+        for rig in [&first, &second, &third] {
+            rig.fresh(&[(ONE, "A1")]).await;
+        }
+        a.send(Shutdown).await.unwrap();
+        let left = first.sandbox.journal().len();
+        second.sandbox.pause_listening();
+        third.fresh(&[(ONE, "A1")]).await;
+        second.sandbox.resume().unwrap();
+        second.fresh(&[(ONE, "A1")]).await;
+        assert_eq!(first.sandbox.journal().len(), left, "a tree that was stopped goes on");
+        b.send(Shutdown).await.unwrap();
+        c.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn under_a_plain_tokio_host_it_lives_in_a_thread_of_its_own() {
+    let rig = Arc::new(Rig::new());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let config = rig.config().sheet(one_price(ONE));
+        let engine = std::thread::spawn(move || {
+            block_on(with_tree(config, async |_| drop(stopped.await)));
+        });
+        rig.fresh(&[(ONE, "A1")]).await;
+        stop.send(()).unwrap();
+        engine.join().unwrap();
+    });
+}
+
+#[test]
+fn a_host_that_stops_its_system_hears_no_panic() {
+    let rig = Rig::new();
+    let (sender, receiver) = mpsc::channel();
+    let config = rig.config().sheet(one_price(ONE));
+    let sandbox = rig.sandbox.clone();
+    let host = std::thread::spawn(move || {
+        let system = actix_rt::System::new();
+        let _tree = system.block_on(async { SupervisorActor::new(config).start() });
+        sender.send(actix_rt::System::current()).unwrap();
+        system.run().unwrap();
+    });
+    let system = receiver.recv().unwrap();
+    let written = |sandbox: &Sandbox| sandbox.cell(ONE, TAB, "A1").is_some();
+    assert!(sandbox.wait_for_blocking(written, SOON).is_ok());
+    system.stop();
+    host.join().expect("it stops without a panic");
+}
+
+#[test]
+fn when_its_address_is_dropped_everything_is_gone() {
+    block_on(async {
+        let rig = Rig::new();
+        let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE))).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let left = tree.downgrade();
+        drop(tree);
+        let start = tokio::time::Instant::now();
+        while left.upgrade().is_some() {
+            assert!(start.elapsed() < SOON, "it is still there");
+            tokio::task::yield_now().await;
+        }
+        let writes = |sandbox: &Sandbox| {
+            sandbox
+                .requests(Service::Sheets)
+                .iter()
+                .filter(|e| e.spreadsheet() == Some(ONE))
+                .count()
+        };
+        let before = writes(&rig.sandbox);
+        with_tree(rig.config().sheet(one_price(TWO)), async |_| {
+            for _ in 0..10 {
+                rig.fresh(&[(TWO, "A1")]).await;
+            }
+        })
+        .await;
+        assert_eq!(writes(&rig.sandbox), before, "somebody goes on");
+    });
+}
+
+#[test]
+fn a_tree_without_sheets_is_valid_and_does_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config();
+        config.credentials = None;
+        with_tree(config, async |supervisor| {
+            let status = supervisor.send(ratesheet::GetStatus).await.unwrap();
+            assert_eq!(status.state, ratesheet::State::Running);
+        })
+        .await;
+        assert!(rig.sandbox.journal().is_empty());
+    });
+}

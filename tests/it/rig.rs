@@ -1,0 +1,204 @@
+//! What most tests need: a sandbox with two spreadsheets, a configuration that points at it and
+//! is in a hurry, and ways to wait for what must happen.
+
+use std::{
+    io::{Read as _, Write as _},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use actix::{Actor as _, Addr};
+use ratesheet::{
+    Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
+    sandbox::Sandbox,
+};
+use tempfile::NamedTempFile;
+use tokio::time::Instant;
+
+pub(crate) const ONE: &str = "1-the-first-spreadsheet-of-the-tests";
+pub(crate) const TWO: &str = "2-the-other-spreadsheet-of-the-tests";
+pub(crate) const TAB: &str = "Sheet 1";
+
+/// Whatever must happen happens within this time, on however busy a machine.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+pub(crate) struct Rig {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) key: NamedTempFile,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let sandbox = Sandbox::start().unwrap();
+        sandbox.set_quota(None);
+        for id in [ONE, TWO] {
+            sandbox.create_spreadsheet(id, "Tests", &[(TAB, 1_000, 26)]);
+        }
+        let mut key = NamedTempFile::new().unwrap();
+        key.write_all(sandbox.service_account_key().as_bytes()).unwrap();
+        Self { sandbox, key }
+    }
+
+    /// A configuration without sheets whose every wait is a fraction of a second.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new().credentials(self.key.path());
+        config.kraken.url = self.sandbox.url();
+        config.kraken.requests_per_second = 500.0;
+        config.kraken.deadline = Duration::from_millis(500);
+        config.google.url = self.sandbox.url();
+        config.google.writes_per_minute = 60_000;
+        config.google.deadline = Duration::from_millis(500);
+        config.retry.backoff.min = Duration::from_millis(10);
+        config.retry.backoff.max = Duration::from_millis(100);
+        config.retry.probe = Duration::from_millis(300);
+        config.supervision.backoff.min = Duration::from_millis(10);
+        config.supervision.backoff.max = Duration::from_millis(50);
+        config.supervision.ping = Duration::from_millis(100);
+        config
+    }
+
+    /// The same in a file, for the command, with `sheets` in it: a JSON object as a person
+    /// writes it.
+    pub(crate) fn file(&self, sheets: &str) -> NamedTempFile {
+        let (url, key) = (self.sandbox.url(), self.key.path());
+        let (_, sheets) = sheets.split_once('{').unwrap();
+        let mut file = NamedTempFile::new().unwrap();
+        write!(
+            file,
+            r#"{{ "credentials": {key:?},
+              "kraken": {{ "url": "{url}", "deadline": 500, "requests_per_second": 500 }},
+              "google": {{ "url": "{url}", "deadline": 2000, "writes_per_minute": 60000 }},
+              "retry": {{ "backoff_min": 10, "backoff_max": 100, "probe": 300 }},
+              {sheets}"#
+        )
+        .unwrap();
+        file
+    }
+
+    /// The price in a cell of the first spreadsheet.
+    pub(crate) fn number(&self, cell: &str) -> Option<f64> {
+        self.sandbox.cell(ONE, TAB, cell)?.as_f64()
+    }
+
+    /// Waits until `condition` holds, and fails with `what` if it does not.
+    pub(crate) async fn until(&self, what: &str, condition: impl FnMut(&Sandbox) -> bool) {
+        let held = self.sandbox.wait_for(condition, SOON).await;
+        assert!(held.is_ok(), "this did not happen: {what}");
+    }
+
+    /// Waits until both spreadsheets, or the one, show a price that Kraken has not had before.
+    pub(crate) async fn fresh(&self, cells: &[(&str, &str)]) {
+        let marker = 40_000.0 + f64::from(fastrand::u16(..)) / 8.0;
+        let text = format!("{marker:.5}");
+        self.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+        for (id, cell) in cells {
+            let shows = |sandbox: &Sandbox| {
+                sandbox.cell(id, TAB, cell).and_then(|value| value.as_f64()) == Some(marker)
+            };
+            self.until(&format!("a fresh price in {cell} of {id}"), shows).await;
+        }
+        self.sandbox.release_ticker("XXBTZEUR");
+    }
+}
+
+/// A sheet of `id` that is written fifty times a second.
+pub(crate) fn sheet(id: &str) -> SheetConfig {
+    SheetConfig::new(id, TAB).every(Duration::from_millis(20))
+}
+
+/// A sheet with one price in it.
+pub(crate) fn one_price(id: &str) -> SheetConfig {
+    sheet(id).cell("kraken:xbteur:sell", "A1")
+}
+
+/// Runs a test in a system of its own.
+pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
+    actix_rt::System::new().block_on(test)
+}
+
+/// Starts a tree, shows it to a test, and stops it.
+pub(crate) async fn with_tree<T>(
+    config: Config,
+    test: impl AsyncFnOnce(&Addr<SupervisorActor>) -> T,
+) -> T {
+    let supervisor = SupervisorActor::new(config).start();
+    let outcome = test(&supervisor).await;
+    supervisor.send(Shutdown).await.unwrap();
+    outcome
+}
+
+pub(crate) async fn status(supervisor: &Addr<SupervisorActor>) -> Status {
+    supervisor.send(GetStatus).await.unwrap()
+}
+
+/// The first spreadsheet's report, as soon as there is one like that.
+pub(crate) async fn report(
+    supervisor: &Addr<SupervisorActor>,
+    like: impl Fn(&SpreadsheetReport) -> bool,
+) -> SpreadsheetReport {
+    let start = Instant::now();
+    loop {
+        let found = status(supervisor).await.spreadsheets.remove(ONE);
+        if let Some(report) = found.filter(&like) {
+            return report;
+        }
+        assert!(start.elapsed() < SOON, "there is no such report");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The command, without an environment that could disturb it.
+pub(crate) fn ratesheet(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ratesheet"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Process(Option<Child>);
+
+impl Process {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self(Some(ratesheet(arguments).spawn().unwrap()))
+    }
+
+    /// Reads its log up to the line that has this in it.
+    pub(crate) fn says(&mut self, text: &str) {
+        let log = self.0.as_mut().and_then(|child| child.stderr.as_mut()).unwrap();
+        let mut line = Vec::new();
+        let mut byte = [0];
+        // Byte by byte, so that what follows is still there for `end`.
+        while log.read(&mut byte).unwrap() == 1 {
+            line.push(byte[0]);
+            if byte[0] == b'\n' {
+                if String::from_utf8_lossy(&line).contains(text) {
+                    return;
+                }
+                line.clear();
+            }
+        }
+        panic!("it never says {text}");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let child = self.0.as_ref().unwrap();
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The process: how it stops, how it reads its configuration again, what it says last.
+
+use std::time::Duration;
+
+use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use tokio::time::Instant;
+
+use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
+
+fn sheet(id: &str, cell: &str) -> String {
+    format!(
+        r#"{{ "sheet": "{id}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "{cell}" }} }}"#
+    )
+}
+
+fn shows(rig: &Rig, cell: &str) {
+    let there = rig.sandbox.wait_for_blocking(|_| rig.number(cell).is_some(), SOON);
+    assert!(there.is_ok(), "there is no price in {cell}");
+}
+
+/// A service at work.
+fn at_work(rig: &Rig) -> (tempfile::NamedTempFile, Process) {
+    let file = rig.file(&sheet(ONE, "A1"));
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    shows(rig, "A1");
+    (file, process)
+}
+
+#[test]
+fn asked_to_stop_it_stops_at_once_and_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let rig = Rig::new();
+        let (_file, process) = at_work(&rig);
+        let asked = Instant::now();
+        process.signal(signal);
+        let output = process.end();
+        assert_eq!(output.status.code(), Some(0), "{signal}");
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(log.lines().last().unwrap().contains("\"msg\":\"stopped\""), "{log}");
+    }
+}
+
+#[test]
+fn a_write_in_flight_is_finished_before_it_stops() {
+    let rig = Rig::new();
+    let (_file, process) = at_work(&rig);
+    let slow = FaultRule::new(Service::Sheets, Fault::Delay(Duration::from_millis(700)));
+    rig.sandbox.inject(slow.path("batchUpdate"));
+    let in_flight =
+        |entry: &Entry| entry.is_write() && entry.fault.is_some() && entry.ended.is_none();
+    let held = rig.sandbox.wait_for_blocking(|s| s.journal().iter().any(in_flight), SOON);
+    assert!(held.is_ok(), "no write is in flight");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+    let writes: Vec<_> = rig.sandbox.journal().into_iter().filter(Entry::is_write).collect();
+    let last = writes.last().unwrap();
+    assert!(last.applied && last.status == Some(200), "{last:?}");
+    assert_eq!(writes.iter().filter(|entry| entry.fault.is_some()).count(), 1);
+}
+
+#[test]
+fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
+    let rig = Rig::new();
+    let text = sheet(ONE, "A1").replacen('{', r#"{ "shutdown_grace": 300,"#, 1);
+    let file = rig.file(&text);
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    shows(&rig, "A1");
+    rig.sandbox.fault(Service::Sheets, Fault::Hang);
+    let held = rig.sandbox.wait_for_blocking(
+        |sandbox| sandbox.journal().iter().any(|entry| entry.fault.is_some()),
+        SOON,
+    );
+    assert!(held.is_ok());
+    let asked = Instant::now();
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+    let took = asked.elapsed();
+    assert!((Duration::from_millis(250)..Duration::from_millis(1_500)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let rig = Rig::new();
+        let (_file, mut process) = at_work(&rig);
+        rig.sandbox.fault(Service::Sheets, Fault::Hang);
+        let held = rig.sandbox.wait_for_blocking(
+            |sandbox| sandbox.journal().iter().any(|entry| entry.fault.is_some()),
+            SOON,
+        );
+        assert!(held.is_ok());
+        process.signal("TERM");
+        process.says("\"msg\":\"stopping\"");
+        process.signal(signal);
+        assert_eq!(process.end().status.code(), Some(code));
+    }
+}
+
+#[test]
+fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
+    let rig = Rig::new();
+    let (file, process) = at_work(&rig);
+    let new = rig.file(&sheet(ONE, "B1"));
+    std::fs::copy(new.path(), file.path()).unwrap();
+    process.signal("HUP");
+    shows(&rig, "B1");
+    std::fs::write(file.path(), "{ broken").unwrap();
+    process.signal("HUP");
+    let before = rig.number("B1");
+    let fresh = rig.sandbox.wait_for_blocking(|_| rig.number("B1") != before, SOON);
+    assert!(fresh.is_ok(), "the old configuration no longer works");
+    process.signal("TERM");
+    let output = process.end();
+    assert_eq!(output.status.code(), Some(0));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("the old one stays"), "{log}");
+}
+
+#[test]
+fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
+    let arguments = ["demo", "--every", "20", "--drill", "kraken:panic:forever"];
+    let output = ratesheet(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(70));
+    let log = String::from_utf8(output.stderr).unwrap();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("giving up: KrakenActor failed 6 times: panicked: a drill"), "{log}");
+}
+
+#[test]
+fn it_goes_on_when_nobody_reads_its_log() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE, "A1"));
+    let mut command = ratesheet(&["-c", file.path().to_str().unwrap(), "--log-level", "trace"]);
+    let mut child = command.spawn().unwrap();
+    // Closed for the one, and for the other never read: it fills up.
+    drop(child.stdout.take());
+    let (first, later) = (rig.sandbox.count(Service::Kraken), 300);
+    let ticks =
+        |sandbox: &ratesheet::sandbox::Sandbox| sandbox.count(Service::Kraken) > first + later;
+    let gone_on = rig.sandbox.wait_for_blocking(ticks, SOON);
+    drop(child.stderr.take());
+    let last = rig.number("A1");
+    let still = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != last, SOON);
+    drop(child.kill());
+    drop(child.wait());
+    assert!(gone_on.is_ok() && still.is_ok());
+}
+
+#[test]
+fn a_configuration_with_a_mistake_ends_it_with_78_before_anything_is_asked() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE, "A0"));
+    for arguments in [&["run"][..], &["once"], &["once", "--dry-run"], &["check"]] {
+        let path = file.path().to_str().unwrap();
+        let output = ratesheet(&[arguments, &["-c", path]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{arguments:?}");
+    }
+    assert!(rig.sandbox.journal().is_empty());
+}
+
+#[test]
+fn a_key_of_the_wrong_kind_ends_it_with_77_and_is_named() {
+    let rig = Rig::new();
+    std::fs::write(rig.key.path(), r#"{"installed":{"client_id":"x","client_secret":"y"}}"#)
+        .unwrap();
+    let file = rig.file(&sheet(ONE, "A1"));
+    let output = ratesheet(&["-c", file.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(77));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("OAuth client"), "{text}");
+}
+
+#[test]
+fn wrong_usage_ends_it_with_64() {
+    for arguments in [&["rnu"][..], &["--colour"], &["demo", "--ticks", "0"], &["once", "x"]] {
+        assert_eq!(ratesheet(arguments).output().unwrap().status.code(), Some(64), "{arguments:?}");
+    }
+    assert_eq!(ratesheet(&["--help"]).output().unwrap().status.code(), Some(0));
+}

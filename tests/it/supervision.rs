@@ -1,0 +1,239 @@
+//! Real actors of a real tree that panic, stop and hang: restarted, and fresh prices follow.
+
+use actix::{Actor, Addr, Context, Handler};
+use ratesheet::{
+    ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault, Next, Restart, Shutdown,
+    State, SupervisorActor,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, status, with_tree};
+
+fn sheets(id: &str) -> ActorName {
+    ActorName::Sheets(id.into())
+}
+
+fn drill(actor: ActorName, drill: Drill) -> DrillActor {
+    DrillActor { actor, drill, relentless: false }
+}
+
+fn for_ever(actor: ActorName) -> DrillActor {
+    DrillActor { actor, drill: Drill::Panic, relentless: true }
+}
+
+/// Passes on what a tree tells its subscribers.
+struct Ear(UnboundedSender<Event>);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.send(event).unwrap_or_default();
+    }
+}
+
+struct Events(UnboundedReceiver<Event>);
+
+impl Events {
+    /// A tree, and what it tells.
+    fn of(config: Config) -> (Addr<SupervisorActor>, Self) {
+        let (sender, receiver) = unbounded_channel();
+        let ear = Ear(sender).start().recipient();
+        (SupervisorActor::new(config).subscriber(ear).start(), Self(receiver))
+    }
+
+    async fn next<T>(&mut self, wanted: impl Fn(Event) -> Option<T>) -> T {
+        let found = async {
+            loop {
+                if let Some(found) = wanted(self.0.recv().await.expect("an event")) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, found).await.expect("such an event")
+    }
+
+    async fn fault(&mut self) -> Fault {
+        self.next(|event| if let Event::Fault(fault) = event { Some(fault) } else { None }).await
+    }
+
+    async fn escalated(&mut self) -> Escalated {
+        self.next(|event| if let Event::Escalated(why) = event { Some(why) } else { None }).await
+    }
+}
+
+/// Every actor, failing in every way: it is restarted, and both spreadsheets are fresh again.
+fn survives(actor: ActorName, how: Drill, exit: Exit) {
+    block_on(async {
+        let rig = Rig::new();
+        let config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        let (tree, mut events) = Events::of(config);
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        assert_eq!(tree.send(drill(actor.clone(), how)).await, Ok(true));
+        let fault = events.fault().await;
+        assert_eq!((&fault.actor, &fault.exit, fault.count), (&actor, &exit, 1));
+        assert!(matches!(fault.next, Next::Restart(_)));
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        let status = status(&tree).await;
+        assert_eq!(status.restarts.into_iter().collect::<Vec<_>>(), [(actor, 1)]);
+        assert_eq!(status.state, State::Running);
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+fn panicked() -> Exit {
+    Exit::Panicked("a drill".into())
+}
+
+#[test]
+fn the_schedule_panics() {
+    survives(ActorName::Schedule, Drill::Panic, panicked());
+}
+
+#[test]
+fn the_schedule_stops() {
+    survives(ActorName::Schedule, Drill::Stop, Exit::Stopped);
+}
+
+#[test]
+fn the_schedule_hangs() {
+    survives(ActorName::Schedule, Drill::Hang, Exit::Stuck);
+}
+
+#[test]
+fn kraken_panics() {
+    survives(ActorName::Kraken, Drill::Panic, panicked());
+}
+
+#[test]
+fn kraken_stops() {
+    survives(ActorName::Kraken, Drill::Stop, Exit::Stopped);
+}
+
+#[test]
+fn kraken_hangs() {
+    survives(ActorName::Kraken, Drill::Hang, Exit::Stuck);
+}
+
+#[test]
+fn a_spreadsheet_panics() {
+    survives(sheets(ONE), Drill::Panic, panicked());
+}
+
+#[test]
+fn a_spreadsheet_stops() {
+    survives(sheets(ONE), Drill::Stop, Exit::Stopped);
+}
+
+#[test]
+fn a_spreadsheet_hangs() {
+    survives(sheets(ONE), Drill::Hang, Exit::Stuck);
+}
+
+#[test]
+fn a_spreadsheet_that_panics_for_ever_is_parked_and_does_not_disturb_the_other() {
+    block_on(async {
+        let rig = Rig::new();
+        let config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        let (tree, mut events) = Events::of(config);
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        tree.send(for_ever(sheets(ONE))).await.unwrap();
+        while !matches!(events.fault().await.next, Next::Park(_)) {}
+        rig.fresh(&[(TWO, "A1")]).await;
+        let status = status(&tree).await;
+        assert_eq!(status.parked.into_iter().collect::<Vec<_>>(), [sheets(ONE)]);
+        assert_eq!(status.state, State::Running);
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn a_parked_spreadsheet_is_tried_again() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        config.supervision.park = std::time::Duration::from_millis(100);
+        let (tree, mut events) = Events::of(config);
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(for_ever(sheets(ONE))).await.unwrap();
+        while !matches!(events.fault().await.next, Next::Park(_)) {}
+        // The drill is over: what is still in its mailbox is the last.
+        tree.send(drill(sheets("nobody"), Drill::Stop)).await.unwrap();
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+/// A tree in which this actor panics for ever gives up, says why, and can be started afresh.
+fn escalates(actor: ActorName) {
+    block_on(async {
+        let rig = Rig::new();
+        let (tree, mut events) = Events::of(rig.config().sheet(one_price(ONE)));
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(for_ever(actor.clone())).await.unwrap();
+        let why = events.escalated().await;
+        assert_eq!(why.actor, Some(actor.clone()));
+        assert_eq!(why.reason, format!("{actor} failed 6 times: panicked: a drill"));
+        assert_eq!(status(&tree).await.state, State::Escalated(why.reason));
+        // The host lives on, and may begin again.
+        tree.send(drill(sheets("nobody"), Drill::Stop)).await.unwrap();
+        tree.send(Restart).await.unwrap();
+        rig.fresh(&[(ONE, "A1")]).await;
+        assert_eq!(status(&tree).await.state, State::Running);
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn without_a_schedule_it_gives_up() {
+    escalates(ActorName::Schedule);
+}
+
+#[test]
+fn without_kraken_it_gives_up() {
+    escalates(ActorName::Kraken);
+}
+
+#[test]
+fn without_its_last_spreadsheet_it_gives_up() {
+    escalates(sheets(ONE));
+}
+
+#[test]
+fn a_tree_that_cannot_be_built_says_why() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE).cell("kraken:xbteur:sel", "A0"));
+        let (_tree, mut events) = Events::of(config.clone());
+        let why = events.escalated().await.reason;
+        assert!(why.contains("sel") && why.contains("A0"), "{why}");
+        config = rig.config().sheet(one_price(ONE));
+        config.credentials = None;
+        let (_tree, mut events) = Events::of(config.clone());
+        assert!(events.escalated().await.reason.contains("credentials"));
+        config.tls.ca_file = Some("/nonexistent".into());
+        let (_tree, mut events) = Events::of(config);
+        assert!(events.escalated().await.reason.contains("/nonexistent"));
+    });
+}
+
+#[test]
+fn an_outage_never_restarts_an_actor() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            for _ in 0..20 {
+                rig.sandbox.pause_listening();
+                rig.sandbox.resume().unwrap();
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+            assert!(status(supervisor).await.restarts.is_empty());
+        })
+        .await;
+    });
+}
