@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Moment};
 use crate::{
     messages::{ActorName, Failure, SpreadsheetReport},
     supervisor::State,
@@ -19,6 +19,9 @@ use crate::{
 
 /// The most lines that are told.
 const MOST_LINES: usize = 100;
+
+/// The most reasons that are told of why cells of one spreadsheet stand still.
+const MOST_REASONS: usize = 10;
 
 /// The most cells that are named in a line.
 const MOST_CELLS: usize = 3;
@@ -116,11 +119,11 @@ impl Judged<'_> {
         match self.ledger.succeeded(self.id) {
             None if told => readiness.verdict = readiness.verdict.max(Verdict::Starting),
             None => readiness.add(Verdict::Starting, format!("{}: starting", self.name())),
-            Some(last) if self.now.saturating_duration_since(last.instant) > self.patience => {
+            last @ Some(Moment { at, .. }) if self.lasts_too_long(last) => {
                 let kraken = status.kraken.failing.as_ref().map(|failing| &failing.failure);
                 let why = kraken.filter(|_| !told).map(|failure| format!(": {failure}"));
                 let why = why.unwrap_or_default();
-                let line = format!("{}: no success since {:.0}{why}", self.name(), last.at);
+                let line = format!("{}: no success since {:.0}{why}", self.name(), at);
                 readiness.add(Verdict::NotReady, line);
             }
             Some(_) => {}
@@ -140,17 +143,35 @@ impl Judged<'_> {
                 None => reasons.push((failure, vec![index])),
             }
         }
-        for (failure, cells) in reasons {
-            let since = cells
-                .iter()
-                .filter_map(|&index| self.ledger.still(&(Arc::clone(self.id), index)))
-                .min_by_key(|since| since.instant);
-            let lasts = since.map(|since| self.now.saturating_duration_since(since.instant));
-            let too_long = lasts.is_some_and(|lasts| lasts > self.patience);
-            let name = format!("{}, {}", self.name(), cell_names(report, &cells));
-            let since = since.map(|since| format!(", since {:.0}", since.at)).unwrap_or_default();
-            self.add(readiness, &name, failure, &since, too_long);
+        // What needs a person is told first.
+        reasons.sort_by_key(|(failure, _)| !failure.class.is_permanent());
+        for (failure, cells) in reasons.iter().take(MOST_REASONS) {
+            let since = self.since(cells);
+            let name = format!("{}, {}", self.name(), cell_names(report, cells));
+            let told = since.map(|since| format!(", since {:.0}", since.at)).unwrap_or_default();
+            self.add(readiness, &name, failure, &told, self.lasts_too_long(since));
         }
+        let rest = reasons.get(MOST_REASONS..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        let bad = |(failure, cells): &(&Failure, Vec<usize>)| {
+            failure.class.is_permanent() || self.lasts_too_long(self.since(cells))
+        };
+        let verdict = if rest.iter().any(bad) { Verdict::NotReady } else { Verdict::Ready };
+        let cells: usize = rest.iter().map(|(_, cells)| cells.len()).sum();
+        readiness.add(verdict, format!("{}: {cells} more cells stand still", self.name()));
+    }
+
+    /// Since when the first of some cells has been standing still.
+    fn since(&self, cells: &[usize]) -> Option<Moment> {
+        let since = |&index| self.ledger.still(&(Arc::clone(self.id), index));
+        cells.iter().filter_map(since).min_by_key(|since| since.instant)
+    }
+
+    fn lasts_too_long(&self, since: Option<Moment>) -> bool {
+        let lasts = since.map(|since| self.now.saturating_duration_since(since.instant));
+        lasts.is_some_and(|lasts| lasts > self.patience)
     }
 
     /// Tells of a failure: what fails, of which class, since when, why, and what to do. Whole ids

@@ -218,3 +218,52 @@ fn an_address_that_is_taken_is_named_and_a_dropped_face_gives_it_back() {
         }
     });
 }
+
+#[cfg(feature = "sandbox")]
+#[test]
+fn a_whole_tree_is_ready_until_a_person_is_needed_and_again_after() {
+    use std::io::Write as _;
+
+    use crate::sandbox::Sandbox;
+
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.set_quota(None);
+    sandbox.create_spreadsheet(ID, "Prices", &[("Sheet 1", 100, 26)]);
+    let mut key = tempfile::NamedTempFile::new().unwrap();
+    key.write_all(sandbox.service_account_key().as_bytes()).unwrap();
+    let sheet = SheetConfig::new(ID, "Sheet 1").every(Duration::from_millis(100));
+    let sheet = sheet.cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "A2");
+    let mut config = Config::new().sheet(sheet).credentials(key.path());
+    config.retry.probe = Duration::from_millis(100);
+    config.kraken.url = sandbox.url();
+    config.kraken.requests_per_second = 100.0;
+    config.google.url = sandbox.url();
+    config.google.writes_per_minute = 6_000;
+    run(async {
+        let supervisor = SupervisorActor::new(config).start();
+        let server = start(&supervisor);
+        let at = server.address();
+        let ready = || wait_for(at, "GET /readyz", 200, "ready\n");
+        let not_ready = async |line: &str| {
+            let text = format!("not ready\nspreadsheet 15CcPNtM…{line}, since 2");
+            wait_for(at, "GET /readyz", 503, &text).await;
+        };
+        ready().await;
+        sandbox.unshare(ID);
+        not_ready(": spreadsheet").await;
+        let (_, told) = ask(at, "GET /readyz");
+        assert!(told.contains("Share") && !told.contains(ID), "{told}");
+        sandbox.share(ID);
+        ready().await;
+        sandbox.delist("etheur");
+        not_ready(", 'Sheet 1'!A2: pair").await;
+        sandbox.relist("etheur");
+        ready().await;
+        sandbox.rename_tab(ID, "Sheet 1", "Another");
+        not_ready(", 'Sheet 1'!A1: cell").await;
+        wait_for(at, "GET /livez", 200, "alive\n").await;
+        sandbox.rename_tab(ID, "Another", "Sheet 1");
+        ready().await;
+        supervisor.send(Shutdown).await.unwrap();
+    });
+}

@@ -7,7 +7,6 @@ use crate::{
     config::Config,
     messages::{CellContent, CellReport, Failing, FailureClass, KrakenReport, SheetIndex},
     sheets::SheetConfig,
-    status::ledger::Moment,
     supervisor::Status,
 };
 
@@ -198,6 +197,16 @@ fn what_is_told_has_an_end() {
     let text = told(status(&config, &[]), 10, 10);
     assert_eq!(text.lines().count(), 102);
     assert!(text.ends_with("\nand 50 more\n"), "{text}");
+    let mut many = good(ONE, 10);
+    many.cells = (1..=50)
+        .map(|row| {
+            let reason = format!("cell A{row} is missing");
+            cell(row, Some(Failure { reason, ..failure(FailureClass::Cell) }))
+        })
+        .collect();
+    let text = told(status(&self::config(), &[many, good(TWO, 10)]), 10, 10);
+    assert_eq!(text.lines().count(), 12, "{text}");
+    assert!(text.ends_with("\nspreadsheet 1CcPNtMZ…: 40 more cells stand still\n"), "{text}");
     let mut long = bad(ONE, 10, FailureClass::Tls);
     long.failing.as_mut().unwrap().failure.reason = "ä".repeat(10_000);
     let text = told(status(&self::config(), &[long]), 10, 10);
