@@ -11,6 +11,7 @@ mod isolation;
 mod library;
 mod outages;
 mod rig;
+mod secrets;
 mod signals;
 mod supervision;
 mod tls;
