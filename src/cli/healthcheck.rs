@@ -111,7 +111,8 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, WITHIN)?;
     stream.set_write_timeout(Some(left(deadline)?))?;
     let host = address.to_string();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let question = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes())?;
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -33,10 +33,14 @@ fn server(answers: &'static [&'static str]) -> (SocketAddr, mpsc::Receiver<Strin
     thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut bytes = [0; 4096];
-            let read = stream.read(&mut bytes).unwrap();
-            let question = String::from_utf8_lossy(&bytes[..read]).into_owned();
-            write!(stream, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n").unwrap();
+            let mut question = String::new();
+            while !question.ends_with("\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                question.push(byte[0].into());
+            }
+            let answer = format!("HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
             asked.send(question.lines().next().unwrap_or_default().to_owned()).unwrap();
         }
     });

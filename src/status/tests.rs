@@ -62,7 +62,8 @@ fn report(failing: Option<FailureClass>) -> Report {
 fn ask(address: SocketAddr, what: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
-    write!(stream, "{what} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").unwrap();
+    let question = format!("{what} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -222,8 +223,6 @@ fn an_address_that_is_taken_is_named_and_a_dropped_face_gives_it_back() {
 #[cfg(feature = "sandbox")]
 #[test]
 fn a_whole_tree_is_ready_until_a_person_is_needed_and_again_after() {
-    use std::io::Write as _;
-
     use crate::sandbox::Sandbox;
 
     let sandbox = Sandbox::start().unwrap();
