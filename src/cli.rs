@@ -5,6 +5,8 @@ mod check;
 mod demo;
 mod drill;
 mod exit;
+mod face;
+mod healthcheck;
 mod inbox;
 mod layers;
 mod logger;
@@ -91,6 +93,9 @@ enum Command {
     Check,
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
+    /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
+    /// with 1
+    Healthcheck(healthcheck::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -113,6 +118,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
         Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

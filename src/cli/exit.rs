@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// Done, or stopped cleanly by a signal.
     Done = 0,
-    /// `once`: some cells were not written.
+    /// `once`: some cells were not written; `healthcheck`: not all is well.
     Incomplete = 1,
     /// The arguments make no sense.
     Usage = 64,
