@@ -26,7 +26,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use ratesheet::Config;
 
 use self::{
     exit::Exit,
@@ -125,9 +124,9 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// The configuration to go by, with a key that can be used; or how to end. What is wrong has been
-/// told then.
-fn load(options: &Options) -> Result<Config, Exit> {
-    let loaded = load_keyless(options)?;
+/// told then; what is merely odd is still to be told.
+fn load(options: &Options) -> Result<Loaded, Exit> {
+    let mut loaded = load_keyless(options)?;
     let Some(path) = &loaded.config.credentials else {
         print_error(
             "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to \
@@ -139,18 +138,21 @@ fn load(options: &Options) -> Result<Config, Exit> {
         print_error(&format!("{error}\n"));
         return Err(Exit::Credentials);
     }
-    if let Some(warning) = layers::key_warning(path) {
-        print_error(&format!("warning: {warning}\n"));
-    }
-    Ok(loaded.config)
+    loaded.warnings.extend(layers::key_warning(path));
+    Ok(loaded)
 }
 
 /// As [`load`], whatever the key.
 fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
-    layers::load(&Environment::of_process(), &options.flags()).map_err(|error| {
+    let loaded = layers::load(&Environment::of_process(), &options.flags());
+    let mut loaded = loaded.map_err(|error| {
         print_error(&format!("{error}\n"));
         Exit::Config
-    })
+    })?;
+    // What the configuration by itself is odd in, the supervisor tells.
+    let told = loaded.config.warnings();
+    loaded.warnings.retain(|warning| !told.contains(warning));
+    Ok(loaded)
 }
 
 /// Prints to standard output. If nobody reads it, nobody misses it.
