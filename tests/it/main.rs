@@ -10,6 +10,7 @@ mod invariants;
 mod isolation;
 mod library;
 mod outages;
+mod readme;
 mod rig;
 mod secrets;
 mod signals;
