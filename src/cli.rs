@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod drill;
 mod exit;
+mod fields;
 mod inbox;
 mod layers;
 mod logger;
@@ -91,6 +92,8 @@ enum Command {
     Check,
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
+    /// List the fields of a quote and what they mean
+    Fields,
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -113,6 +116,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
         Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Fields => fields::fields(),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -5,6 +5,7 @@
 
 mod article;
 mod bad_config;
+mod commands;
 mod config_mutations;
 mod invariants;
 mod isolation;
