@@ -7,6 +7,7 @@ mod drill;
 mod exit;
 mod fields;
 mod inbox;
+mod init;
 mod layers;
 mod logger;
 mod once;
@@ -92,6 +93,8 @@ enum Command {
     Check,
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
+    /// Write a first configuration
+    Init(init::Arguments),
     /// List the fields of a quote and what they mean
     Fields,
     /// Say what this is, and what it was built with
@@ -116,6 +119,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
         Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Init(arguments) => init::init(&options, &arguments),
         Command::Fields => fields::fields(),
         Command::Version(arguments) => version::version(&arguments),
     };

@@ -15,7 +15,7 @@ use ratesheet::{Config, ConfigError, InvalidKey, Overlays, ServiceAccountKey};
 const PREFIX: &str = "RATESHEET";
 
 /// Where a configuration is looked for that no flag names.
-const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
+pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
 /// What the flags say, as far as it is configuration.
 #[derive(Debug, Clone, Default)]

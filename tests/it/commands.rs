@@ -29,6 +29,8 @@ fn run(arguments: &[&str]) -> Said {
     run_in(tempfile::tempdir().unwrap().path(), arguments)
 }
 
+const URL: &str = "https://docs.google.com/spreadsheets/d/15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk/edit?gid=7#gid=7";
+
 #[test]
 fn fields_are_listed_as_people_read_them() {
     let said = run(&["fields"]);
@@ -40,4 +42,71 @@ fn fields_are_listed_as_people_read_them() {
     ] {
         assert!(said.out.contains(line), "{}", said.out);
     }
+}
+
+#[test]
+fn init_writes_a_configuration_that_check_takes_and_never_another_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", URL]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for words in [
+        "ratesheet.json is written",
+        "1. Share the spreadsheet https://docs.google.com/spreadsheets/d/15Cc",
+        "2. ratesheet check\n",
+        "3. ratesheet once --dry-run\n",
+    ] {
+        assert!(said.out.contains(words), "{words}\n{}", said.out);
+    }
+    let checked = run_in(folder.path(), &["check"]);
+    assert_eq!(checked.code, 0, "{}", checked.out);
+    assert!(checked.out.contains("the tab with gid 7 of 15Cc"), "{}", checked.out);
+    let before = fs::read(folder.path().join("ratesheet.json")).unwrap();
+    let again = run_in(folder.path(), &["init"]);
+    assert_eq!(again.code, 78);
+    assert!(again.err.contains("ratesheet.json is there already, and stays"), "{}", again.err);
+    assert_eq!(fs::read(folder.path().join("ratesheet.json")).unwrap(), before);
+}
+
+#[test]
+fn init_without_a_spreadsheet_leaves_a_place_for_it_and_check_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", "-c", "my own.json"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("Put your spreadsheet's URL into the file"), "{}", said.out);
+    assert!(said.out.contains("ratesheet check -c 'my own.json'"), "{}", said.out);
+    let checked = run_in(folder.path(), &["check", "-c", "my own.json"]);
+    assert_eq!(checked.code, 78);
+    assert!(checked.out.contains("my own.json:2:12: error at $.sheet"), "{}", checked.out);
+    assert!(checked.out.contains("open it in a browser and put its URL here"), "{}", checked.out);
+}
+
+#[test]
+fn init_knows_with_whom_to_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = crate::rig::Rig::new();
+    let key = rig.key.path().to_str().unwrap();
+    let said = run_in(folder.path(), &["init", URL, "--credentials", key]);
+    assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
+    assert!(written.contains(&format!("\"credentials\": {key:?}")), "{written}");
+    let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
+    by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
+    let said = Said::from(by_variable.output().unwrap());
+    assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
+    assert!(!fs::read_to_string(folder.path().join("other.json")).unwrap().contains("credentials"));
+}
+
+#[test]
+fn init_refuses_what_is_no_spreadsheet_and_what_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", "https://example.com/d/x"]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.starts_with("ratesheet init: found \"https://example.com"), "{}", said.err);
+    assert!(!folder.path().join("ratesheet.json").exists());
+    let said = run_in(folder.path(), &["init", "-c", "no/such/folder.json"]);
+    assert_eq!(said.code, 78);
+    assert!(said.err.contains("it cannot be written: No such file"), "{}", said.err);
+    let said = run_in(folder.path(), &["init", URL, "-c", "-"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.starts_with("{\n  \"sheet\": ") && said.out.ends_with("}\n"), "{}", said.out);
 }
