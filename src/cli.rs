@@ -2,6 +2,7 @@
 //! Touches: arguments; standard output. Never: the network by itself.
 
 mod check;
+mod completions;
 mod demo;
 mod drill;
 mod exit;
@@ -97,6 +98,8 @@ enum Command {
     Init(init::Arguments),
     /// List the fields of a quote and what they mean
     Fields,
+    /// Write what makes a shell complete the command's arguments
+    Completions(completions::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -121,6 +124,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Init(arguments) => init::init(&options, &arguments),
         Command::Fields => fields::fields(),
+        Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -110,3 +110,15 @@ fn init_refuses_what_is_no_spreadsheet_and_what_cannot_be_written() {
     assert_eq!(said.code, 0);
     assert!(said.out.starts_with("{\n  \"sheet\": ") && said.out.ends_with("}\n"), "{}", said.out);
 }
+
+#[test]
+fn completions_are_written_for_every_shell_and_no_other() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = run(&["completions", shell]);
+        assert_eq!(said.code, 0);
+        assert!(said.out.contains("healthcheck") || said.out.contains("once"), "{shell}");
+    }
+    let said = run(&["completions", "tcsh"]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.contains("possible values: bash"), "{}", said.err);
+}
