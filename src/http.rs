@@ -148,6 +148,9 @@ impl Http {
             .rustls_0_23(tls.for_awc())
             .timeout(CONNECT_WITHIN)
             .handshake_timeout(HANDSHAKE_WITHIN)
+            // No limit of its own: who has a request in flight never has a second, and one who
+            // hangs must not take the place of another.
+            .limit(0)
             .conn_keep_alive(KEEP_IDLE)
             .conn_lifetime(KEEP_AT_MOST);
         let client = Client::builder()

@@ -6,6 +6,7 @@ mod config;
 mod error;
 mod fetch;
 mod pairs;
+mod roster;
 mod wire;
 
 use std::{
@@ -30,7 +31,7 @@ use self::{
     client::KrakenClient,
     error::KrakenError,
     fetch::{Fetch, Fetched},
-    pairs::PairIndex,
+    roster::Roster,
 };
 use crate::{
     gate::Gate,
@@ -47,9 +48,9 @@ const MAILBOX: usize = 16;
 /// asset pairs does not delay a tick.
 const BURST: u32 = 2;
 
-/// The list of asset pairs is fetched afresh after this long: Kraken lists and delists some
-/// every month.
-const INDEX_FOR: Duration = Duration::from_secs(60 * 60);
+/// A pair that Kraken refuses although it is in the list of asset pairs may have been delisted
+/// since: the list is fetched again after this long.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
@@ -75,9 +76,7 @@ pub struct KrakenActor {
     feeds: Vec<Feed>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
-    index: Option<Rc<PairIndex>>,
-    index_state: IndexState,
-    refused: BTreeMap<AssetPair, (Failure, Instant)>,
+    roster: Roster,
     phase: Phase,
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
@@ -93,15 +92,6 @@ enum Phase {
     Fetching(Arc<[SheetIndex]>),
     /// A fetch has failed; the next begins when the timer of this number fires.
     Waiting(u64),
-}
-
-/// How it stands with the list of asset pairs.
-enum IndexState {
-    /// Never asked for.
-    Unasked,
-    Loading,
-    /// Asked for; again from then on.
-    Until(Instant, u32),
 }
 
 impl KrakenActor {
@@ -131,9 +121,7 @@ impl KrakenActor {
             feeds: Vec::new(),
             reports: None,
             log: crate::log_facade(),
-            index: None,
-            index_state: IndexState::Unasked,
-            refused: BTreeMap::new(),
+            roster: Roster::default(),
             phase: Phase::Idle,
             pending: BTreeSet::new(),
             tick: 0,
@@ -172,28 +160,24 @@ impl KrakenActor {
         if self.pending.is_empty() || !matches!(self.phase, Phase::Idle) {
             return;
         }
-        self.refresh_index(ctx);
-        let first_index = matches!(self.index_state, IndexState::Loading) && self.index.is_none();
-        if first_index {
-            return; // its arrival, or its failure, brings us back here
+        if self.roster.is_due(Instant::now()) {
+            self.load_roster(ctx);
         }
-        self.fetch(ctx);
+        // Its arrival, or its failure, brings us back here.
+        if !self.roster.is_awaited() {
+            self.fetch(ctx);
+        }
     }
 
     fn fetch(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
         let wanted = self.pairs_of(&due);
-        let held_back: BTreeMap<AssetPair, Failure> = self
-            .refused
-            .iter()
-            .filter(|(pair, (_, until))| wanted.contains(pair) && now < *until)
-            .map(|(pair, (failure, _))| (pair.clone(), failure.clone()))
-            .collect();
+        let held_back = self.roster.held_back(&wanted, now);
         let fetch = Fetch {
             client: self.client.clone(),
             gate: Rc::clone(&self.gate),
-            index: self.index.clone(),
+            index: self.roster.index(),
             pairs: wanted.into_iter().filter(|pair| !held_back.contains_key(pair)).collect(),
         };
         self.phase = Phase::Fetching(Arc::clone(&due));
@@ -226,7 +210,7 @@ impl KrakenActor {
         let Fetched { quotes, missing, refused, unknown, error, requests } = fetched;
         self.report.requests += requests;
         if unknown {
-            self.expire_index(self.retry.probe);
+            self.roster.doubted(Instant::now() + self.retry.probe);
         }
         if !refused.is_empty() {
             self.hold_back(refused, &missing);
@@ -267,18 +251,17 @@ impl KrakenActor {
         self.report.failures += 1;
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
-        let attempts = before.as_ref().map_or(1, |failing| failing.attempts.saturating_add(1));
-        let wait = self.retry.backoff.jittered(attempts, fastrand::f64());
+        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let failing = Failing::after(before, failure.clone(), Timestamp::now());
+        let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(error.wait().unwrap_or_default());
-        let again = before.as_ref().is_some_and(|failing| failing.failure == failure);
-        if again {
-            debug!(self.log, "Kraken still gives no quotes"; "attempts" => attempts);
+        if !is_new {
+            debug!(self.log, "Kraken still gives no quotes"; "attempts" => failing.attempts);
         } else {
             warn!(self.log, "Kraken gives no quotes: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         }
-        let since = before.map_or_else(Timestamp::now, |failing| failing.since);
-        self.report.failing = Some(Failing { failure, since, attempts });
+        self.report.failing = Some(failing);
         wait
     }
 
@@ -289,12 +272,12 @@ impl KrakenActor {
             let Some(failure) = missing.get(&pair) else { continue };
             warn!(self.log, "{}", failure; "pair" => %pair);
             let until = now + self.retry.probe_in(fastrand::f64());
-            self.refused.insert(pair, (failure.clone(), until));
+            self.roster.refuse(pair, failure.clone(), until);
         }
-        self.expire_index(Duration::from_secs(60));
+        self.roster.doubted(now + ASK_AGAIN_AFTER);
     }
 
-    fn pass_on(&self, due: &Arc<[SheetIndex]>) {
+    fn pass_on(&mut self, due: &Arc<[SheetIndex]>) {
         let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::clone(due),
@@ -306,6 +289,7 @@ impl KrakenActor {
             // Full or closed: the receiver is in trouble, which is its supervisor's business;
             // it gets newer quotes at the next tick.
             if concerned && feed.to.try_send(batch.clone()).is_err() {
+                self.report.undelivered += 1;
                 debug!(self.log, "a receiver of quotes does not listen"; "tick" => batch.tick);
             }
         }
@@ -323,57 +307,34 @@ impl KrakenActor {
         });
     }
 
-    /// Loads the list of asset pairs in the background, if it is time.
-    fn refresh_index(&mut self, ctx: &mut Context<Self>) {
-        let failures = match self.index_state {
-            IndexState::Loading => return,
-            IndexState::Until(until, _) if Instant::now() < until => return,
-            IndexState::Until(_, failures) => failures,
-            IndexState::Unasked => 0,
-        };
-        self.index_state = IndexState::Loading;
+    /// Loads the list of asset pairs in the background.
+    fn load_roster(&mut self, ctx: &mut Context<Self>) {
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
         let load = async move {
             gate.pass().await;
             client.asset_pairs().await
         };
-        ctx.spawn(load.into_actor(self).map(move |index, actor, ctx| {
+        ctx.spawn(load.into_actor(self).map(|loaded, actor, ctx| {
             actor.report.requests += 1;
-            actor.index_arrived(index, failures);
+            match loaded {
+                Ok(index) => actor.roster.arrived(index, Instant::now()),
+                Err(error) => actor.no_roster(&error),
+            }
             actor.proceed(ctx);
         }));
     }
 
-    fn index_arrived(&mut self, index: Result<PairIndex, KrakenError>, failures: u32) {
-        let now = Instant::now();
-        match index {
-            Ok(index) => {
-                self.index = Some(Rc::new(index));
-                self.index_state = IndexState::Until(now + INDEX_FOR, 0);
-                self.refused.clear();
-            }
-            Err(error) => {
-                if failures == 0 {
-                    warn!(
-                        self.log,
-                        "Kraken's list of asset pairs is not to be had, going on without: {}",
-                        error.failure(&self.config.url)
-                    );
-                }
-                let failures = failures.saturating_add(1);
-                let wait = self.retry.backoff.jittered(failures, fastrand::f64());
-                let wait = wait.max(error.wait().unwrap_or_default());
-                self.index_state = IndexState::Until(now + wait, failures);
-            }
+    fn no_roster(&mut self, error: &KrakenError) {
+        let failures = self.roster.failures();
+        if failures == 1 {
+            warn!(
+                self.log,
+                "Kraken's list of asset pairs is not to be had, going on without: {}",
+                error.failure(&self.config.url)
+            );
         }
-    }
-
-    /// Has the list fetched again after `wait` at the latest.
-    fn expire_index(&mut self, wait: Duration) {
-        if let IndexState::Until(until, failures) = self.index_state {
-            let sooner = until.min(Instant::now() + wait);
-            self.index_state = IndexState::Until(sooner, failures);
-        }
+        let wait = self.retry.backoff.jittered(failures, fastrand::f64());
+        self.roster.failed(Instant::now() + wait.max(error.wait().unwrap_or_default()));
     }
 
     fn tell(&self) {
@@ -403,9 +364,7 @@ impl Supervised for KrakenActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.phase = Phase::Idle;
         self.pending.clear();
-        self.index = None;
-        self.index_state = IndexState::Unasked;
-        self.refused.clear();
+        self.roster = Roster::default();
     }
 }
 

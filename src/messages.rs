@@ -120,6 +120,14 @@ pub struct Failing {
     pub attempts: u32,
 }
 
+impl Failing {
+    /// One more failure, at `now`, after those that there have been in a row.
+    pub(crate) fn after(before: Option<Self>, failure: Failure, now: Timestamp) -> Self {
+        let (since, attempts) = before.map_or((now, 0), |before| (before.since, before.attempts));
+        Self { failure, since, attempts: attempts.saturating_add(1) }
+    }
+}
+
 /// How an actor is doing. Cumulative: the newest says all, a lost one costs nothing.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
@@ -155,6 +163,8 @@ pub struct KrakenReport {
     pub failures: u64,
     /// A sheet's ticks that found its predecessor unfinished, since the start: they are skipped.
     pub skipped: u64,
+    /// Batches that a receiver's mailbox had no room for, since the start.
+    pub undelivered: u64,
     /// When the last fetch that brought quotes was sent.
     pub last_success: Option<Timestamp>,
     /// Why fetches fail, while they do.

@@ -12,6 +12,7 @@ mod limited;
 mod locate;
 mod plan;
 mod reading;
+mod trouble;
 mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -32,14 +33,13 @@ pub use self::{
     key::{InvalidKey, ServiceAccountKey},
 };
 use self::{
-    auth::{AccessToken, TokenError},
-    client::SheetsClient,
+    auth::AccessToken,
     error::SheetsError,
     plan::{Plan, Write},
+    trouble::Trouble,
     wire::Properties,
 };
 use crate::{
-    http::TlsError,
     messages::{
         CellReport, Failing, Failure, FailureClass, Ping, QuoteBatch, Report, SheetIndex,
         SpreadsheetReport, Stop,
@@ -60,10 +60,8 @@ const MAILBOX: usize = 4;
 pub struct SheetsActor {
     spreadsheet: SpreadsheetId,
     sheets: Vec<(SheetIndex, SheetConfig)>,
-    url: String,
     retry: RetryConfig,
     account: Account,
-    client: SheetsClient,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     plan: Plan,
@@ -92,17 +90,13 @@ enum Phase {
 
 impl SheetsActor {
     /// An actor that writes these sheets, which must all be of one spreadsheet, in the name of
-    /// `account`.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
+    /// `account`. `retry` says when to try again after a failure.
     pub fn new(
         spreadsheet: SpreadsheetId,
         sheets: Vec<(SheetIndex, SheetConfig)>,
-        google: &GoogleConfig,
-        retry: RetryConfig,
         account: Account,
-    ) -> Result<Self, TlsError> {
+        retry: RetryConfig,
+    ) -> Self {
         let plan = Plan::new(&sheets);
         let report = SpreadsheetReport {
             spreadsheet: spreadsheet.shared(),
@@ -115,9 +109,7 @@ impl SheetsActor {
             failing: None,
             cells: plan.report(),
         };
-        Ok(Self {
-            client: SheetsClient::new(google, account.tls())?,
-            url: google.url.clone(),
+        Self {
             log: crate::log_facade(),
             spreadsheet,
             sheets,
@@ -132,7 +124,7 @@ impl SheetsActor {
             tick: 0,
             report,
             stopping: false,
-        })
+        }
     }
 
     /// Tells how it is doing to `reports`, without keeping it alive.
@@ -182,11 +174,11 @@ impl SheetsActor {
 
     fn read_properties(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Preparing;
-        let (account, client) = (self.account.clone(), self.client.clone());
-        let id = self.spreadsheet.clone();
+        let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
+            account.may_read().await;
             let token = account.token().await.map_err(Trouble::Token)?;
-            let read = client.properties(&token, id.as_str()).await;
+            let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
@@ -224,7 +216,7 @@ impl SheetsActor {
         self.phase = Phase::Preparing;
         let account = self.account.clone();
         let prepare = async move {
-            account.allowance().await;
+            account.may_write().await;
             account.token().await.map_err(Trouble::Token)
         };
         ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
@@ -243,10 +235,10 @@ impl SheetsActor {
             return;
         };
         self.phase = Phase::Writing;
-        let (client, id) = (self.client.clone(), self.spreadsheet.clone());
+        let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let tick = self.tick;
         let send = async move {
-            let outcome = client.batch_update(&token, id.as_str(), &write.ranges).await;
+            let outcome = account.client().batch_update(&token, id.as_str(), &write.ranges).await;
             (outcome, write, token)
         };
         ctx.spawn(send.into_actor(self).map(move |(outcome, write, token), actor, ctx| {
@@ -270,6 +262,9 @@ impl SheetsActor {
                 self.plan.confirmed(write);
                 self.report.writes += 1;
                 self.report.cells_written += sent as u64;
+                if self.report.writes == 1 {
+                    info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
+                }
                 self.report.settled = self.report.settled.max(tick);
                 self.succeeded();
                 self.tell();
@@ -316,27 +311,27 @@ impl SheetsActor {
     /// Reports a failure, and tries again later.
     fn fail(&mut self, trouble: Trouble, ctx: &mut Context<Self>) {
         self.report.write_failures += 1;
-        let failure = trouble.failure(self);
+        let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
         let before = self.report.failing.take();
-        let attempts = before.as_ref().map_or(1, |failing| failing.attempts.saturating_add(1));
+        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let dice = fastrand::f64();
         let mut wait = match failure.class {
             FailureClass::Spreadsheet => self.retry.probe_in(dice),
-            _ => self.retry.backoff.jittered(attempts, dice),
+            _ => self.retry.backoff.jittered(failing.attempts, dice),
         };
         if let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = &trouble {
             // The budget is the account's: all of its spreadsheets hold off.
             wait = wait.max(asked.unwrap_or_default());
             self.account.hold_off(wait);
         }
-        if before.as_ref().is_some_and(|failing| failing.failure == failure) {
-            debug!(self.log, "the spreadsheet still fails"; "attempts" => attempts);
+        if !is_new {
+            debug!(self.log, "the spreadsheet still fails"; "attempts" => failing.attempts);
         } else {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         }
-        let since = before.map_or_else(Timestamp::now, |failing| failing.since);
-        self.report.failing = Some(Failing { failure, since, attempts });
+        self.report.failing = Some(failing);
         self.report.settled = self.tick;
         self.tell();
         match trouble {
@@ -394,33 +389,6 @@ impl SheetsActor {
                     "cell" => &*now.cell, "content" => %now.content),
                 _ => {}
             }
-        }
-    }
-}
-
-/// Why an attempt has come to nothing.
-enum Trouble {
-    Token(TokenError),
-    Sheets(SheetsError, AccessToken),
-    Partial { updated: usize, sent: usize },
-}
-
-impl Trouble {
-    const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
-    }
-
-    fn failure(&self, actor: &SheetsActor) -> Failure {
-        match self {
-            Self::Token(error) => error.failure(),
-            Self::Sheets(error, _) => {
-                error.failure(&actor.url, &actor.account.email(), actor.spreadsheet.as_str())
-            }
-            Self::Partial { updated, sent } => Failure {
-                class: FailureClass::Transient,
-                reason: format!("Google confirms {updated} of {sent} cells"),
-                remedy: String::new(),
-            },
         }
     }
 }

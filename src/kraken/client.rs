@@ -1,5 +1,7 @@
 //! Kraken's public endpoints. Touches: the network, through `http`. Never: credentials.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
@@ -58,10 +60,11 @@ impl KrakenClient {
             200 => Ok(answer),
             // Kraken speaks through the body of a 200; any other status comes from the network
             // before it (a 403 too: it is how Cloudflare blocks an address).
-            429 | 403 => Err(KrakenError::RateLimited {
-                text: answer.describe(),
-                wait: answer.retry_after.or(Some(std::time::Duration::from_secs(5))),
-            }),
+            status @ (429 | 403) => {
+                let known = Duration::from_secs(if status == 403 { 60 } else { 5 });
+                let wait = answer.retry_after.or(Some(known));
+                Err(KrakenError::RateLimited { text: answer.describe(), wait })
+            }
             _ => Err(KrakenError::NotKraken(answer.describe())),
         }
     }

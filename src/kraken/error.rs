@@ -22,7 +22,7 @@ pub(super) enum KrakenError {
     #[error("Kraken says {0}")]
     Service(String),
     /// Kraken asks for fewer requests.
-    #[error("Kraken says {text}")]
+    #[error("Kraken asks for fewer requests: {text}")]
     RateLimited {
         text: String,
         /// The wait that it asks for, or that is known to be needed.

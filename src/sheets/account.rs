@@ -8,6 +8,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{
     GoogleConfig,
     auth::{self, AccessToken, TokenError},
+    client::SheetsClient,
 };
 use crate::{
     gate::Gate,
@@ -15,13 +16,7 @@ use crate::{
     pace::{Backoff, RetryConfig},
 };
 
-/// A token is replaced this long before it ends: time enough to bear an outage of the endpoint.
-const EARLY: Duration = Duration::from_secs(5 * 60);
-
-/// A token that lives for less is not used: a request made with it might arrive too late.
-const LAST_MOMENT: Duration = Duration::from_secs(10);
-
-/// So many writes at once, before the pace sets in.
+/// So many requests at once, before the pace sets in.
 const BURST: u32 = 5;
 
 /// A Google identity. To clone it is to share it, budget and token and all.
@@ -38,7 +33,10 @@ struct Inner {
     token: Mutex<Option<AccessToken>>,
     trouble: RefCell<Option<Trouble>>,
     email: RefCell<Rc<str>>,
-    gate: Gate,
+    client: SheetsClient,
+    /// Google counts reads and writes apart, and allows as many of the one as of the other.
+    reads: Gate,
+    writes: Gate,
 }
 
 /// No token is asked for before `until`.
@@ -61,28 +59,32 @@ impl Account {
         retry: RetryConfig,
         tls: &TlsConfig,
     ) -> Result<Self, TlsError> {
-        Ok(Self::with_tls(credentials, google, retry, Tls::new(tls)?))
+        Self::with_tls(credentials, google, retry, &Tls::new(tls)?)
     }
 
     pub(crate) fn with_tls(
         credentials: PathBuf,
         google: &GoogleConfig,
         retry: RetryConfig,
-        tls: Tls,
-    ) -> Self {
-        Self(Rc::new(Inner {
+        tls: &Tls,
+    ) -> Result<Self, TlsError> {
+        let gate = || Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0);
+        Ok(Self(Rc::new(Inner {
             credentials,
-            tls,
+            tls: tls.clone(),
             backoff: retry.backoff,
             token: Mutex::new(None),
             trouble: RefCell::new(None),
             email: RefCell::new("the service account".into()),
-            gate: Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0),
-        }))
+            client: SheetsClient::new(google, tls)?,
+            reads: gate(),
+            writes: gate(),
+        })))
     }
 
-    pub(super) fn tls(&self) -> &Tls {
-        &self.0.tls
+    /// The way to Google, whose connections all spreadsheets share.
+    pub(super) fn client(&self) -> &SheetsClient {
+        &self.0.client
     }
 
     /// The e-mail address that spreadsheets have to be shared with, once the key has been read.
@@ -95,7 +97,7 @@ impl Account {
     pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
         let mut token = self.0.token.lock().await;
         let now = Instant::now();
-        if let Some(token) = token.as_ref().filter(|token| token.lives_for(EARLY, now)) {
+        if let Some(token) = token.as_ref().filter(|token| !token.is_old(now)) {
             return Ok(token.clone());
         }
         let trouble = self.trouble_at(now);
@@ -109,7 +111,7 @@ impl Account {
                 Ok(fresh)
             }
             // The old one is good to its end: that a new one is not to be had yet is no trouble.
-            (Err(_), Some(old)) if old.lives_for(LAST_MOMENT, Instant::now()) => Ok(old.clone()),
+            (Err(_), Some(old)) if old.is_good(Instant::now()) => Ok(old.clone()),
             (Err(error), _) => Err(error),
         }
     }
@@ -143,14 +145,19 @@ impl Account {
         }
     }
 
+    /// Waits until the budget allows another read.
+    pub(super) async fn may_read(&self) {
+        self.0.reads.pass().await;
+    }
+
     /// Waits until the budget allows another write.
-    pub(super) async fn allowance(&self) {
-        self.0.gate.pass().await;
+    pub(super) async fn may_write(&self) {
+        self.0.writes.pass().await;
     }
 
     /// Google has had enough of this identity: no write for this long.
     pub(super) fn hold_off(&self, wait: Duration) {
-        self.0.gate.shut_for(wait);
+        self.0.writes.shut_for(wait);
     }
 }
 

@@ -34,7 +34,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct AccessToken {
     secret: Rc<str>,
-    expires: Instant,
+    asked: Instant,
+    life: Duration,
 }
 
 impl AccessToken {
@@ -43,9 +44,20 @@ impl AccessToken {
         &self.secret
     }
 
-    /// Whether it lives on for at least this long.
-    pub(super) fn lives_for(&self, span: Duration, now: Instant) -> bool {
-        self.expires.saturating_duration_since(now) > span
+    /// Whether it is to be replaced by now: five minutes before it ends, which is time enough to
+    /// bear an outage of the endpoint; of a short life the last quarter.
+    pub(super) fn is_old(&self, now: Instant) -> bool {
+        const EARLY: Duration = Duration::from_secs(5 * 60);
+        self.left(now) < EARLY.min(self.life / 4)
+    }
+
+    /// Whether it can still be used: a request made at the last moment might arrive too late.
+    pub(super) fn is_good(&self, now: Instant) -> bool {
+        self.left(now) > Duration::from_secs(10).min(self.life / 4)
+    }
+
+    fn left(&self, now: Instant) -> Duration {
+        (self.asked + self.life).saturating_duration_since(now)
     }
 }
 
@@ -156,7 +168,7 @@ async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, Exch
     if life.is_zero() || life > LONGEST_LIFE {
         return Err(ExchangeError::Unusable("the token in its answer lives for an absurd time"));
     }
-    Ok(AccessToken { secret: secret.into(), expires: asked + life })
+    Ok(AccessToken { secret: secret.into(), asked, life })
 }
 
 fn sort(error: ExchangeError, account: String) -> TokenError {

@@ -25,6 +25,11 @@ impl SheetsClient {
         Ok(Self { http: Http::new(tls, config.deadline)?, url })
     }
 
+    /// Where Google is looked for.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The titles, sizes and names that a spreadsheet has.
     pub(super) async fn properties(
         &self,

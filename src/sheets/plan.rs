@@ -133,6 +133,7 @@ impl Plan {
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.clone();
         for target in &mut self.targets {
+            target.tell_time(&self.zone);
             match locate::range(&target.cell, &target.tab, properties) {
                 Ok(range) => {
                     // What was set aside for want of its tab is well again; what Google refused
@@ -318,6 +319,13 @@ impl Target {
                 self.absent = None;
             }
             Err(failure) => self.absent = Some(failure),
+        }
+    }
+
+    /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.
+    fn tell_time(&mut self, zone: &TimeZone) {
+        if let (CellContent::Quote(_, QuoteField::Time), Some(at)) = (&self.content, self.quoted) {
+            self.wanted = Some(CellValue::Number(date_time(at, zone)));
         }
     }
 

@@ -67,13 +67,13 @@ impl Tree {
             (None, false) => return Err(BuildError::NoCredentials),
             (Some(path), false) => {
                 let path = path.clone();
-                Some(Account::with_tls(path, &config.google, config.retry, tls.clone()))
+                Some(Account::with_tls(path, &config.google, config.retry, &tls)?)
             }
         };
         for (id, own) in spreadsheets {
             let Some(account) = account.clone() else { break };
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
-            let actor = SheetsActor::new(id.clone(), own, &config.google, config.retry, account)?
+            let actor = SheetsActor::new(id.clone(), own, account, config.retry)
                 .reports(around.reports.clone())
                 .logger(&around.log);
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));

@@ -211,3 +211,30 @@ fn hostile_numbers_and_texts_never_reach_a_cell() {
         assert!(rig.sandbox.cell(ONE, TAB, "B1").is_some());
     });
 }
+
+#[test]
+fn the_writes_of_one_account_keep_to_its_budget_and_share_it_fairly() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config();
+        config.google.writes_per_minute = 600;
+        let ids: Vec<_> = (0..4).map(|n| format!("one-of-four-spreadsheets-{n}")).collect();
+        for id in &ids {
+            rig.sandbox.create_spreadsheet(id, "One of four", &[(TAB, 10, 10)]);
+            config = config.sheet(one_price(id));
+        }
+        with_tree(config, async |_| {
+            rig.until("forty writes", |sandbox| writes(sandbox).len() >= 40).await;
+        })
+        .await;
+        let all = writes(&rig.sandbox);
+        // Five at once, and the other 35 at ten a second.
+        let took = all[39].at.duration_since(all[0].at).as_secs_f64();
+        assert!(took > 3.4, "{took}");
+        for id in &ids {
+            let own = all[..40].iter().filter(|entry| entry.spreadsheet() == Some(id)).count();
+            assert!((8..=12).contains(&own), "{id}: {own} of 40");
+        }
+        assert!(all.iter().all(|entry| entry.status == Some(200)));
+    });
+}

@@ -63,8 +63,7 @@ fn a_sheets_actor_alone_writes_what_it_is_given() {
             Account::new(rig.key.path().into(), &config.google, config.retry, &config.tls).unwrap();
         let id = sheet.spreadsheet.clone();
         let sheets = vec![(SheetIndex(7), sheet)];
-        let writer =
-            SheetsActor::new(id, sheets, &config.google, config.retry, account).unwrap().start();
+        let writer = SheetsActor::new(id, sheets, account, config.retry).start();
         let kraken = KrakenActor::new(config.kraken, config.retry, &config.tls)
             .unwrap()
             .feed(Feed { sheets: [(SheetIndex(7), pairs)].into(), to: writer.recipient() })

@@ -14,3 +14,4 @@ mod outages;
 mod rig;
 mod signals;
 mod supervision;
+mod tls;

@@ -129,6 +129,19 @@ fn without_the_list_of_asset_pairs_it_goes_on_all_the_same() {
 }
 
 #[test]
+fn a_token_endpoint_that_hangs_is_given_up_and_asked_again() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Token, Fault::Hang).times(1));
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert_eq!(rig.sandbox.count(Service::Token), 2);
+        })
+        .await;
+    });
+}
+
+#[test]
 fn a_revoked_token_is_replaced_at_once() {
     block_on(async {
         let rig = Rig::new();

@@ -250,6 +250,22 @@ fn the_time_of_a_spreadsheet_is_in_its_own_zone() {
 }
 
 #[test]
+fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:time", "A1").updated("D1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let in_utc: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
+    let mut there = properties(&["Sheet 1"]);
+    there.zone = TimeZone::fixed(jiff::tz::offset(6));
+    let later = bench.later();
+    bench.plan.locate(&there, later);
+    let in_zone: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
+    for (utc, zone) in in_utc.iter().zip(&in_zone) {
+        assert!((zone - utc - 0.25).abs() < 1e-9, "{utc} {zone}");
+    }
+    assert_eq!(in_zone.len(), 2);
+}
+
+#[test]
 fn problem_names_the_first_failing_cell_and_the_remedy() {
     let mut bench = Bench::new(
         sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "A2").problem("E1"),

@@ -1,0 +1,38 @@
+//! Why an attempt to write has come to nothing, whoever's fault it was.
+//! Pure: no I/O, no clock, no randomness.
+
+use super::{
+    Account,
+    auth::{AccessToken, TokenError},
+    error::SheetsError,
+};
+use crate::messages::{Failure, FailureClass};
+
+/// Why an attempt has come to nothing.
+pub(super) enum Trouble {
+    Token(TokenError),
+    Sheets(SheetsError, AccessToken),
+    Partial { updated: usize, sent: usize },
+}
+
+impl Trouble {
+    /// Whether something may have been written all the same.
+    pub(super) const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
+    }
+
+    /// The failure as it is reported, where `account` asked for `spreadsheet`.
+    pub(super) fn failure(&self, account: &Account, spreadsheet: &str) -> Failure {
+        match self {
+            Self::Token(error) => error.failure(),
+            Self::Sheets(error, _) => {
+                error.failure(account.client().url(), &account.email(), spreadsheet)
+            }
+            Self::Partial { updated, sent } => Failure {
+                class: FailureClass::Transient,
+                reason: format!("Google confirms {updated} of {sent} cells"),
+                remedy: String::new(),
+            },
+        }
+    }
+}
