@@ -13,6 +13,7 @@ mod layers;
 mod logger;
 mod once;
 mod outcome;
+mod pairs;
 mod process;
 mod run;
 mod screen;
@@ -96,6 +97,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Write a first configuration
     Init(init::Arguments),
+    /// List what Kraken trades
+    Pairs(pairs::Arguments),
     /// List the fields of a quote and what they mean
     Fields,
     /// Write what makes a shell complete the command's arguments
@@ -123,6 +126,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
         Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Init(arguments) => init::init(&options, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
         Command::Fields => fields::fields(),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),

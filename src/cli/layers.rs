@@ -211,6 +211,34 @@ pub(crate) fn load_from(
     Ok(Loaded { name, config, warnings })
 }
 
+/// How Kraken is asked, for a command that needs nothing else: without a configuration as with
+/// one. One that nobody named and that has mistakes yet is left aside, with a note.
+pub(crate) fn load_upstream(
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<(Config, Option<String>), LoadError> {
+    let note = match load(environment, flags) {
+        Ok(loaded) => return Ok((loaded.config, None)),
+        Err(LoadError::Nowhere) => None,
+        Err(LoadError::Invalid(_)) if flags.config.is_none() => {
+            let told = "The configuration here has mistakes, which `ratesheet check` explains: it \
+                        is not heeded.";
+            Some(told.to_owned())
+        }
+        Err(error) => return Err(error),
+    };
+    let upstream = |name: &String| {
+        let name = name.to_ascii_uppercase();
+        name.starts_with("RATESHEET__KRAKEN__") || name.starts_with("RATESHEET__TLS__")
+    };
+    let mut environment = environment.clone();
+    environment.variables.retain(|name, _| upstream(name));
+    environment.unreadable.retain(upstream);
+    let flags = Flags { config: Some("-".into()), ..Flags::default() };
+    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
+    load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
+}
+
 /// The first of the usual files that is there, readable or not.
 fn usual_file() -> Option<PathBuf> {
     let there = |path: &&Path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, process::Output};
 
-use crate::rig::ratesheet;
+use ratesheet::sandbox::{Fault, Service};
+
+use crate::rig::{Rig, ratesheet};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -83,7 +85,7 @@ fn init_without_a_spreadsheet_leaves_a_place_for_it_and_check_says_so() {
 #[test]
 fn init_knows_with_whom_to_share() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = crate::rig::Rig::new();
+    let rig = Rig::new();
     let key = rig.key.path().to_str().unwrap();
     let said = run_in(folder.path(), &["init", URL, "--credentials", key]);
     assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
@@ -121,4 +123,73 @@ fn completions_are_written_for_every_shell_and_no_other() {
     let said = run(&["completions", "tcsh"]);
     assert_eq!(said.code, 64);
     assert!(said.err.contains("possible values: bash"), "{}", said.err);
+}
+
+/// Runs a command that asks the sandbox for Kraken, with no file but those of the folder.
+fn pairs(rig: &Rig, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = ratesheet(&[&["pairs"], arguments].concat());
+    command.env("RATESHEET__KRAKEN__URL", rig.sandbox.url()).current_dir(folder);
+    command.output().unwrap().into()
+}
+
+#[test]
+fn pairs_are_found_by_any_of_their_names_without_a_configuration() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out.lines().count(), 1 + rig.sandbox.pairs().len() + 3, "{}", said.out);
+    let said = pairs(&rig, folder.path(), &["--search", "btc eur"]);
+    assert_eq!(said.code, 0);
+    let line = said.out.lines().nth(1).unwrap();
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(words, ["XBT/EUR", "XBTEUR", "XXBTZEUR", "BTC/EUR"], "{}", said.out);
+    assert!(said.out.contains("1 pair. Each"), "{}", said.out);
+    assert!(said.out.contains("\"kraken:xbteur:sell\""), "{}", said.out);
+    assert_eq!((said.err.as_str(), rig.sandbox.count(Service::Sheets)), ("", 0));
+}
+
+#[test]
+fn a_search_for_nothing_says_what_was_meant() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &["--search", "xbteuro"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    assert!(said.err.contains("\"xbteuro\" in a name. Did you mean XBT/EUR?"), "{}", said.err);
+    let said = pairs(&rig, folder.path(), &["-s", "bitcoin\u{1b}"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("bitcoin\\u{1b}\" in a name. Names are made of"), "{}", said.err);
+}
+
+#[test]
+fn pairs_are_listed_while_the_configuration_is_not_finished_yet() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(folder.path(), &["init"]).code, 0);
+    let said = pairs(&rig, folder.path(), &["--search", "xbteur"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("`ratesheet check` explains"), "{}", said.err);
+    // One that was named is meant.
+    let said = pairs(&rig, folder.path(), &["-c", "ratesheet.json"]);
+    assert_eq!(said.code, 78);
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{}", "timeout": 5000, "data": {{ "kraken:xbteur:bid": "A1" }} }}"#,
+        crate::rig::ONE
+    ));
+    let said = run(&["pairs", "-c", file.path().to_str().unwrap()]);
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn kraken_in_trouble_is_told_and_ends_with_69() {
+    let rig = Rig::new();
+    rig.sandbox.fault(Service::Kraken, Fault::Html(520));
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!((said.code, said.out.as_str()), (69, ""));
+    assert!(said.err.contains("ratesheet pairs: the answer is not Kraken's JSON: HTTP 520"));
+    rig.sandbox.pause_listening();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!(said.code, 69);
+    assert!(said.err.contains("cannot connect"), "{}", said.err);
 }
