@@ -16,6 +16,7 @@ mod outcome;
 mod pairs;
 mod process;
 mod run;
+mod schema;
 mod screen;
 mod service;
 mod table;
@@ -101,6 +102,8 @@ enum Command {
     Pairs(pairs::Arguments),
     /// List the fields of a quote and what they mean
     Fields,
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Write what makes a shell complete the command's arguments
     Completions(completions::Arguments),
     /// Say what this is, and what it was built with
@@ -128,6 +131,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&options, &arguments),
         Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
         Command::Fields => fields::fields(),
+        Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
     };

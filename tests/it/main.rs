@@ -12,6 +12,7 @@ mod isolation;
 mod library;
 mod outages;
 mod rig;
+mod schema;
 mod signals;
 mod supervision;
 mod tls;
