@@ -2,18 +2,23 @@
 //! Touches: arguments; standard output. Never: the network by itself.
 
 mod check;
+mod completions;
 mod demo;
 mod drill;
 mod exit;
 mod face;
+mod fields;
 mod healthcheck;
 mod inbox;
+mod init;
 mod layers;
 mod logger;
 mod once;
 mod outcome;
+mod pairs;
 mod process;
 mod run;
+mod schema;
 mod screen;
 mod service;
 mod table;
@@ -95,6 +100,16 @@ enum Command {
     /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
     /// with 1
     Healthcheck(healthcheck::Arguments),
+    /// Write a first configuration
+    Init(init::Arguments),
+    /// List what Kraken trades
+    Pairs(pairs::Arguments),
+    /// List the fields of a quote and what they mean
+    Fields,
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Write what makes a shell complete the command's arguments
+    Completions(completions::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -118,6 +133,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
         Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
+        Command::Init(arguments) => init::init(&options, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
+        Command::Fields => fields::fields(),
+        Command::Schema => schema::schema(),
+        Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod error;
 mod fetch;
+mod markets;
 mod pairs;
 mod roster;
 mod wire;
@@ -25,13 +26,16 @@ use jiff::Timestamp;
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
-pub use self::config::KrakenConfig;
 pub(crate) use self::config::PAIRS_PER_REQUEST;
 use self::{
     client::KrakenClient,
     error::KrakenError,
     fetch::{Fetch, Fetched},
     roster::Roster,
+};
+pub use self::{
+    config::KrakenConfig,
+    markets::{Market, Markets, asset_pairs},
 };
 use crate::{
     gate::Gate,

@@ -89,7 +89,7 @@ mod tree;
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     http::{TlsConfig, TlsError},
-    kraken::{Feed, KrakenActor, KrakenConfig},
+    kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},

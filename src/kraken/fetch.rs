@@ -171,7 +171,8 @@ impl Fetch {
     }
 }
 
-fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
+/// That Kraken has no such market, and which one was meant.
+pub(super) fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
     Failure {
         class: FailureClass::Pair,
         reason: format!("Kraken does not know the pair {pair}"),

@@ -172,6 +172,7 @@ mod tests {
             status,
             content_type: "application/json; charset=UTF-8".into(),
             retry_after: None,
+            clock_ahead: None,
             body: body.into(),
         })
     }

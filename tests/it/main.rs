@@ -5,6 +5,7 @@
 
 mod article;
 mod bad_config;
+mod commands;
 mod config_mutations;
 mod invariants;
 mod isolation;
@@ -12,6 +13,7 @@ mod library;
 mod outages;
 mod readme;
 mod rig;
+mod schema;
 mod secrets;
 mod signals;
 mod supervision;
