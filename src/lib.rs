@@ -62,7 +62,8 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `cli` | yes | the `ratesheet` command; brings `sandbox` |
+//! | `cli` | yes | the `ratesheet` command; brings `sandbox` and `status` |
+//! | `status` | by way of `cli` | `StatusServer`: `/livez` and `/readyz` of a tree |
 //! | `sandbox` | by way of `cli` | `ratesheet::sandbox`: stand-ins of Kraken and Google on the loopback, for tests |
 //!
 //! An application that embeds the actors says `default-features = false`.
