@@ -20,13 +20,13 @@ use std::{
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WeakRecipient, WrapFuture,
+    WeakRecipient, WrapFuture, dev::SendError,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
-pub(crate) use self::config::PAIRS_PER_REQUEST;
+pub(crate) use self::config::{PAIRS_PER_REQUEST, requests_for};
 use self::{
     client::KrakenClient,
     error::KrakenError,
@@ -56,6 +56,9 @@ const BURST: u32 = 2;
 /// since: the list is fetched again after this long.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
+/// A receiver that has no room is offered the newest quotes again after this long.
+const DELIVER_AGAIN: Duration = Duration::from_millis(250);
+
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
 pub struct Feed {
@@ -78,6 +81,8 @@ pub struct KrakenActor {
     client: KrakenClient,
     gate: Rc<Gate>,
     feeds: Vec<Feed>,
+    /// The newest batch of each feed that its receiver had no room for.
+    late: BTreeMap<usize, QuoteBatch>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
@@ -123,6 +128,7 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
+            late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
@@ -223,7 +229,7 @@ impl KrakenActor {
         self.report.quotes = Arc::new(quotes);
         self.report.missing = Arc::new(missing);
         self.phase = Phase::Idle;
-        self.pass_on(&due);
+        self.pass_on(&due, ctx);
         match error {
             // With every pair unknown nothing was asked: neither a success nor a failure.
             None if nothing => {}
@@ -281,21 +287,49 @@ impl KrakenActor {
         self.roster.doubted(now + ASK_AGAIN_AFTER);
     }
 
-    fn pass_on(&mut self, due: &Arc<[SheetIndex]>) {
+    fn pass_on(&mut self, due: &Arc<[SheetIndex]>, ctx: &mut Context<Self>) {
         let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::clone(due),
             quotes: Arc::clone(&self.report.quotes),
             missing: Arc::clone(&self.report.missing),
         };
-        for feed in &self.feeds {
-            let concerned = due.iter().any(|sheet| feed.sheets.contains_key(sheet));
-            // Full or closed: the receiver is in trouble, which is its supervisor's business;
-            // it gets newer quotes at the next tick.
-            if concerned && feed.to.try_send(batch.clone()).is_err() {
-                self.report.undelivered += 1;
-                debug!(self.log, "a receiver of quotes does not listen"; "tick" => batch.tick);
+        let nobody_is_late = self.late.is_empty();
+        for (number, feed) in self.feeds.iter().enumerate() {
+            if due.iter().any(|sheet| feed.sheets.contains_key(sheet)) {
+                self.late.insert(number, batch.clone());
             }
+        }
+        self.deliver();
+        if nobody_is_late {
+            self.deliver_later(ctx);
+        }
+    }
+
+    /// Gives every receiver that has room the newest batch that it has not had. One without room
+    /// is in trouble, which is its supervisor's business; it gets the newest as soon as it has.
+    fn deliver(&mut self) {
+        let feeds = &self.feeds;
+        let undelivered = &mut self.report.undelivered;
+        self.late.retain(|number, batch| {
+            let Some(feed) = feeds.get(*number) else { return false };
+            match feed.to.try_send(batch.clone()) {
+                Ok(()) | Err(SendError::Closed(_)) => false,
+                Err(SendError::Full(_)) => {
+                    *undelivered += 1;
+                    true
+                }
+            }
+        });
+    }
+
+    fn deliver_later(&self, ctx: &mut Context<Self>) {
+        if !self.late.is_empty() {
+            debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
+            ctx.run_later(DELIVER_AGAIN, |actor, ctx| {
+                actor.deliver();
+                actor.deliver_later(ctx);
+            });
         }
     }
 
@@ -369,6 +403,7 @@ impl Supervised for KrakenActor {
         self.phase = Phase::Idle;
         self.pending.clear();
         self.roster = Roster::default();
+        self.late.clear();
     }
 }
 

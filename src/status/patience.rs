@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::Config, kraken::PAIRS_PER_REQUEST, sheets::SheetConfig};
+use crate::{config::Config, kraken::requests_for, sheets::SheetConfig};
 
 /// How long the loop may stand still. It turns once a second, whatever the cadences are.
 pub(super) const OF_LOOP: Duration = Duration::from_secs(15);
@@ -47,8 +47,7 @@ fn writers_turn(config: &Config, spreadsheets: usize) -> Duration {
 fn askers_turn(config: &Config) -> Duration {
     let mappings = config.sheets.iter().flat_map(|sheet| &sheet.cells);
     let pairs: BTreeSet<_> = mappings.map(|mapping| &mapping.pair).collect();
-    let requests = u32::try_from(pairs.len().div_ceil(PAIRS_PER_REQUEST)).unwrap_or(u32::MAX);
-    let seconds = f64::from(requests) / config.kraken.requests_per_second;
+    let seconds = f64::from(requests_for(pairs.len())) / config.kraken.requests_per_second;
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
