@@ -6,7 +6,9 @@ mod completions;
 mod demo;
 mod drill;
 mod exit;
+mod face;
 mod fields;
+mod healthcheck;
 mod inbox;
 mod init;
 mod layers;
@@ -106,6 +108,9 @@ enum Command {
     Schema,
     /// Write what makes a shell complete the command's arguments
     Completions(completions::Arguments),
+    /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
+    /// with 1
+    Healthcheck(healthcheck::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -133,6 +138,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fields => fields::fields(),
         Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -252,6 +252,22 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
+    /// says may end up in an error, a log, a page.
+    pub(crate) fn without(mut self, secret: &str) -> Self {
+        /// So many characters of a secret give it away.
+        const TELLING: usize = 12;
+        let telling = secret.as_bytes().get(..TELLING).unwrap_or(secret.as_bytes());
+        let repeats = |text: &[u8]| text.windows(telling.len().max(1)).any(|part| part == telling);
+        if !telling.is_empty() && repeats(&self.body) {
+            self.body = b"it repeats the access token, and is not shown".to_vec();
+        }
+        if repeats(self.content_type.as_bytes()) {
+            self.content_type.clear();
+        }
+        self
+    }
+
     /// What it is, for an error: `HTTP 502, text/html: Bad gateway`. Of an HTML page it is the
     /// title alone.
     pub(crate) fn describe(&self) -> String {
@@ -395,6 +411,18 @@ mod tests {
         }
         let long = answer("text/plain", &"ä".repeat(10_000)).describe();
         assert!(long.chars().count() < EXCERPT + 40 && long.ends_with('…'));
+    }
+
+    #[test]
+    fn an_answer_that_repeats_a_secret_is_not_shown() {
+        let secret = "ya29.c.b0Aaekm1K-canary";
+        for body in ["Bearer ya29.c.b0Aaekm1K-canary", "<title>ya29.c.b0Aae…</title>"] {
+            let told = answer("text/html", body).without(secret).describe();
+            assert!(!told.contains("ya29"), "{told}");
+        }
+        let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
+        assert!(told.contains("ya29 is"), "{told}");
+        assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod config;
 mod gate;
+mod heartbeat;
 mod http;
 mod kraken;
 mod messages;
@@ -12,6 +13,8 @@ mod quote;
 pub mod sandbox;
 mod schedule;
 mod sheets;
+#[cfg(feature = "status")]
+mod status;
 mod suggest;
 mod supervisor;
 mod tree;
@@ -35,6 +38,8 @@ pub use crate::{
     tree::{ConfigError, ConfigProblem, Overlays},
 };
 
+#[cfg(feature = "status")]
+pub use crate::status::StatusServer;
 #[cfg(feature = "sandbox")]
 pub use crate::supervisor::{Drill, DrillActor};
 

@@ -9,7 +9,7 @@ mod guard;
 mod intensity;
 mod tree;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
@@ -96,7 +96,7 @@ pub struct Reload(pub Box<Config>);
 /// is the gentle way.
 #[derive(Debug)]
 pub struct SupervisorActor {
-    config: Config,
+    config: Arc<Config>,
     log: Logger,
     ticks: Option<u64>,
     tree: Option<Tree>,
@@ -110,7 +110,7 @@ impl SupervisorActor {
     /// A supervisor of a tree that does what `config` says.
     pub fn new(config: Config) -> Self {
         Self {
-            config,
+            config: Arc::new(config),
             log: crate::log_facade(),
             ticks: None,
             tree: None,
@@ -144,7 +144,7 @@ impl SupervisorActor {
 
     fn build(&mut self, ctx: &mut Context<Self>) {
         let spreadsheets = tree::by_spreadsheet(&self.config.sheets).len();
-        self.board = Board::new(spreadsheets);
+        self.board = Board::new(spreadsheets).of(Arc::clone(&self.config));
         if let Err(mistakes) = self.config.check() {
             self.escalated(Escalated { actor: None, reason: mistakes.to_string() }, ctx);
             return;
@@ -242,6 +242,9 @@ impl Handler<Report> for SupervisorActor {
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) {
         self.board.report(&report);
+        if let Some(tree) = &self.tree {
+            tree.report(&report);
+        }
         self.mention(&Event::Report(report));
     }
 }
@@ -310,7 +313,7 @@ impl Handler<Reload> for SupervisorActor {
     fn handle(&mut self, Reload(config): Reload, _: &mut Self::Context) -> Self::Result {
         let stopped = self.stop_tree().into_actor(self);
         Box::pin(stopped.map(move |(), actor, ctx| {
-            actor.config = *config;
+            actor.config = Arc::from(config);
             actor.build(ctx);
         }))
     }

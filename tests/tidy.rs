@@ -10,7 +10,7 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 11] = [
+const WALLS: [(&str, &[&str]); 13] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
@@ -21,6 +21,8 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("kraken", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("sheets", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("heartbeat", &["messages", "http"]),
+    ("status", &["messages", "config", "kraken", "sheets", "supervisor"]),
     ("sandbox", &[]),
 ];
 

@@ -105,6 +105,13 @@ impl Environment {
         Ok(overlays)
     }
 
+    /// What says where the status page listens, and its value.
+    pub(crate) fn listen(&self) -> Option<(&str, &str)> {
+        let wanted = |name: &str| name.eq_ignore_ascii_case("RATESHEET__STATUS__LISTEN");
+        let found = self.variables.iter().find(|(name, _)| wanted(name));
+        found.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The variable of a path, as somebody wrote it.
     fn name_of(&self, path: &str) -> String {
         let name = format!("{PREFIX}__{}", path.replace('.', "__"));

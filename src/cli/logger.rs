@@ -48,7 +48,7 @@ impl Logging {
                 .set_flush(true)
                 .add_key_value(o!(
                     "msg" => FnValue(|record: &Record<'_>| record.msg().to_string()),
-                    "level" => FnValue(|record: &Record<'_>| record.level().as_str().to_lowercase()),
+                    "level" => FnValue(|record: &Record<'_>| name(record.level())),
                     "ts" => FnValue(|_: &Record<'_>| jiff::Timestamp::now().to_string()),
                 ))
                 .build();
@@ -103,5 +103,17 @@ const fn level(level: LogLevel) -> slog::Level {
         LogLevel::Info => slog::Level::Info,
         LogLevel::Debug => slog::Level::Debug,
         LogLevel::Trace => slog::Level::Trace,
+    }
+}
+
+/// A level's name, as in the configuration.
+const fn name(level: slog::Level) -> &'static str {
+    match level {
+        slog::Level::Critical => "critical",
+        slog::Level::Error => "error",
+        slog::Level::Warning => "warn",
+        slog::Level::Info => "info",
+        slog::Level::Debug => "debug",
+        slog::Level::Trace => "trace",
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix::Actor;
 use ratesheet::{
-    Config, Event, Feed, GetStatus, KrakenActor, LogLevel, QuoteBatch, Report, SheetIndex,
-    Shutdown, SupervisorActor, Tick,
+    Config, Event, Feed, GetStatus, HeartbeatConfig, KrakenActor, LogLevel, QuoteBatch, Report,
+    SheetIndex, Shutdown, SupervisorActor, Tick,
 };
 use slog::Logger;
 use tokio::time::Instant;
@@ -37,6 +37,8 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
+    // That is the service's.
+    config.heartbeat = HeartbeatConfig::default();
     if !options.says_log_level() {
         // Whatever goes wrong with a cell or a server is told at the end, once.
         config.log.level = LogLevel::Error;

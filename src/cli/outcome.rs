@@ -83,27 +83,35 @@ impl Outcome {
     /// For people: a table for each spreadsheet, what failed and what to do, and a summary.
     pub(super) fn table(&self, took: Duration) -> String {
         let mut text = String::new();
+        let notes = self.notes();
         let spreadsheets: BTreeSet<&str> =
             self.rows.iter().map(|row| row.spreadsheet.as_str()).collect();
         for spreadsheet in spreadsheets {
             text.push_str(&format!("\nSpreadsheet {spreadsheet}\n\n"));
-            let rows: Vec<_> = self
-                .rows
-                .iter()
-                .filter(|row| row.spreadsheet == spreadsheet)
-                .map(|row| row.columns(self.preview))
-                .collect();
-            text.push_str(&table(&rows));
+            let own = self.rows.iter().filter(|row| row.spreadsheet == spreadsheet);
+            let heads = ["CELL", "SHOWS", "VALUE", ""].map(str::to_owned);
+            let rows = own.map(|row| row.columns(self.preview, &notes));
+            text.push_str(&table(&std::iter::once(heads).chain(rows).collect::<Vec<_>>()));
         }
-        let mut told = BTreeSet::new();
-        for failure in self.failures().filter(|failure| told.insert(failure.to_string())) {
-            text.push_str(&format!("\n! {}.\n", failure.reason));
+        for (number, failure) in (1..).zip(&notes) {
+            text.push_str(&format!("\n[{number}] {}.\n", failure.reason));
             if !failure.remedy.is_empty() {
-                text.push_str(&format!("  {}.\n", failure.remedy));
+                text.push_str(&format!("    {}.\n", failure.remedy));
             }
         }
         text.push_str(&format!("\n{}\n", self.summary(took)));
         text
+    }
+
+    /// What has failed, each thing once, in the order of the cells: the footnotes of the table.
+    fn notes(&self) -> Vec<&Failure> {
+        let mut notes = Vec::new();
+        for failure in self.failures() {
+            if !notes.contains(&failure) {
+                notes.push(failure);
+            }
+        }
+        notes
     }
 
     fn summary(&self, took: Duration) -> String {
@@ -162,6 +170,15 @@ impl Outcome {
     }
 }
 
+/// The beginning of a text that would make a column too wide.
+fn shortened(text: &str) -> String {
+    const WIDEST: usize = 32;
+    match text.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 /// Why a cell was not written: for its own reason, or for its spreadsheet's.
 fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
     let own = cell.failing.clone();
@@ -173,18 +190,21 @@ impl Row {
         self.value.is_some() && self.failure.is_none()
     }
 
-    fn columns(&self, preview: bool) -> [String; 4] {
+    fn columns(&self, preview: bool, notes: &[&Failure]) -> [String; 4] {
         let value = match &self.value {
             Some(CellValue::Text(text)) if text.is_empty() => "(empty)".into(),
+            Some(CellValue::Text(text)) => shortened(text),
             Some(value) => value.to_string(),
             None => "-".into(),
         };
-        let fared = match (self.is_good(), preview) {
-            (true, false) => "written",
-            (true, true) => "would be written",
-            (false, _) => "not written, see below",
+        let note = notes.iter().position(|note| Some(*note) == self.failure.as_ref());
+        let fared = match (note, self.is_good(), preview) {
+            (Some(note), ..) => format!("not written [{}]", note + 1),
+            (None, true, false) => "written".into(),
+            (None, true, true) => "would be written".into(),
+            (None, false, _) => "not written".into(),
         };
-        [self.cell.clone(), self.content.to_string(), value, fared.into()]
+        [self.cell.clone(), self.content.to_string(), value, fared]
     }
 
     fn json(&self, preview: bool) -> Value {

@@ -1,11 +1,12 @@
 //! `ratesheet run`: the service. Touches: signals.
 
-use ratesheet::SupervisorActor;
-use slog::info;
+use ratesheet::{Config, SupervisorActor};
+use slog::{Logger, crit, info};
 
 use super::{
     Options,
     exit::Exit,
+    face::{Bound, Face},
     layers::{self, Environment},
     load,
     logger::Logging,
@@ -21,13 +22,34 @@ pub(super) fn run(options: &Options) -> Exit {
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
-    let exit = actix_rt::System::new().block_on(async {
-        let supervisor = SupervisorActor::new(config).logger(log.clone());
-        let reload = || layers::load(&Environment::of_process(), &options.flags());
-        let reload = || reload().map(|loaded| loaded.config).map_err(|error| error.to_string());
-        Service::start(supervisor, log.clone()).serve(reload, |_| Watch::On).await
-    });
+    // An address that is taken is told before anything begins.
+    let exit = match Bound::by(&config) {
+        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &log)),
+        Err(problem) => {
+            crit!(log, "{}", problem);
+            Exit::Config
+        }
+    };
     drop(log);
     logging.finish();
     exit
+}
+
+async fn serve(config: Config, bound: Option<Bound>, options: &Options, log: &Logger) -> Exit {
+    let supervisor = SupervisorActor::new(config).logger(log.clone());
+    let service = Service::start(supervisor, log.clone());
+    let face = match Face::start(bound, service.supervisor.clone(), log.clone()) {
+        Ok(face) => face,
+        Err(problem) => {
+            crit!(log, "{}", problem);
+            return Exit::GaveUp;
+        }
+    };
+    let reload = || {
+        let loaded = layers::load(&Environment::of_process(), &options.flags());
+        let config = loaded.map_err(|error| error.to_string())?.config;
+        face.follow(&config)?;
+        Ok(config)
+    };
+    service.serve(reload, |_| Watch::On).await
 }

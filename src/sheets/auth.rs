@@ -195,7 +195,9 @@ fn sort(error: ExchangeError, account: String) -> TokenError {
 
 /// Sorts what Google answers, in the words of RFC 6749 §5.2.
 fn sort_oauth(error: &AuthError, account: String) -> TokenError {
-    let description = error.error_description.as_deref().unwrap_or_default();
+    // Every JWT begins like this: an answer that repeats ours is not shown.
+    let clean = |text: &&str| !text.contains("eyJ");
+    let description = error.error_description.as_deref().filter(clean).unwrap_or_default();
     let reason = match description {
         "" => error.error.as_str().to_owned(),
         text => format!("{}: {text}", error.error.as_str()),

@@ -1,9 +1,13 @@
 //! Reports in, status out: how everybody is doing. Pure: no I/O, no clock, no randomness.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use crate::messages::{
-    ActorName, Fault, KrakenReport, Next, Report, ScheduleReport, SpreadsheetReport,
+use crate::{
+    config::Config,
+    messages::{ActorName, Fault, KrakenReport, Next, Report, ScheduleReport, SpreadsheetReport},
 };
 
 /// How the whole tree is doing.
@@ -12,12 +16,14 @@ use crate::messages::{
 pub struct Status {
     /// Whether it is at work.
     pub state: State,
+    /// What it goes by.
+    pub config: Arc<Config>,
     /// How the ScheduleActor is doing.
     pub schedule: ScheduleReport,
     /// How the KrakenActor is doing.
     pub kraken: KrakenReport,
     /// How each spreadsheet is doing, by its id, as soon as it has been dealt with once.
-    pub spreadsheets: BTreeMap<std::sync::Arc<str>, SpreadsheetReport>,
+    pub spreadsheets: BTreeMap<Arc<str>, SpreadsheetReport>,
     /// How often each actor has been restarted, if it has.
     pub restarts: BTreeMap<ActorName, u64>,
     /// The actors that have failed too often, and are tried again later.
@@ -48,6 +54,11 @@ impl Board {
     /// A board for a tree with so many spreadsheets.
     pub(super) fn new(spreadsheets: usize) -> Self {
         Self { status: Status::default(), spreadsheets }
+    }
+
+    /// The board of a tree that goes by `config`.
+    pub(super) fn of(self, config: Arc<Config>) -> Self {
+        Self { status: Status { config, ..self.status }, ..self }
     }
 
     pub(super) const fn status(&self) -> &Status {

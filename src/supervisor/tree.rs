@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::guard::{Guarded, Policy};
 use crate::{
     config::Config,
+    heartbeat::Heart,
     http::{Tls, TlsError},
     kraken::{Feed, KrakenActor},
     messages::{ActorName, Fault, Report, SheetIndex},
@@ -24,6 +25,8 @@ pub(super) struct Tree {
     pub(super) schedule: Guarded<ScheduleActor>,
     pub(super) kraken: Guarded<KrakenActor>,
     pub(super) sheets: BTreeMap<SpreadsheetId, Guarded<SheetsActor>>,
+    /// Not kept alive: its silence is what tells that something is wrong.
+    heart: Option<Heart>,
 }
 
 /// Why there is no tree.
@@ -80,6 +83,7 @@ impl Tree {
             feeds.push(Feed { sheets: pairs, to: child.addr.clone().recipient() });
             sheets.insert(id, child);
         }
+        let heart = heart(config, &tls, &around.log)?;
         let kraken = KrakenActor::with_tls(config.kraken.clone(), config.retry, &tls)?;
         let kraken = feeds.into_iter().fold(kraken, KrakenActor::feed);
         let kraken = kraken
@@ -96,12 +100,20 @@ impl Tree {
             None => schedule,
         };
         let schedule = Guarded::start(schedule, policy(ActorName::Schedule, false));
-        Ok(Self { schedule, kraken, sheets })
+        Ok(Self { schedule, kraken, sheets, heart })
+    }
+
+    /// Passes a report on to whom it concerns beside the supervisor.
+    pub(super) fn report(&self, report: &Report) {
+        if let Some(heart) = &self.heart {
+            heart.report(report);
+        }
     }
 
     /// Stops the children, the first in the corridor first, each when it has finished what it
     /// has begun; at `deadline` whatever still goes on is abandoned.
     pub(super) async fn stop(self, deadline: Instant) {
+        drop(self.heart);
         self.schedule.stopped(deadline).await;
         self.kraken.stopped(deadline).await;
         // All of them finish at the same time: none has to wait for another's write.
@@ -113,6 +125,13 @@ impl Tree {
             drop(one.await);
         }
     }
+}
+
+/// Who tells that all is well, if somebody is to be told.
+fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsError> {
+    let Some(url) = &config.heartbeat.url else { return Ok(None) };
+    let spreadsheets = config.sheets.iter().map(|sheet| sheet.spreadsheet.shared());
+    Heart::start(url, spreadsheets, tls, log).map(Some)
 }
 
 /// The configured sheets of each spreadsheet.

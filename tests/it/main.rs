@@ -13,6 +13,7 @@ mod library;
 mod outages;
 mod rig;
 mod schema;
+mod secrets;
 mod signals;
 mod supervision;
 mod tls;

@@ -1,0 +1,109 @@
+//! The read-only HTTP face (feature `status`), in its plain form: `/livez` and `/readyz`.
+//! Touches: a listening socket, a thread of its own, the clock. Never: an upstream.
+//!
+//! It is answered from a thread of its own, so that a loop that hangs is seen. What is told
+//! crosses over as a snapshot, which a small actor on the watched loop renews.
+
+mod answer;
+mod ledger;
+mod patience;
+mod readiness;
+mod server;
+mod watch;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use actix::{Actor, Addr};
+use slog::warn;
+use tokio::sync::oneshot;
+
+use self::watch::{Shared, Watch};
+use crate::supervisor::SupervisorActor;
+
+/// The read-only HTTP face of a tree. It is served until this is dropped.
+///
+/// | path | answers |
+/// |---|---|
+/// | `/livez` | 200 while the loop that it was started on turns, whatever the upstreams do |
+/// | `/readyz` | 200 while every spreadsheet succeeds; else 503, and line by line what does not, why, since when, and what to do |
+///
+/// Both are plain text, for GET and HEAD alone, and are answered under any `Host`. It has a
+/// thread of its own, bears 64 connections, and gives each five seconds to ask. It follows the
+/// tree through [`Reload`](crate::Reload) and [`Restart`](crate::Restart); the address stays. It
+/// does not keep the tree alive.
+///
+/// ```no_run
+/// # use actix::Actor;
+/// use ratesheet::{Config, StatusServer, SupervisorActor};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # actix_rt::System::new().block_on(async {
+/// let supervisor = SupervisorActor::new(Config::new()).start();
+/// let status = StatusServer::start(([127, 0, 0, 1], 9642).into(), &supervisor)?;
+/// println!("http://{}/readyz", status.address());
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct StatusServer {
+    address: SocketAddr,
+    /// That nobody holds it any more is what stops the server.
+    _stop: oneshot::Sender<()>,
+}
+
+impl StatusServer {
+    /// Listens at `listen` (port 0 chooses a free one), and tells how the supervisor's tree is
+    /// doing. Call it on the supervisor's thread: it is this thread whose loop is watched.
+    ///
+    /// # Errors
+    /// When it cannot listen there, or has no thread; the error names the address.
+    ///
+    /// # Panics
+    /// When no actix system runs on this thread.
+    pub fn start(listen: SocketAddr, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen)
+            .map_err(|error| io::Error::new(error.kind(), format!("{listen}: {error}")))?;
+        Self::serve(listener, supervisor)
+    }
+
+    /// As [`start`](Self::start), where somebody listens already: so it can be known that the
+    /// address is free before anything begins.
+    ///
+    /// # Errors
+    /// When it has no thread.
+    ///
+    /// # Panics
+    /// When no actix system runs on this thread.
+    pub fn serve(listener: TcpListener, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
+        Self::share(listener, supervisor, Shared::new(None))
+    }
+
+    fn share(
+        listener: TcpListener,
+        supervisor: &Addr<SupervisorActor>,
+        shared: Shared,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            warn!(crate::log_facade(), "the status page at {} is open to other machines", address);
+        }
+        let shared = Arc::new(shared);
+        let (stop, stopped) = oneshot::channel();
+        server::spawn(listener, Arc::clone(&shared), stopped)?;
+        Watch::new(&shared, supervisor).start();
+        Ok(Self { address, _stop: stop })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! What is answered to what. Touches: the clock.
+
+use actix_web::{
+    HttpResponse,
+    http::{Method, StatusCode, header},
+};
+use tokio::time::Instant;
+
+use super::{
+    patience,
+    readiness::{self, Readiness, Verdict},
+    watch::{Known, Shared},
+};
+
+/// Answers a request.
+pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> HttpResponse {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD alone\n".into());
+        let allowed = header::HeaderValue::from_static("GET, HEAD");
+        refusal.headers_mut().insert(header::ALLOW, allowed);
+        return refusal;
+    }
+    match path {
+        "/livez" => livez(shared),
+        "/readyz" => readyz(shared.known()),
+        _ => plain(StatusCode::NOT_FOUND, "not found\n".into()),
+    }
+}
+
+/// Whether the loop turns, whatever the upstreams do.
+fn livez(shared: &Shared) -> HttpResponse {
+    let patience = shared.loop_patience.unwrap_or_else(|| match shared.known() {
+        Known::Ledger(ledger) => ledger.loop_patience(),
+        Known::Nothing | Known::Gone => patience::LEAST,
+    });
+    let standstill = shared.standstill();
+    if standstill <= patience {
+        return plain(StatusCode::OK, "alive\n".into());
+    }
+    let seconds = standstill.as_secs_f64();
+    plain(StatusCode::SERVICE_UNAVAILABLE, format!("the loop has not turned for {seconds:.1} s\n"))
+}
+
+/// Whether every spreadsheet succeeds.
+fn readyz(known: Known) -> HttpResponse {
+    let readiness = match known {
+        Known::Nothing => Readiness { verdict: Verdict::Starting, lines: Vec::new() },
+        Known::Gone => Readiness::not("the supervisor is gone"),
+        Known::Ledger(ledger) => readiness::judge(Instant::now(), &ledger),
+    };
+    let status = match readiness.verdict {
+        Verdict::Ready => StatusCode::OK,
+        Verdict::Starting | Verdict::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    plain(status, readiness.text())
+}
+
+/// A plain text that nothing keeps, runs or takes for something else.
+fn plain(status: StatusCode, text: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .body(text)
+}

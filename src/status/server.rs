@@ -1,0 +1,68 @@
+//! The face's thread, and what it bears. Touches: a listening socket, threads of its own.
+
+use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use slog::error;
+use tokio::sync::oneshot;
+
+use super::{answer::answer, watch::Shared};
+
+/// The most connections at once.
+const CONNECTIONS: usize = 64;
+
+/// The longest that a request may take to arrive.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+/// The longest that a connection is kept between two requests.
+const KEEP_IDLE: Duration = Duration::from_secs(5);
+
+/// The longest that the other side may take to close its end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Serves on a thread of its own, until `stopped` says so or its other end is dropped.
+pub(super) fn spawn(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let serve = move || {
+        let served = actix_rt::System::new().block_on(serve(listener, shared, stopped));
+        if let Err(cause) = served {
+            error!(crate::log_facade(), "the status page is not served any more: {}", cause);
+        }
+    };
+    thread::Builder::new().name("status".into()).spawn(serve).map(drop)
+}
+
+async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let shared = web::Data::from(shared);
+    let app =
+        move || App::new().app_data(web::Data::clone(&shared)).default_service(web::to(reply));
+    let mut server = HttpServer::new(app)
+        .workers(1)
+        .worker_max_blocking_threads(1)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(ASK_WITHIN)
+        .client_disconnect_timeout(CLOSE_WITHIN)
+        .keep_alive(KEEP_IDLE)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    tokio::select! {
+        ended = &mut server => return ended,
+        _ = stopped => {}
+    }
+    let stopping = server.handle().stop(false);
+    server.await?;
+    stopping.await;
+    Ok(())
+}
+
+async fn reply(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+    answer(request.method(), request.path(), &shared)
+}
