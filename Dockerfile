@@ -6,7 +6,8 @@ WORKDIR /src
 # Dependencies first: they are built again only when Cargo.toml or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests/it examples \
- && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs examples/embed.rs > /dev/null \
+ && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs \
+      examples/embed.rs examples/kraken_only.rs examples/sandbox.rs > /dev/null \
  && touch src/lib.rs \
  && cargo build --release --locked --bin ratesheet \
  && rm -r src tests examples

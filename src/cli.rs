@@ -33,7 +33,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use ratesheet::Config;
 
 use self::{
     exit::Exit,
@@ -100,6 +99,9 @@ enum Command {
     Check(check::Arguments),
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
+    /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
+    /// with 1
+    Healthcheck(healthcheck::Arguments),
     /// Write a first configuration
     Init(init::Arguments),
     /// List what Kraken trades
@@ -110,9 +112,6 @@ enum Command {
     Schema,
     /// Write what makes a shell complete the command's arguments
     Completions(completions::Arguments),
-    /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
-    /// with 1
-    Healthcheck(healthcheck::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -138,21 +137,21 @@ pub(crate) fn main() -> ExitCode {
             check::check(&environment, &options.flags(), arguments, &mut stdout())
         }
         Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Init(arguments) => init::init(&options, &arguments),
         Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
         Command::Fields => fields::fields(),
         Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
-        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)
 }
 
 /// The configuration to go by, with a key that can be used; or how to end. What is wrong has been
-/// told then.
-fn load(options: &Options) -> Result<Config, Exit> {
-    let loaded = load_keyless(options)?;
+/// told then; what is merely odd is still to be told.
+fn load(options: &Options) -> Result<Loaded, Exit> {
+    let mut loaded = load_keyless(options)?;
     let Some(path) = &loaded.config.credentials else {
         print_error(
             "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to \
@@ -164,18 +163,21 @@ fn load(options: &Options) -> Result<Config, Exit> {
         print_error(&format!("{error}\n"));
         return Err(Exit::Credentials);
     }
-    if let Some(warning) = layers::key_warning(path) {
-        print_error(&format!("warning: {warning}\n"));
-    }
-    Ok(loaded.config)
+    loaded.warnings.extend(layers::key_warning(path));
+    Ok(loaded)
 }
 
 /// As [`load`], whatever the key.
 fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
-    layers::load(&Environment::of_process(), &options.flags()).map_err(|error| {
+    let loaded = layers::load(&Environment::of_process(), &options.flags());
+    let mut loaded = loaded.map_err(|error| {
         print_error(&format!("{error}\n"));
         Exit::Config
-    })
+    })?;
+    // What the configuration by itself is odd in, the supervisor tells.
+    let told = loaded.config.warnings();
+    loaded.warnings.retain(|warning| !told.contains(warning));
+    Ok(loaded)
 }
 
 /// Prints to standard output. If nobody reads it, nobody misses it.

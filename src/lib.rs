@@ -1,5 +1,71 @@
 //! ratesheet reads quotes from the Kraken exchange and writes them into cells of Google
-//! spreadsheets, tick after tick, for ever.
+//! spreadsheets, tick after tick, for ever: a tree of actix actors that looks after itself.
+//!
+//! # Start it
+//!
+//! ```
+//! use actix::Actor;
+//! use ratesheet::{Config, GetStatus, SheetConfig, Shutdown, SupervisorActor};
+//! use std::time::Duration;
+//!
+//! # actix_rt::System::new().block_on(async {
+//! # use std::io::Write;
+//! # #[cfg(feature = "sandbox")] {
+//! let config = Config::new().credentials("/run/secrets/key.json").sheet(
+//!     SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", "Sheet 1")
+//!         .every(Duration::from_secs(5))
+//!         .cell("kraken:xbteur:sell", "A1"),
+//! );
+//! config.check()?;
+//! # let sandbox = ratesheet::sandbox::Sandbox::start()?;
+//! # sandbox.auto_create(&[("Sheet 1", 100, 26)]);
+//! # let mut key = tempfile::NamedTempFile::new()?;
+//! # key.write_all(sandbox.service_account_key().as_bytes())?;
+//! # let mut config = config.credentials(key.path());
+//! # config.kraken.url = sandbox.url();
+//! # config.google.url = sandbox.url();
+//! let tree = SupervisorActor::new(config).start(); // its address may go to any thread
+//! let status = tree.send(GetStatus).await?; // quotes, cells, failures, restarts
+//! println!("{:?}", status.state);
+//! tree.send(Shutdown).await?; // finishes the write in flight
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It runs on the thread that starts it, which must have an actix system. It is a guest there: it
+//! installs no logger and no signal handler, reads no environment, ends no process and stops no
+//! system. Records go to the `log` facade, or to whatever [`SupervisorActor::logger`] is given.
+//!
+//! # The rooms
+//!
+//! ```text
+//! Config ─▶ ScheduleActor ── Tick ─▶ KrakenActor ── QuoteBatch ─▶ SheetsActor, one a spreadsheet
+//! ```
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | configuration | [`Config`], from a file ([`Config::from_json`]) or built in code, and the part of each room: [`SheetConfig`], [`KrakenConfig`], [`GoogleConfig`], [`RetryConfig`], [`SupervisionConfig`] |
+//! | quotes | [`AssetPair`], [`Quote`], [`QuoteField`], [`Price`]: decimals, never floats |
+//! | schedule | [`ScheduleActor`] sends a [`Tick`] whenever sheets are due |
+//! | kraken | [`KrakenActor`] answers it with a [`QuoteBatch`] |
+//! | sheets | [`SheetsActor`] brings the cells of one spreadsheet to the newest quotes, in the name of an [`Account`] |
+//! | supervision | [`SupervisorActor`] builds all of them and keeps them alive. It is asked by [`GetStatus`], [`Subscribe`], [`Reload`], [`Restart`] and [`Shutdown`], and tells its subscribers of every [`Event`] |
+//!
+//! Each actor is given [`Recipient`](actix::Recipient)s and knows nobody, so each can be used by
+//! itself. What goes wrong as expected is a [`Failure`], a value in a [`Report`], and is tried
+//! again; only what is a bug is a [`Fault`], and restarts an actor. `actors.md` in the repository
+//! tells the whole of it, and `examples/` has an application around the tree and an actor alone.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `cli` | yes | the `ratesheet` command; brings `sandbox` |
+//! | `sandbox` | by way of `cli` | `ratesheet::sandbox`: stand-ins of Kraken and Google on the loopback, for tests |
+//!
+//! An application that embeds the actors says `default-features = false`.
 
 mod config;
 mod gate;

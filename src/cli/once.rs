@@ -11,8 +11,8 @@ use slog::Logger;
 use tokio::time::Instant;
 
 use super::{
-    Options, exit::Exit, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
-    print, print_error,
+    Options, exit::Exit, inbox::inbox, layers::Loaded, load, load_keyless, logger::Logging,
+    outcome::Outcome, print, print_error,
 };
 
 /// How to do it, and how to tell.
@@ -28,15 +28,14 @@ pub(super) struct Arguments {
 
 /// Writes the sheets once.
 pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
-    let loaded = if arguments.dry_run {
-        load_keyless(options).map(|loaded| loaded.config)
-    } else {
-        load(options)
-    };
-    let mut config = match loaded {
-        Ok(config) => config,
+    let loaded = if arguments.dry_run { load_keyless(options) } else { load(options) };
+    let Loaded { mut config, warnings, .. } = match loaded {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    for warning in warnings {
+        print_error(&format!("warning: {warning}\n"));
+    }
     // That is the service's.
     config.heartbeat = HeartbeatConfig::default();
     if !options.says_log_level() {

@@ -1,13 +1,13 @@
 //! `ratesheet run`: the service. Touches: signals.
 
 use ratesheet::{Config, SupervisorActor};
-use slog::{Logger, crit, info};
+use slog::{Logger, crit, info, warn};
 
 use super::{
     Options,
     exit::Exit,
     face::{Bound, Face},
-    layers::{self, Environment},
+    layers::{self, Environment, Loaded},
     load,
     logger::Logging,
     service::{Service, Watch},
@@ -15,13 +15,16 @@ use super::{
 
 /// Writes the sheets until it is asked to stop.
 pub(super) fn run(options: &Options) -> Exit {
-    let config = match load(options) {
-        Ok(config) => config,
+    let Loaded { config, warnings, .. } = match load(options) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
+    for warning in warnings {
+        warn!(log, "{}", warning);
+    }
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config) {
         Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &log)),

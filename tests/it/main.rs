@@ -12,6 +12,7 @@ mod isolation;
 mod library;
 mod online;
 mod outages;
+mod readme;
 mod rig;
 mod schema;
 mod secrets;

@@ -1,7 +1,7 @@
 //! `check --online`: what is in the way is found by reading alone, and told with its remedy.
 
 use jiff::SignedDuration;
-use ratesheet::sandbox::{Account, Fault, Service};
+use ratesheet::sandbox::{Account, Fault, FaultRule, Service};
 
 use crate::rig::{ONE, Rig, TAB, TWO, ratesheet};
 
@@ -199,4 +199,17 @@ fn a_key_that_is_none_and_a_key_that_is_not_there_are_findings_too() {
         assert!(told.contains(words), "{words}\nis missing in:\n{told}");
         assert!(told.contains("the pair is traded") && told.contains("1 of 1 cells"), "{told}");
     }
+}
+
+#[test]
+fn a_cell_that_google_refuses_to_read_is_looked_for_among_the_others() {
+    let refusal = || Fault::google(400, "INVALID_ARGUMENT", "Unable to parse range: 'Sheet 1'!A2");
+    let rig = Rig::new();
+    let rule = FaultRule::new(Service::Sheets, refusal()).path("ranges=%27Sheet%201%27%21A2");
+    rig.sandbox.inject(rule);
+    let (text, code) = checked(&rig, USUAL);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("4 of 5 cells are there, see [1]"), "{text}");
+    assert!(text.contains("'Sheet 1'!A2: 'Sheet 1'!A2 will not be written"), "{text}");
+    assert!(text.contains("1 of 5 cells will not be."), "{text}");
 }
