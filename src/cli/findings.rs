@@ -117,9 +117,11 @@ impl Findings {
                 if cells == 1 { "the cell".into() } else { format!("the {cells} cells") }
             ),
             lost if unknown => {
-                format!("{lost} of {cells} cells will not be; not everything could be looked at.")
+                format!(
+                    "As it stands, {lost} of {cells} cells will not be; not everything could be looked at."
+                )
             }
-            lost => format!("{lost} of {cells} cells will not be."),
+            lost => format!("As it stands, {lost} of {cells} cells will not be."),
         }
     }
 }
@@ -190,7 +192,7 @@ mod tests {
 
 [2] Warning: it is heavy.
 
-Nothing was written. 1 of 3 cells will not be.
+Nothing was written. As it stands, 1 of 3 cells will not be.
 ";
         assert_eq!(findings.text(3), expected);
     }

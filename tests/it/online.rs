@@ -71,7 +71,7 @@ fn what_would_stop_cells_is_told_with_what_was_meant() {
          'Sheet 1'?",
         "there is no range with the name NoSuchName: NoSuchName will not be written",
         "has 1000 rows and 26 columns only: 'Sheet 1'!A1001 will not",
-        "\nNothing was written. 9 of 10 cells will not be.\n",
+        "\nNothing was written. As it stands, 9 of 10 cells will not be.\n",
     ] {
         assert!(text.contains(told), "{told}\nis missing in:\n{text}");
     }
