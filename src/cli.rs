@@ -8,6 +8,7 @@ mod drill;
 mod exit;
 mod face;
 mod fields;
+mod findings;
 mod healthcheck;
 mod inbox;
 mod init;
@@ -16,6 +17,7 @@ mod logger;
 mod once;
 mod outcome;
 mod pairs;
+mod probe;
 mod process;
 mod run;
 mod schema;
@@ -93,8 +95,8 @@ enum Command {
     Run,
     /// Write the sheets once, say how each cell fared, and end
     Once(once::Arguments),
-    /// Say what is wrong with the configuration, without contacting anybody
-    Check,
+    /// Say what is wrong with the configuration; without --online, nobody is contacted
+    Check(check::Arguments),
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
     /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
@@ -130,7 +132,10 @@ pub(crate) fn main() -> ExitCode {
     let exit = match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
-        Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Check(arguments) => {
+            let environment = Environment::of_process();
+            check::check(&environment, &options.flags(), arguments, &mut stdout())
+        }
         Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
         Command::Init(arguments) => init::init(&options, &arguments),

@@ -95,8 +95,9 @@ pub use crate::{
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
     sheets::{
-        Account, CellMapping, CellRef, GoogleConfig, InvalidCell, InvalidKey, ServiceAccountKey,
-        SheetConfig, SheetsActor, SpreadsheetId, Tab,
+        Account, CellHolds, CellMapping, CellRef, FoundCell, GoogleConfig, InspectedCell,
+        Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig, SheetsActor,
+        SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,

@@ -7,6 +7,7 @@ mod auth;
 mod client;
 mod config;
 mod error;
+mod inspect;
 mod key;
 mod limited;
 mod locate;
@@ -30,7 +31,9 @@ pub use self::{
     a1::{CellRef, InvalidCell},
     account::Account,
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
+    inspect::{FoundCell, InspectedCell, Inspection},
     key::{InvalidKey, ServiceAccountKey},
+    wire::CellHolds,
 };
 use self::{
     auth::AccessToken,

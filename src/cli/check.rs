@@ -1,5 +1,5 @@
 //! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
-//! what [`layers`](super::layers) reads. Never: the network.
+//! what [`layers`](super::layers) reads. Never: the network, but by [`probe`] when that is wanted.
 
 use std::{collections::BTreeSet, io};
 
@@ -8,15 +8,32 @@ use ratesheet::{Config, SheetConfig};
 use super::{
     exit::Exit,
     layers::{Environment, Flags, LoadError, Loaded, key_warning, load, read_key},
+    probe::probe,
 };
 
 /// The most sheets that are listed; of the others only the number.
 const MOST_LISTED: usize = 20;
 
+/// How far to go.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Arguments {
+    /// Ask Kraken and Google, too, and write nothing: whether the pairs, the spreadsheets, the tabs
+    /// and the cells are there, what is in the cells, whether the account is let in, and whether
+    /// the clock is right
+    #[arg(long)]
+    online: bool,
+}
+
 /// Checks the configuration and prints what is wrong with it, or what it would do. Returns the
 /// exit code. A reader that has gone away is no failure.
-pub(crate) fn check(environment: &Environment, flags: &Flags, out: &mut dyn io::Write) -> Exit {
-    let (text, code) = verdict(load(environment, flags));
+pub(crate) fn check(
+    environment: &Environment,
+    flags: &Flags,
+    arguments: Arguments,
+    out: &mut dyn io::Write,
+) -> Exit {
+    let loaded = load(environment, flags);
+    let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     // Nobody is left to be told when this fails, and the exit code says it as well.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     code
@@ -50,6 +67,23 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
     }
     text.push_str("Well formed. Nothing was contacted; `check --online` asks Kraken and Google.\n");
     (text, Exit::Done)
+}
+
+/// What is printed, and the exit code, when Kraken and Google have been asked.
+fn online(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+    let mut loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return (format!("{error}\n"), Exit::Config),
+    };
+    let mut text = format!("{}\n", loaded.name.escape_debug());
+    text.push_str(&sheets(&loaded.config));
+    loaded.warnings.extend(loaded.config.credentials.as_deref().and_then(key_warning));
+    for warning in &loaded.warnings {
+        add(&mut text, format_args!("warning: {warning}"));
+    }
+    let findings = probe(&loaded.config);
+    text.push_str(&findings.text(loaded.config.sheets.iter().map(cells).sum()));
+    (text, findings.exit())
 }
 
 /// What would be written.
@@ -97,7 +131,8 @@ mod tests {
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
         let flags = Flags { config: Some(file.clone()), ..Flags::default() };
         let mut out = Vec::new();
-        let code = check(&Environment::of(variables), &flags, &mut out);
+        let offline = Arguments { online: false };
+        let code = check(&Environment::of(variables), &flags, offline, &mut out);
         let text = String::from_utf8(out).unwrap();
         (text.replace(&*file.to_string_lossy(), "ratesheet.json"), code)
     }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// Done, or stopped cleanly by a signal.
     Done = 0,
-    /// `once`: some cells were not written. `check --online`: some would not be. `pairs`: none has
-    /// been found. `healthcheck`: not all is well.
+    /// `once`: some cells were not written; `check --online`: some would not be; `pairs`: none was
+    /// found; `healthcheck`: not all is well.
     Incomplete = 1,
     /// The arguments make no sense.
     Usage = 64,

@@ -52,7 +52,7 @@ fn list(markets: &Markets, search: &str) -> Exit {
 }
 
 fn text(found: &[&Market]) -> String {
-    let header = ["Name", "Altname", "Key", "Also"].map(str::to_owned);
+    let header = ["NAME", "ALTNAME", "KEY", "ALSO"].map(str::to_owned);
     let rows = found.iter().map(|market| {
         let Market { name, altname, key, aliases, .. } = market;
         [name.clone(), altname.clone(), key.clone(), aliases.join(" ")]

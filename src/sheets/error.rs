@@ -145,9 +145,9 @@ impl SheetsError {
 }
 
 /// What to do about a cell that Google refuses, by Google's text.
-pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
+pub(super) fn cell_remedy(text: &str) -> &'static str {
     let says = |needle: &str| text.to_ascii_lowercase().contains(needle);
-    let remedy = if says("unable to parse range") {
+    if says("unable to parse range") {
         "Check that the tab or the named range exists and is spelt like this"
     } else if says("exceeds grid limits") {
         "Add rows or columns to the tab, or choose another cell"
@@ -155,11 +155,15 @@ pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
         "Let the account edit the protected range, or choose another cell"
     } else {
         "Check the cell in the configuration"
-    };
+    }
+}
+
+/// That Google refuses a cell, with this text, and what to do about it.
+pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
     Failure {
         class: FailureClass::Cell,
         reason: format!("cell {cell} cannot be written: {text}"),
-        remedy: remedy.into(),
+        remedy: cell_remedy(text).into(),
     }
 }
 

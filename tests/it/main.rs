@@ -10,6 +10,7 @@ mod config_mutations;
 mod invariants;
 mod isolation;
 mod library;
+mod online;
 mod outages;
 mod readme;
 mod rig;
