@@ -41,7 +41,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
-    pace::RetryConfig,
+    pace::{RetryConfig, Seldom},
     quote::AssetPair,
 };
 
@@ -90,6 +90,7 @@ pub struct KrakenActor {
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
     tick: u64,
+    seldom: Seldom,
     report: KrakenReport,
     stopping: bool,
 }
@@ -135,6 +136,7 @@ impl KrakenActor {
             phase: Phase::Idle,
             pending: BTreeSet::new(),
             tick: 0,
+            seldom: Seldom::default(),
             report: KrakenReport::default(),
             stopping: false,
         })
@@ -261,15 +263,17 @@ impl KrakenActor {
         self.report.failures += 1;
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
-        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let news = before.as_ref().is_none_or(|before| before.failure != failure);
+        let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(error.wait().unwrap_or_default());
-        if !is_new {
-            debug!(self.log, "Kraken still gives no quotes"; "attempts" => failing.attempts);
-        } else {
+        if say {
             warn!(self.log, "Kraken gives no quotes: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+        } else {
+            debug!(self.log, "Kraken still gives no quotes: {}", failure;
+                "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
         wait

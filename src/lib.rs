@@ -95,9 +95,9 @@ pub use crate::{
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
     sheets::{
-        Account, CellHolds, CellMapping, CellRef, FoundCell, GoogleConfig, InspectedCell,
-        Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig, SheetsActor,
-        SpreadsheetId, Tab,
+        Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
+        InspectedCell, Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig,
+        SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,
@@ -110,6 +110,10 @@ pub use crate::{
 pub use crate::status::StatusServer;
 #[cfg(feature = "sandbox")]
 pub use crate::supervisor::{Drill, DrillActor};
+
+// The crates whose types are part of this interface, so that a host need not find out which
+// versions fit.
+pub use {actix, jiff, rust_decimal, slog, tokio};
 
 /// Where records go that no logger was given for: to the `log` facade, which costs nothing when
 /// the host has none.

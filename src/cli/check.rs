@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io};
 
-use ratesheet::{Config, SheetConfig};
+use ratesheet::{Config, SheetConfig, Tab};
 
 use super::{
     exit::Exit,
@@ -56,7 +56,14 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
         Some(path) => {
             let key = match read_key(path) {
                 Ok(key) => key,
-                Err(error) => return (format!("{error}\n"), Exit::Credentials),
+                Err(error) => {
+                    add(
+                        &mut text,
+                        format_args!("The configuration is well formed; the key is not:"),
+                    );
+                    add(&mut text, format_args!("{error}"));
+                    return (text, Exit::Credentials);
+                }
             };
             add(&mut text, format_args!("  as {}", key.client_email()));
             loaded.warnings.extend(key_warning(path));
@@ -93,7 +100,11 @@ fn sheets(config: &Config) -> String {
         let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
         let every = sheet.every.as_secs_f64();
         let cells = count(cells(sheet), "cell");
-        let (pairs, tab) = (count(pairs.len(), "pair"), sheet.tab.to_string());
+        let pairs = count(pairs.len(), "pair");
+        let tab = match &sheet.tab {
+            Tab::Title(title) => format!("tab '{}'", title.escape_debug()),
+            other => other.to_string(),
+        };
         let id = sheet.spreadsheet.as_str();
         add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
     }
@@ -143,7 +154,7 @@ mod tests {
     fn a_well_formed_configuration_is_summed_up() {
         let (text, code) = checked(&FILE.replace("5000", "1000"), &[]);
         let expected = "ratesheet.json
-  Sheet 1 of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
+  tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
 warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
 write waits for its turn. The smallest timeout that fits is 1200 ms for each.
@@ -162,10 +173,8 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         let variable = "GOOGLE_APPLICATION_CREDENTIALS";
         let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
         assert_eq!(code, Exit::Credentials);
-        assert!(
-            text.starts_with("/does/not/exist: error: the key cannot be read: No such"),
-            "{text}"
-        );
+        let told = "the key is not:\n/does/not/exist: error: the key cannot be read: No such";
+        assert!(text.contains(told), "{text}");
         let (text, code) = checked(FILE, &[(variable, "config/example.json")]);
         assert_eq!(code, Exit::Credentials);
         assert!(text.contains("a configuration of ratesheet, not a key"), "{text}");

@@ -113,10 +113,7 @@ impl SheetsError {
             ),
             Self::Denied(_) => (
                 FailureClass::Spreadsheet,
-                format!(
-                    "Open https://docs.google.com/spreadsheets/d/{spreadsheet} , press Share, and \
-                     add {account} as an Editor"
-                ),
+                format!("Open the spreadsheet, press Share, and add {account} as an Editor"),
             ),
             Self::Disabled { url } => (
                 FailureClass::Spreadsheet,
@@ -232,6 +229,5 @@ mod tests {
         let body = error("The caller does not have permission", "PERMISSION_DENIED", "");
         let told = sorted(403, &body).failure("https://x", "bot@x.iam", "15Cc").to_string();
         assert!(told.contains("add bot@x.iam as an Editor"), "{told}");
-        assert!(told.contains("/d/15Cc"), "{told}");
     }
 }

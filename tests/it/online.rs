@@ -34,7 +34,7 @@ fn when_all_is_well_it_says_what_it_has_looked_at() {
     let (text, code) = checked(&rig, USUAL);
     let expected = format!(
         "ratesheet.json
-  {TAB} of {ONE}: 5 cells of 2 pairs, every 5 s
+  tab '{TAB}' of {ONE}: 5 cells of 2 pairs, every 5 s
 
   CHECKED                               RESULT
   Kraken                                all 2 pairs are traded
