@@ -36,6 +36,8 @@ tidy_up() {
     if [ -n "$daemon" ]; then
         kill "$daemon" 2> /dev/null || true
         wait "$daemon" 2> /dev/null || true
+        # What it has left mounted below its own directory.
+        grep -F " $temp/" /proc/mounts | cut -d ' ' -f 2 | sort -r | xargs -r umount || true
     fi
     rm -rf --one-file-system "$temp" || true
     exit "$status"
