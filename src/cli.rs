@@ -2,18 +2,25 @@
 //! Touches: arguments; standard output. Never: the network by itself.
 
 mod check;
+mod completions;
 mod demo;
 mod drill;
 mod exit;
 mod face;
+mod fields;
+mod findings;
 mod healthcheck;
 mod inbox;
+mod init;
 mod layers;
 mod logger;
 mod once;
 mod outcome;
+mod pairs;
+mod probe;
 mod process;
 mod run;
+mod schema;
 mod screen;
 mod service;
 mod table;
@@ -88,13 +95,23 @@ enum Command {
     Run,
     /// Write the sheets once, say how each cell fared, and end
     Once(once::Arguments),
-    /// Say what is wrong with the configuration, without contacting anybody
-    Check,
+    /// Say what is wrong with the configuration; without --online, nobody is contacted
+    Check(check::Arguments),
     /// Show it at work, all in one process: no account, no network
     Demo(demo::Arguments),
     /// Ask a running service of this machine how it is doing; ends with 0 if all is well, else
     /// with 1
     Healthcheck(healthcheck::Arguments),
+    /// Write a first configuration
+    Init(init::Arguments),
+    /// List what Kraken trades
+    Pairs(pairs::Arguments),
+    /// List the fields of a quote and what they mean
+    Fields,
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Write what makes a shell complete the command's arguments
+    Completions(completions::Arguments),
     /// Say what this is, and what it was built with
     Version(version::Arguments),
 }
@@ -115,9 +132,17 @@ pub(crate) fn main() -> ExitCode {
     let exit = match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
-        Command::Check => check::check(&Environment::of_process(), &options.flags(), &mut stdout()),
+        Command::Check(arguments) => {
+            let environment = Environment::of_process();
+            check::check(&environment, &options.flags(), arguments, &mut stdout())
+        }
         Command::Demo(arguments) => demo::demo(&options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
+        Command::Init(arguments) => init::init(&options, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
+        Command::Fields => fields::fields(),
+        Command::Schema => schema::schema(),
+        Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
     };
     process::end(exit)

@@ -19,7 +19,7 @@ use awc::{
     error::{ConnectError, PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::timeout;
 
@@ -223,6 +223,7 @@ async fn receive(sent: SendClientRequest, cap: usize) -> Result<Answer, HttpErro
     let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
     let now = Timestamp::now();
     let retry_after = text(header::RETRY_AFTER).and_then(|text| retry_after(&text, now));
+    let clock_ahead = text(header::DATE).and_then(|text| clock_ahead(&text, now));
     let body = response.body().limit(cap).await.map_err(|cause| match cause {
         PayloadError::Overflow => HttpError::TooLarge(cap),
         other => HttpError::Body(other.to_string()),
@@ -235,7 +236,8 @@ async fn receive(sent: SendClientRequest, cap: usize) -> Result<Answer, HttpErro
     if !framed && body.is_empty() && status != StatusCode::NO_CONTENT {
         return Err(HttpError::Unframed);
     }
-    Ok(Answer { status: status.as_u16(), content_type, retry_after, body: body.to_vec() })
+    let (status, body) = (status.as_u16(), body.to_vec());
+    Ok(Answer { status, content_type, retry_after, clock_ahead, body })
 }
 
 /// An answer that arrived whole.
@@ -244,6 +246,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) retry_after: Option<Duration>,
+    /// How far the server's clock is ahead of this machine's, give or take a second and the way.
+    pub(crate) clock_ahead: Option<SignedDuration>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -277,6 +281,12 @@ impl Answer {
             false => format!("HTTP {}, {}: {gist}", self.status, excerpt(kind)),
         }
     }
+}
+
+/// How far the clock that wrote a `Date` header is ahead of `now`.
+fn clock_ahead(header: &str, now: Timestamp) -> Option<SignedDuration> {
+    let date = Timestamp::try_from(httpdate::parse_http_date(header).ok()?).ok()?;
+    Some(date.duration_since(now))
 }
 
 fn html_title(text: &str) -> Option<String> {
@@ -380,6 +390,7 @@ mod tests {
             status: 502,
             content_type: content_type.into(),
             retry_after: None,
+            clock_ahead: None,
             body: body.into(),
         }
     }

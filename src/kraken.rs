@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod error;
 mod fetch;
+mod markets;
 mod pairs;
 mod roster;
 mod wire;
@@ -19,25 +20,28 @@ use std::{
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WeakRecipient, WrapFuture,
+    WeakRecipient, WrapFuture, dev::SendError,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
-pub use self::config::KrakenConfig;
-pub(crate) use self::config::PAIRS_PER_REQUEST;
+pub(crate) use self::config::{PAIRS_PER_REQUEST, requests_for};
 use self::{
     client::KrakenClient,
     error::KrakenError,
     fetch::{Fetch, Fetched},
     roster::Roster,
 };
+pub use self::{
+    config::KrakenConfig,
+    markets::{Market, Markets, asset_pairs},
+};
 use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
-    pace::RetryConfig,
+    pace::{RetryConfig, Seldom},
     quote::AssetPair,
 };
 
@@ -51,6 +55,9 @@ const BURST: u32 = 2;
 /// A pair that Kraken refuses although it is in the list of asset pairs may have been delisted
 /// since: the list is fetched again after this long.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// A receiver that has no room is offered the newest quotes again after this long.
+const DELIVER_AGAIN: Duration = Duration::from_millis(250);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
@@ -74,6 +81,8 @@ pub struct KrakenActor {
     client: KrakenClient,
     gate: Rc<Gate>,
     feeds: Vec<Feed>,
+    /// The newest batch of each feed that its receiver had no room for.
+    late: BTreeMap<usize, QuoteBatch>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
@@ -81,6 +90,7 @@ pub struct KrakenActor {
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
     tick: u64,
+    seldom: Seldom,
     report: KrakenReport,
     stopping: bool,
 }
@@ -119,12 +129,14 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
+            late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
             phase: Phase::Idle,
             pending: BTreeSet::new(),
             tick: 0,
+            seldom: Seldom::default(),
             report: KrakenReport::default(),
             stopping: false,
         })
@@ -219,7 +231,7 @@ impl KrakenActor {
         self.report.quotes = Arc::new(quotes);
         self.report.missing = Arc::new(missing);
         self.phase = Phase::Idle;
-        self.pass_on(&due);
+        self.pass_on(&due, ctx);
         match error {
             // With every pair unknown nothing was asked: neither a success nor a failure.
             None if nothing => {}
@@ -251,15 +263,17 @@ impl KrakenActor {
         self.report.failures += 1;
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
-        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let news = before.as_ref().is_none_or(|before| before.failure != failure);
+        let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(error.wait().unwrap_or_default());
-        if !is_new {
-            debug!(self.log, "Kraken still gives no quotes"; "attempts" => failing.attempts);
-        } else {
+        if say {
             warn!(self.log, "Kraken gives no quotes: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+        } else {
+            debug!(self.log, "Kraken still gives no quotes: {}", failure;
+                "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
         wait
@@ -277,21 +291,49 @@ impl KrakenActor {
         self.roster.doubted(now + ASK_AGAIN_AFTER);
     }
 
-    fn pass_on(&mut self, due: &Arc<[SheetIndex]>) {
+    fn pass_on(&mut self, due: &Arc<[SheetIndex]>, ctx: &mut Context<Self>) {
         let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::clone(due),
             quotes: Arc::clone(&self.report.quotes),
             missing: Arc::clone(&self.report.missing),
         };
-        for feed in &self.feeds {
-            let concerned = due.iter().any(|sheet| feed.sheets.contains_key(sheet));
-            // Full or closed: the receiver is in trouble, which is its supervisor's business;
-            // it gets newer quotes at the next tick.
-            if concerned && feed.to.try_send(batch.clone()).is_err() {
-                self.report.undelivered += 1;
-                debug!(self.log, "a receiver of quotes does not listen"; "tick" => batch.tick);
+        let nobody_is_late = self.late.is_empty();
+        for (number, feed) in self.feeds.iter().enumerate() {
+            if due.iter().any(|sheet| feed.sheets.contains_key(sheet)) {
+                self.late.insert(number, batch.clone());
             }
+        }
+        self.deliver();
+        if nobody_is_late {
+            self.deliver_later(ctx);
+        }
+    }
+
+    /// Gives every receiver that has room the newest batch that it has not had. One without room
+    /// is in trouble, which is its supervisor's business; it gets the newest as soon as it has.
+    fn deliver(&mut self) {
+        let feeds = &self.feeds;
+        let undelivered = &mut self.report.undelivered;
+        self.late.retain(|number, batch| {
+            let Some(feed) = feeds.get(*number) else { return false };
+            match feed.to.try_send(batch.clone()) {
+                Ok(()) | Err(SendError::Closed(_)) => false,
+                Err(SendError::Full(_)) => {
+                    *undelivered += 1;
+                    true
+                }
+            }
+        });
+    }
+
+    fn deliver_later(&self, ctx: &mut Context<Self>) {
+        if !self.late.is_empty() {
+            debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
+            ctx.run_later(DELIVER_AGAIN, |actor, ctx| {
+                actor.deliver();
+                actor.deliver_later(ctx);
+            });
         }
     }
 
@@ -365,6 +407,7 @@ impl Supervised for KrakenActor {
         self.phase = Phase::Idle;
         self.pending.clear();
         self.roster = Roster::default();
+        self.late.clear();
     }
 }
 

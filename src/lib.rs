@@ -62,7 +62,8 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `cli` | yes | the `ratesheet` command; brings `sandbox` |
+//! | `cli` | yes | the `ratesheet` command; brings `sandbox` and `status` |
+//! | `status` | by way of `cli` | `StatusServer`: `/livez` and `/readyz` of a tree |
 //! | `sandbox` | by way of `cli` | `ratesheet::sandbox`: stand-ins of Kraken and Google on the loopback, for tests |
 //!
 //! An application that embeds the actors says `default-features = false`.
@@ -88,14 +89,15 @@ mod tree;
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     http::{TlsConfig, TlsError},
-    kraken::{Feed, KrakenActor, KrakenConfig},
+    kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
     sheets::{
-        Account, CellMapping, CellRef, GoogleConfig, InvalidCell, InvalidKey, ServiceAccountKey,
-        SheetConfig, SheetsActor, SpreadsheetId, Tab,
+        Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
+        InspectedCell, Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig,
+        SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,
@@ -108,6 +110,10 @@ pub use crate::{
 pub use crate::status::StatusServer;
 #[cfg(feature = "sandbox")]
 pub use crate::supervisor::{Drill, DrillActor};
+
+// The crates whose types are part of this interface, so that a host need not find out which
+// versions fit.
+pub use {actix, jiff, rust_decimal, slog, tokio};
 
 /// Where records go that no logger was given for: to the `log` facade, which costs nothing when
 /// the host has none.

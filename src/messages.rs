@@ -163,7 +163,8 @@ pub struct KrakenReport {
     pub failures: u64,
     /// A sheet's ticks that found its predecessor unfinished, since the start: they are skipped.
     pub skipped: u64,
-    /// Batches that a receiver's mailbox had no room for, since the start.
+    /// Attempts to hand a batch to a receiver whose mailbox had no room, since the start: the
+    /// newest is offered again.
     pub undelivered: u64,
     /// When the last fetch that brought quotes was sent.
     pub last_success: Option<Timestamp>,

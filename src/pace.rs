@@ -51,6 +51,14 @@ impl RetryConfig {
         self.probe.mul_f64(dice.clamp(0.0, 1.0).mul_add(0.4, 0.8))
     }
 
+    /// The wait until the next probe after this many failures in a row: 10 s at first, doubling
+    /// up to [`probe_in`](Self::probe_in). Whoever has just been told what to mend is about to.
+    pub fn probe_after(&self, failures: u32, dice: f64) -> Duration {
+        const FIRST: Duration = Duration::from_secs(10);
+        let probe = self.probe_in(dice);
+        Backoff { min: FIRST, max: probe }.ceiling(failures).min(probe)
+    }
+
     /// Reads the section `retry`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
         let default = Self::default();
@@ -79,6 +87,24 @@ impl Default for RetryConfig {
             backoff: Backoff { min: Duration::from_millis(500), max: Duration::from_secs(60) },
             probe: Duration::from_secs(300),
         }
+    }
+}
+
+/// Says seldom what goes on and on: at once when it begins, and then once a minute at the most,
+/// and only if it is news.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether to say it now.
+    pub(crate) fn say(&mut self, begins: bool, news: bool, now: Instant) -> bool {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let long_ago = self.0.is_none_or(|said| now.saturating_duration_since(said) >= MINUTE);
+        let say = begins || (news && long_ago);
+        if say {
+            self.0 = Some(now);
+        }
+        say
     }
 }
 
@@ -157,6 +183,27 @@ mod tests {
         assert_eq!(backoff.jittered(2, 0.0), ms(0));
         assert_eq!(backoff.jittered(2, 0.25), ms(250));
         assert_eq!(backoff.jittered(2, 7.0), ms(1_000));
+    }
+
+    #[test]
+    fn probes_begin_soon_and_grow_apart() {
+        let retry = RetryConfig::default();
+        let waits = [1, 2, 3, 4, 5, 6, 99].map(|n| retry.probe_after(n, 0.5).as_secs());
+        assert_eq!(waits, [10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(retry.probe_in(0.0).as_secs(), 240);
+    }
+
+    #[test]
+    fn what_goes_on_is_said_seldom() {
+        let start = Instant::now();
+        let mut seldom = Seldom::default();
+        let mut say = |s, begins, news| seldom.say(begins, news, start + Duration::from_secs(s));
+        assert!(say(0, true, true));
+        assert!(!say(1, false, true) && !say(59, false, true));
+        assert!(!say(60, false, false), "it is no news");
+        assert!(say(61, false, true));
+        assert!(!say(62, false, true));
+        assert!(say(63, true, true), "it has begun again");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod auth;
 mod client;
 mod config;
 mod error;
+mod inspect;
 mod key;
 mod limited;
 mod locate;
@@ -28,9 +29,11 @@ use tokio::time::Instant;
 pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
-    account::Account,
+    account::{Account, Credentials},
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
+    inspect::{FoundCell, InspectedCell, Inspection},
     key::{InvalidKey, ServiceAccountKey},
+    wire::CellHolds,
 };
 use self::{
     auth::AccessToken,
@@ -44,7 +47,7 @@ use crate::{
         CellReport, Failing, Failure, FailureClass, Ping, QuoteBatch, Report, SheetIndex,
         SpreadsheetReport, Stop,
     },
-    pace::RetryConfig,
+    pace::{RetryConfig, Seldom},
 };
 
 /// Quotes that may wait: the newest is all that matters.
@@ -72,6 +75,7 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    seldom: Seldom,
     report: SpreadsheetReport,
     stopping: bool,
 }
@@ -122,6 +126,7 @@ impl SheetsActor {
             properties_failures: 0,
             rejected_tokens: 0,
             tick: 0,
+            seldom: Seldom::default(),
             report,
             stopping: false,
         }
@@ -313,23 +318,27 @@ impl SheetsActor {
         self.report.write_failures += 1;
         let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
         let before = self.report.failing.take();
-        let is_new = before.as_ref().is_none_or(|before| before.failure != failure);
+        let news = before.as_ref().is_none_or(|before| before.failure != failure);
+        let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let dice = fastrand::f64();
         let mut wait = match failure.class {
-            FailureClass::Spreadsheet => self.retry.probe_in(dice),
+            FailureClass::Spreadsheet => self.retry.probe_after(failing.attempts, dice),
             _ => self.retry.backoff.jittered(failing.attempts, dice),
         };
         if let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = &trouble {
+            // Google does not say how long; to ask again at once would be asking for more of it.
             // The budget is the account's: all of its spreadsheets hold off.
-            wait = wait.max(asked.unwrap_or_default());
+            let least = asked.unwrap_or(self.retry.backoff.min * 2);
+            wait = wait.max(least);
             self.account.hold_off(wait);
         }
-        if !is_new {
-            debug!(self.log, "the spreadsheet still fails"; "attempts" => failing.attempts);
-        } else {
+        if say {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+        } else {
+            debug!(self.log, "the spreadsheet still fails: {}", failure;
+                "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
         self.report.settled = self.tick;

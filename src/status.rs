@@ -80,7 +80,7 @@ impl StatusServer {
     /// # Panics
     /// When no actix system runs on this thread.
     pub fn serve(listener: TcpListener, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
-        Self::share(listener, supervisor, Shared::new(None))
+        Self::share(listener, supervisor, Shared::new(patience::OF_LOOP))
     }
 
     fn share(

@@ -32,6 +32,7 @@ pub use self::{
 use crate::{
     config::Config,
     messages::{ActorName, Fault, Next, Report},
+    sheets::ServiceAccountKey,
 };
 
 /// Reports and faults that may wait: each child may have a few on the way.
@@ -97,6 +98,7 @@ pub struct Reload(pub Box<Config>);
 #[derive(Debug)]
 pub struct SupervisorActor {
     config: Arc<Config>,
+    key: Option<ServiceAccountKey>,
     log: Logger,
     ticks: Option<u64>,
     tree: Option<Tree>,
@@ -111,6 +113,7 @@ impl SupervisorActor {
     pub fn new(config: Config) -> Self {
         Self {
             config: Arc::new(config),
+            key: None,
             log: crate::log_facade(),
             ticks: None,
             tree: None,
@@ -119,6 +122,13 @@ impl SupervisorActor {
             #[cfg(feature = "sandbox")]
             relentless: None,
         }
+    }
+
+    /// Writes in the name of this key, whatever `credentials` the configuration names.
+    #[must_use]
+    pub fn key(mut self, key: ServiceAccountKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// Logs to `log`; by default to the `log` facade.
@@ -156,6 +166,7 @@ impl SupervisorActor {
             reports: ctx.address().recipient(),
             faults: ctx.address().recipient().downgrade(),
             log: self.log.clone(),
+            key: self.key.clone(),
             ticks: self.ticks,
         };
         match Tree::build(&self.config, &around) {

@@ -1,22 +1,39 @@
 //! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
-//! what [`layers`](super::layers) reads. Never: the network.
+//! what [`layers`](super::layers) reads. Never: the network, but by [`probe`] when that is wanted.
 
 use std::{collections::BTreeSet, io};
 
-use ratesheet::{Config, SheetConfig};
+use ratesheet::{Config, SheetConfig, Tab};
 
 use super::{
     exit::Exit,
     layers::{Environment, Flags, LoadError, Loaded, key_warning, load, read_key},
+    probe::probe,
 };
 
 /// The most sheets that are listed; of the others only the number.
 const MOST_LISTED: usize = 20;
 
+/// How far to go.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Arguments {
+    /// Ask Kraken and Google, too, and write nothing: whether the pairs, the spreadsheets, the tabs
+    /// and the cells are there, what is in the cells, whether the account is let in, and whether
+    /// the clock is right
+    #[arg(long)]
+    online: bool,
+}
+
 /// Checks the configuration and prints what is wrong with it, or what it would do. Returns the
 /// exit code. A reader that has gone away is no failure.
-pub(crate) fn check(environment: &Environment, flags: &Flags, out: &mut dyn io::Write) -> Exit {
-    let (text, code) = verdict(load(environment, flags));
+pub(crate) fn check(
+    environment: &Environment,
+    flags: &Flags,
+    arguments: Arguments,
+    out: &mut dyn io::Write,
+) -> Exit {
+    let loaded = load(environment, flags);
+    let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     // Nobody is left to be told when this fails, and the exit code says it as well.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     code
@@ -39,7 +56,14 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
         Some(path) => {
             let key = match read_key(path) {
                 Ok(key) => key,
-                Err(error) => return (format!("{error}\n"), Exit::Credentials),
+                Err(error) => {
+                    add(
+                        &mut text,
+                        format_args!("The configuration is well formed; the key is not:"),
+                    );
+                    add(&mut text, format_args!("{error}"));
+                    return (text, Exit::Credentials);
+                }
             };
             add(&mut text, format_args!("  as {}", key.client_email()));
             loaded.warnings.extend(key_warning(path));
@@ -52,6 +76,23 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
     (text, Exit::Done)
 }
 
+/// What is printed, and the exit code, when Kraken and Google have been asked.
+fn online(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+    let mut loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return (format!("{error}\n"), Exit::Config),
+    };
+    let mut text = format!("{}\n", loaded.name.escape_debug());
+    text.push_str(&sheets(&loaded.config));
+    loaded.warnings.extend(loaded.config.credentials.as_deref().and_then(key_warning));
+    for warning in &loaded.warnings {
+        add(&mut text, format_args!("warning: {warning}"));
+    }
+    let findings = probe(&loaded.config);
+    text.push_str(&findings.text(loaded.config.sheets.iter().map(cells).sum()));
+    (text, findings.exit())
+}
+
 /// What would be written.
 fn sheets(config: &Config) -> String {
     let mut text = String::new();
@@ -59,7 +100,11 @@ fn sheets(config: &Config) -> String {
         let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
         let every = sheet.every.as_secs_f64();
         let cells = count(cells(sheet), "cell");
-        let (pairs, tab) = (count(pairs.len(), "pair"), sheet.tab.to_string());
+        let pairs = count(pairs.len(), "pair");
+        let tab = match &sheet.tab {
+            Tab::Title(title) => format!("tab '{}'", title.escape_debug()),
+            other => other.to_string(),
+        };
         let id = sheet.spreadsheet.as_str();
         add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
     }
@@ -97,7 +142,8 @@ mod tests {
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
         let flags = Flags { config: Some(file.clone()), ..Flags::default() };
         let mut out = Vec::new();
-        let code = check(&Environment::of(variables), &flags, &mut out);
+        let offline = Arguments { online: false };
+        let code = check(&Environment::of(variables), &flags, offline, &mut out);
         let text = String::from_utf8(out).unwrap();
         (text.replace(&*file.to_string_lossy(), "ratesheet.json"), code)
     }
@@ -108,7 +154,7 @@ mod tests {
     fn a_well_formed_configuration_is_summed_up() {
         let (text, code) = checked(&FILE.replace("5000", "1000"), &[]);
         let expected = "ratesheet.json
-  Sheet 1 of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
+  tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
 warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
 write waits for its turn. The smallest timeout that fits is 1200 ms for each.
@@ -127,10 +173,8 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         let variable = "GOOGLE_APPLICATION_CREDENTIALS";
         let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
         assert_eq!(code, Exit::Credentials);
-        assert!(
-            text.starts_with("/does/not/exist: error: the key cannot be read: No such"),
-            "{text}"
-        );
+        let told = "the key is not:\n/does/not/exist: error: the key cannot be read: No such";
+        assert!(text.contains(told), "{text}");
         let (text, code) = checked(FILE, &[(variable, "config/example.json")]);
         assert_eq!(code, Exit::Credentials);
         assert!(text.contains("a configuration of ratesheet, not a key"), "{text}");

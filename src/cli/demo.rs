@@ -1,16 +1,15 @@
 //! `ratesheet demo`: all of it at work in one process, over real HTTP, with stand-ins of Kraken
-//! and Google. Touches: standard output; a temporary file for the stand-in's key.
+//! and Google. Touches: standard output.
 
 use std::{
-    io::{self, IsTerminal, Write as _, stdout},
+    io::{self, IsTerminal, stdout},
     time::Duration,
 };
 
 use ratesheet::{
-    Config, Event, GoogleConfig, LogLevel, Report, SheetConfig, SpreadsheetReport, SupervisorActor,
-    sandbox::Sandbox,
+    Config, Event, GoogleConfig, LogLevel, Report, ServiceAccountKey, SheetConfig,
+    SpreadsheetReport, SupervisorActor, sandbox::Sandbox,
 };
-use tempfile::NamedTempFile;
 
 use super::{
     Options,
@@ -78,8 +77,8 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
 struct Stage {
     sandbox: Sandbox,
     config: Config,
-    /// The stand-in's key, which opens nothing; the file is removed with this.
-    _key: NamedTempFile,
+    /// The stand-in's key, which opens nothing.
+    key: ServiceAccountKey,
 }
 
 impl Stage {
@@ -88,8 +87,8 @@ impl Stage {
         sandbox.set_quota(None);
         sandbox.set_journal_limit(100);
         sandbox.create_spreadsheet(SPREADSHEET, "The demo", &[(TAB, 100, 26)]);
-        let mut key = NamedTempFile::new()?;
-        key.write_all(sandbox.service_account_key().as_bytes())?;
+        let key = ServiceAccountKey::from_json(sandbox.service_account_key().as_bytes())
+            .map_err(io::Error::other)?;
         let every = Duration::from_millis(arguments.every);
         let mut sheet = SheetConfig::new(SPREADSHEET, TAB).every(every);
         for (row, (name, pair)) in (2..).zip(PAIRS) {
@@ -100,21 +99,19 @@ impl Stage {
             }
         }
         sandbox.set_cell(SPREADSHEET, TAB, "A9", "Problem");
-        let mut config = Config::new().sheet(sheet.problem("B9")).credentials(key.path());
+        let mut config = Config::new().sheet(sheet.problem("B9"));
         config.kraken.url = sandbox.url();
         config.kraken.requests_per_second = 50.0;
         let mut google = GoogleConfig::default();
         google.url = sandbox.url();
         google.writes_per_minute = 3_000;
-        Ok(Self { sandbox, config: config.google(google), _key: key })
+        Ok(Self { sandbox, config: config.google(google), key })
     }
 
     async fn play(&self, arguments: &Arguments, logging: &Logging) -> Exit {
-        let supervisor = SupervisorActor::new(self.config.clone()).logger(logging.log.clone());
-        let supervisor = match arguments.ticks {
-            Some(ticks) => supervisor.ticks(ticks),
-            None => supervisor,
-        };
+        let supervisor = SupervisorActor::new(self.config.clone())
+            .key(self.key.clone())
+            .logger(logging.log.clone());
         let service = Service::start(supervisor, logging.log.clone());
         let address = service.supervisor.clone();
         let mut screen = Screen::new(stdout().is_terminal());

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// Done, or stopped cleanly by a signal.
     Done = 0,
-    /// `once`: some cells were not written; `healthcheck`: not all is well.
+    /// `once`: some cells were not written; `check --online`: some would not be; `pairs`: none was
+    /// found; `healthcheck`: not all is well.
     Incomplete = 1,
     /// The arguments make no sense.
     Usage = 64,
-    /// `once`: Kraken or Google is not to be had.
+    /// `once`, `check --online`, `pairs`: Kraken or Google is not to be had.
     Unavailable = 69,
     /// The supervisor has given up, or has failed itself.
     GaveUp = 70,

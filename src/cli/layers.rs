@@ -15,7 +15,7 @@ use ratesheet::{Config, ConfigError, InvalidKey, Overlays, ServiceAccountKey};
 const PREFIX: &str = "RATESHEET";
 
 /// Where a configuration is looked for that no flag names.
-const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
+pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
 /// What the flags say, as far as it is configuration.
 #[derive(Debug, Clone, Default)]
@@ -216,6 +216,34 @@ pub(crate) fn load_from(
         warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
     }
     Ok(Loaded { name, config, warnings })
+}
+
+/// How Kraken is asked, for a command that needs nothing else: without a configuration as with
+/// one. One that nobody named and that has mistakes yet is left aside, with a note.
+pub(crate) fn load_upstream(
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<(Config, Option<String>), LoadError> {
+    let note = match load(environment, flags) {
+        Ok(loaded) => return Ok((loaded.config, None)),
+        Err(LoadError::Nowhere) => None,
+        Err(LoadError::Invalid(_)) if flags.config.is_none() => {
+            let told = "The configuration here has mistakes, which `ratesheet check` explains: it \
+                        is not heeded.";
+            Some(told.to_owned())
+        }
+        Err(error) => return Err(error),
+    };
+    let upstream = |name: &String| {
+        let name = name.to_ascii_uppercase();
+        name.starts_with("RATESHEET__KRAKEN__") || name.starts_with("RATESHEET__TLS__")
+    };
+    let mut environment = environment.clone();
+    environment.variables.retain(|name, _| upstream(name));
+    environment.unreadable.retain(upstream);
+    let flags = Flags { config: Some("-".into()), ..Flags::default() };
+    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
+    load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
 }
 
 /// The first of the usual files that is there, readable or not.

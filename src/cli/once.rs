@@ -1,6 +1,9 @@
 //! `ratesheet once`: one cycle, and how each cell fared. Touches: standard output.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{IsTerminal as _, stderr},
+};
 
 use actix::Actor;
 use ratesheet::{
@@ -41,6 +44,11 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     if !options.says_log_level() {
         // Whatever goes wrong with a cell or a server is told at the end, once.
         config.log.level = LogLevel::Error;
+    }
+    if stderr().is_terminal() {
+        // Servers that hang are waited for: it should be seen for what.
+        let whom = if arguments.dry_run { "Kraken" } else { "Kraken and Google" };
+        print_error(&format!("asking {whom} …\n"));
     }
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();

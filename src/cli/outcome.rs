@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ratesheet::{
-    CellContent, CellReport, CellValue, Config, Failure, FailureClass, QuoteBatch, QuoteField,
-    Status,
+    CellContent, CellMapping, CellRef, CellReport, CellValue, Config, Failure, FailureClass,
+    QuoteBatch, QuoteField, SheetConfig, Status, Tab,
 };
 use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::{Value, json};
@@ -47,35 +47,21 @@ impl Outcome {
     /// What would be written of a batch.
     pub(super) fn of_batch(config: &Config, batch: &QuoteBatch) -> Self {
         let rows = config.sheets.iter().flat_map(|sheet| {
-            sheet.cells.iter().map(|mapping| {
-                let quote = batch.quotes.get(&mapping.pair);
-                let number = quote.and_then(|quote| quote.number(mapping.field)?.to_f64());
-                let value = match (quote, mapping.field) {
-                    (Some(quote), QuoteField::Time) => {
-                        Some(CellValue::Text(quote.at.to_string().into()))
-                    }
-                    _ => number.map(CellValue::Number),
-                };
-                let failure = match (quote, &value) {
-                    (_, Some(_)) => None,
-                    (Some(_), None) => Some(Failure {
-                        class: FailureClass::Pair,
-                        reason: format!("Kraken states no {} at present", mapping.field),
-                        remedy: String::new(),
-                    }),
-                    (None, None) => batch.missing.get(&mapping.pair).cloned(),
-                };
-                Row {
-                    spreadsheet: sheet.spreadsheet.to_string(),
-                    cell: match &sheet.tab {
-                        ratesheet::Tab::Title(title) => mapping.cell.range(title),
-                        _ => mapping.cell.to_string(),
-                    },
-                    content: CellContent::Quote(mapping.pair.clone(), mapping.field),
-                    value,
-                    failure,
-                }
-            })
+            let quotes: Vec<Row> =
+                sheet.cells.iter().map(|mapping| Row::of_quote(sheet, mapping, batch)).collect();
+            let well = quotes.iter().all(Row::is_good);
+            let pairs = sheet.cells.iter().map(|mapping| &mapping.pair);
+            let oldest = pairs.filter_map(|pair| Some(batch.quotes.get(pair)?.at)).min();
+            let told = oldest.map(|at| CellValue::Text(at.to_string().into()));
+            let updated = sheet
+                .updated
+                .iter()
+                .map(move |cell| Row::of(sheet, cell, CellContent::Updated, told.clone()));
+            let problem = sheet.problem.iter().map(move |cell| {
+                let text = if well { "" } else { "what is wrong" };
+                Row::of(sheet, cell, CellContent::Problem, Some(CellValue::Text(text.into())))
+            });
+            quotes.into_iter().chain(updated).chain(problem)
         });
         Self { preview: true, rows: rows.collect() }
     }
@@ -186,6 +172,44 @@ fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
 }
 
 impl Row {
+    fn of(
+        sheet: &SheetConfig,
+        cell: &CellRef,
+        content: CellContent,
+        value: Option<CellValue>,
+    ) -> Self {
+        Self {
+            spreadsheet: sheet.spreadsheet.to_string(),
+            cell: match &sheet.tab {
+                Tab::Title(title) => cell.range(title),
+                _ => cell.to_string(),
+            },
+            content,
+            value,
+            failure: None,
+        }
+    }
+
+    fn of_quote(sheet: &SheetConfig, mapping: &CellMapping, batch: &QuoteBatch) -> Self {
+        let CellMapping { cell, pair, field } = mapping;
+        let quote = batch.quotes.get(pair);
+        let value = quote.and_then(|quote| match field {
+            QuoteField::Time => Some(CellValue::Text(quote.at.to_string().into())),
+            field => quote.number(*field)?.to_f64().map(CellValue::Number),
+        });
+        let failure = match (quote, &value) {
+            (_, Some(_)) => None,
+            (Some(_), None) => Some(Failure {
+                class: FailureClass::Pair,
+                reason: format!("Kraken states no {field} for {pair} at present"),
+                remedy: String::new(),
+            }),
+            (None, None) => batch.missing.get(pair).cloned(),
+        };
+        let content = CellContent::Quote(pair.clone(), *field);
+        Self { failure, ..Self::of(sheet, cell, content, value) }
+    }
+
     fn is_good(&self) -> bool {
         self.value.is_some() && self.failure.is_none()
     }

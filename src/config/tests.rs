@@ -188,14 +188,16 @@ fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     let (ms, s) = (Duration::from_millis, Duration::from_secs);
     assert_eq!(sheets(4, 100, s(5)).warnings(), [""; 0]);
     assert_eq!(sheets(1, 100, ms(2_000)).warnings(), [""; 0]);
+    // Beyond four requests all pairs are asked for in one.
+    assert_eq!(sheets(1, 401, s(2)).warnings(), [""; 0]);
     for (config, words) in [
         (sheets(5, 1, s(5)), "ask for 60 writes a minute, and 50 are made"),
         (sheets(5, 1, s(5)), "fits is 6000 ms"),
         (sheets(1, 1, ms(1_000)), "fits is 1200 ms"),
         (sheets(1, 1, ms(1_000)), "shorter than Kraken's cache"),
         (sheets(7, 1, ms(8_399)), "fits is 8400 ms"),
-        (sheets(1, 501, s(5)), "1.2 requests a second (100 pairs at most in each), and 1 are made"),
-        (sheets(1, 501, s(5)), "fits is 6000 ms"),
+        (sheets(1, 400, s(3)), "1.3 requests a second (100 pairs at most in each), and 1 are made"),
+        (sheets(1, 400, s(3)), "fits is 4000 ms"),
         (Config::new(), "no sheets"),
         (Config::new().shutdown_grace(s(11)), "Docker kills after 10 s"),
     ] {

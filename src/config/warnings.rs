@@ -7,7 +7,7 @@ use std::{
 
 use super::Config;
 use crate::{
-    kraken::PAIRS_PER_REQUEST,
+    kraken::{PAIRS_PER_REQUEST, requests_for},
     quote::AssetPair,
     sheets::{GoogleConfig, SheetConfig},
     tree::span,
@@ -117,5 +117,5 @@ fn ticks_per_second(sheets: &[&SheetConfig], cost: impl Fn(&[&SheetConfig]) -> u
 fn chunks(sheets: &[&SheetConfig]) -> u32 {
     let cells = sheets.iter().flat_map(|sheet| &sheet.cells);
     let pairs: BTreeSet<&AssetPair> = cells.map(|cell| &cell.pair).collect();
-    u32::try_from(pairs.len().div_ceil(PAIRS_PER_REQUEST)).unwrap_or(u32::MAX)
+    requests_for(pairs.len())
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     KrakenConfig,
     error::KrakenError,
+    markets::Markets,
     pairs::PairIndex,
     wire::{self, Tickers},
 };
@@ -49,9 +50,17 @@ impl KrakenClient {
 
     /// The names of every market.
     pub(super) async fn asset_pairs(&self) -> Result<PairIndex, KrakenError> {
-        let answer =
-            self.get(&format!("{}/0/public/AssetPairs", self.url), ASSET_PAIRS_CAP).await?;
-        Ok(PairIndex::new(&wire::asset_pairs(&answer)?))
+        Ok(PairIndex::new(&wire::asset_pairs(&self.list().await?)?))
+    }
+
+    /// The list of every market, and how far Kraken's clock is ahead of this machine's.
+    pub(super) async fn markets(&self) -> Result<Markets, KrakenError> {
+        let answer = self.list().await?;
+        Ok(Markets::new(&wire::asset_pairs(&answer)?, answer.clock_ahead))
+    }
+
+    async fn list(&self) -> Result<Answer, KrakenError> {
+        self.get(&format!("{}/0/public/AssetPairs", self.url), ASSET_PAIRS_CAP).await
     }
 
     async fn get(&self, url: &str, cap: usize) -> Result<Answer, KrakenError> {

@@ -7,6 +7,16 @@ use crate::tree::{DurationRange, Mistakes, Section, millis};
 /// The most pairs that are asked for in one request: with all of Kraken's it answers 520.
 pub(crate) const PAIRS_PER_REQUEST: usize = 100;
 
+/// More requests than this, and all of Kraken's tickers in one are cheaper (430 kB, one request
+/// of the one a second that Kraken allows).
+pub(super) const MOST_REQUESTS: usize = 4;
+
+/// How many requests the tickers of so many pairs take.
+pub(crate) fn requests_for(pairs: usize) -> u32 {
+    let requests = pairs.div_ceil(PAIRS_PER_REQUEST);
+    if requests > MOST_REQUESTS { 1 } else { u32::try_from(requests).unwrap_or(u32::MAX) }
+}
+
 /// From how long to how long a request may be let take.
 const DEADLINE: DurationRange = millis(1, 600_000);
 

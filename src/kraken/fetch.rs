@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     client::KrakenClient,
+    config::{MOST_REQUESTS, PAIRS_PER_REQUEST},
     error::KrakenError,
     pairs::{self, PairIndex},
     wire::Tickers,
@@ -20,14 +21,9 @@ use crate::{
     quote::{AssetPair, Quote},
 };
 
-/// At most so many pairs in one request, and so many bytes of names: longer URLs have been
-/// refused by Kraken's edge with 414 and 520.
-const CHUNK_PAIRS: usize = 100;
+/// At most so many bytes of names in one request: longer URLs have been refused by Kraken's edge
+/// with 414 and 520.
 const CHUNK_BYTES: usize = 1_800;
-
-/// More requests than this, and all of Kraken's tickers in one are cheaper (430 kB, one request
-/// of the one a second that Kraken allows).
-const CHUNKS: usize = 4;
 
 /// What a fetch needs.
 pub(super) struct Fetch {
@@ -57,7 +53,7 @@ impl Fetch {
         let mut fetched = Fetched::default();
         let names = self.names(&mut fetched);
         let mut chunks = chunks(names.keys().cloned());
-        if chunks.len() > CHUNKS {
+        if chunks.len() > MOST_REQUESTS {
             chunks = vec![Vec::new()];
         }
         let mut tickers = Tickers::new();
@@ -140,7 +136,7 @@ impl Fetch {
                     }
                     Some(Err(bad)) => {
                         let failure = Failure {
-                            class: FailureClass::Transient,
+                            class: FailureClass::Pair,
                             reason: format!("{pair}: {bad}"),
                             remedy: String::new(),
                         };
@@ -171,7 +167,8 @@ impl Fetch {
     }
 }
 
-fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
+/// That Kraken has no such market, and which one was meant.
+pub(super) fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
     Failure {
         class: FailureClass::Pair,
         reason: format!("Kraken does not know the pair {pair}"),
@@ -188,7 +185,7 @@ fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
     let mut bytes = 0;
     for name in names {
         let fits = bytes + name.len() < CHUNK_BYTES;
-        match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK_PAIRS && fits) {
+        match chunks.last_mut().filter(|chunk| chunk.len() < PAIRS_PER_REQUEST && fits) {
             Some(chunk) => {
                 bytes += name.len() + 1;
                 chunk.push(name);
@@ -216,7 +213,7 @@ mod tests {
             assert_eq!(chunks.len(), expected, "{count} of {length}");
             assert_eq!(chunks.concat(), names);
             for chunk in chunks {
-                assert!(chunk.len() <= CHUNK_PAIRS && chunk.join(",").len() <= CHUNK_BYTES);
+                assert!(chunk.len() <= PAIRS_PER_REQUEST && chunk.join(",").len() <= CHUNK_BYTES);
             }
         }
     }

@@ -52,7 +52,12 @@ impl PairIndex {
 
     /// Kraken's key of a pair; `None` when it has none by this name.
     pub(super) fn key(&self, pair: &AssetPair) -> Option<&str> {
-        self.keys.get(pair.key()).map(String::as_str)
+        self.key_of(pair.key())
+    }
+
+    /// Kraken's key by the canonical form of a name.
+    pub(super) fn key_of(&self, canonical: &str) -> Option<&str> {
+        self.keys.get(canonical).map(String::as_str)
     }
 
     /// The market whose name is nearest to an unknown pair's.
@@ -64,16 +69,16 @@ impl PairIndex {
     }
 }
 
-/// The names that people have for a wsname such as `XBT/EUR`. Whole codes only: `AIXBT/EUR` is a
-/// market of its own.
-fn aliases(wsname: &str) -> Vec<String> {
+/// The names that people have for a wsname such as `XBT/EUR`, which is the first of them. Whole
+/// codes only: `AIXBT/EUR` is a market of its own.
+pub(super) fn aliases(wsname: &str) -> Vec<String> {
     let Some((base, quote)) = wsname.split_once('/') else { return Vec::new() };
     let names = |code: &str| {
         let alias = ALIASES.iter().find(|(own, _)| *own == code).map(|(_, alias)| *alias);
         [Some(code.to_owned()), alias.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>()
     };
     let quotes = names(quote);
-    let pair = |base: String| quotes.iter().map(move |quote| format!("{base}{quote}"));
+    let pair = |base: String| quotes.iter().map(move |quote| format!("{base}/{quote}"));
     names(base).into_iter().flat_map(pair).collect()
 }
 

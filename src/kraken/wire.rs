@@ -146,6 +146,7 @@ mod tests {
             status: 200,
             content_type: "application/json".into(),
             retry_after: None,
+            clock_ahead: None,
             body: body.into(),
         }
     }

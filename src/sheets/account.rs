@@ -9,6 +9,7 @@ use super::{
     GoogleConfig,
     auth::{self, AccessToken, TokenError},
     client::SheetsClient,
+    key::ServiceAccountKey,
 };
 use crate::{
     gate::Gate,
@@ -26,7 +27,7 @@ const BURST: u32 = 5;
 pub struct Account(Rc<Inner>);
 
 struct Inner {
-    credentials: PathBuf,
+    credentials: Credentials,
     tls: Tls,
     backoff: Backoff,
     /// Who holds it is asking for a token; the others wait and take theirs from there.
@@ -46,15 +47,44 @@ struct Trouble {
     until: Instant,
 }
 
+/// Where an account's key is.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// In a file, which is read whenever a token is needed: it may be replaced meanwhile.
+    File(PathBuf),
+    /// In memory.
+    Key(ServiceAccountKey),
+}
+
+impl From<PathBuf> for Credentials {
+    fn from(file: PathBuf) -> Self {
+        Self::File(file)
+    }
+}
+
+impl From<ServiceAccountKey> for Credentials {
+    fn from(key: ServiceAccountKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl Credentials {
+    fn key(&self) -> Result<ServiceAccountKey, TokenError> {
+        match self {
+            Self::File(path) => auth::read_key(path),
+            Self::Key(key) => Ok(key.clone()),
+        }
+    }
+}
+
 impl Account {
-    /// The identity whose key is in the file `credentials`, which is read whenever a token is
-    /// needed. `google` says how fast it may write, `retry` when to ask again for a token that
+    /// The identity with this key. `google` says how fast it may write, `retry` when to ask again for a token that
     /// was not given.
     ///
     /// # Errors
     /// When the certificate authorities of `tls` cannot be read.
     pub fn new(
-        credentials: PathBuf,
+        credentials: impl Into<Credentials>,
         google: &GoogleConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
@@ -63,14 +93,14 @@ impl Account {
     }
 
     pub(crate) fn with_tls(
-        credentials: PathBuf,
+        credentials: impl Into<Credentials>,
         google: &GoogleConfig,
         retry: RetryConfig,
         tls: &Tls,
     ) -> Result<Self, TlsError> {
         let gate = || Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0);
         Ok(Self(Rc::new(Inner {
-            credentials,
+            credentials: credentials.into(),
             tls: tls.clone(),
             backoff: retry.backoff,
             token: Mutex::new(None),
@@ -124,10 +154,13 @@ impl Account {
     }
 
     async fn renew(&self) -> Result<AccessToken, TokenError> {
-        if let Ok(key) = auth::read_key(&self.0.credentials) {
-            *self.0.email.borrow_mut() = key.client_email().into();
-        }
-        let outcome = auth::request_token(&self.0.credentials, &self.0.tls).await;
+        let outcome = match self.0.credentials.key() {
+            Ok(key) => {
+                *self.0.email.borrow_mut() = key.client_email().into();
+                auth::request_token(key, &self.0.tls).await
+            }
+            Err(error) => Err(error),
+        };
         let mut trouble = self.0.trouble.borrow_mut();
         *trouble = outcome.as_ref().err().map(|error| {
             let failures = trouble.as_ref().map_or(1, |before| before.failures.saturating_add(1));

@@ -104,12 +104,14 @@ impl TokenError {
     }
 }
 
-/// Reads the key file and asks for a token.
+/// Asks for a token.
 ///
 /// # Errors
 /// [`TokenError`] says whose fault it is.
-pub(super) async fn request_token(path: &Path, tls: &Tls) -> Result<AccessToken, TokenError> {
-    let key = read_key(path)?;
+pub(super) async fn request_token(
+    key: ServiceAccountKey,
+    tls: &Tls,
+) -> Result<AccessToken, TokenError> {
     let email = key.client_email().to_owned();
     let tls = tls.clone();
     // In a task of its own a panic of the library's is an error and no more.

@@ -1,16 +1,21 @@
 //! The calls to the Sheets API that there are. Touches: the network, through `http`.
 //! Never: a token of its own, which comes with each call.
 
+use jiff::SignedDuration;
+
 use super::{
     GoogleConfig,
     auth::AccessToken,
     error::SheetsError,
-    wire::{self, Properties, ValueRange},
+    wire::{self, Contents, Properties, ValueRange},
 };
 use crate::http::{Answer, Http, Tls, TlsError};
 
 /// No answer of the Sheets API that concerns us is larger.
 const ANSWER_CAP: usize = 256 * 1024;
+
+/// What is in a hundred cells: a cell holds 50,000 characters at the most.
+const CONTENTS_CAP: usize = 8 * 1024 * 1024;
 
 /// Asks Google. Cheap to clone.
 #[derive(Clone)]
@@ -36,11 +41,36 @@ impl SheetsClient {
         token: &AccessToken,
         spreadsheet: &str,
     ) -> Result<Properties, SheetsError> {
+        self.spreadsheet(token, spreadsheet).await.map(|(properties, _)| properties)
+    }
+
+    /// The same, and how far Google's clock is ahead of this machine's.
+    pub(super) async fn spreadsheet(
+        &self,
+        token: &AccessToken,
+        spreadsheet: &str,
+    ) -> Result<(Properties, Option<SignedDuration>), SheetsError> {
         let mask = wire::PROPERTIES_MASK;
         let url = format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}", self.url);
         let answer = self.http.get(&url, Some(token.secret()), ANSWER_CAP).await?;
         let answer = success(answer.without(token.secret()))?;
-        wire::properties(&answer).ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
+        let properties = wire::properties(&answer);
+        let properties = properties.ok_or_else(|| SheetsError::NotGoogle(answer.describe()))?;
+        Ok((properties, answer.clock_ahead))
+    }
+
+    /// What is in the first cell of each of these ranges.
+    pub(super) async fn contents(
+        &self,
+        token: &AccessToken,
+        spreadsheet: &str,
+        ranges: &[String],
+    ) -> Result<Vec<Contents>, SheetsError> {
+        let query = wire::contents_query(ranges);
+        let url = format!("{}/v4/spreadsheets/{spreadsheet}/values:batchGet?{query}", self.url);
+        let answer = success(self.http.get(&url, Some(token.secret()), CONTENTS_CAP).await?)?;
+        let contents = wire::contents(&answer, ranges.len());
+        contents.ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
     }
 
     /// Writes all of these cells or none, and returns how many Google confirms.

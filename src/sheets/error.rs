@@ -113,10 +113,7 @@ impl SheetsError {
             ),
             Self::Denied(_) => (
                 FailureClass::Spreadsheet,
-                format!(
-                    "Open https://docs.google.com/spreadsheets/d/{spreadsheet} , press Share, and \
-                     add {account} as an Editor"
-                ),
+                format!("Open the spreadsheet, press Share, and add {account} as an Editor"),
             ),
             Self::Disabled { url } => (
                 FailureClass::Spreadsheet,
@@ -145,9 +142,9 @@ impl SheetsError {
 }
 
 /// What to do about a cell that Google refuses, by Google's text.
-pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
+pub(super) fn cell_remedy(text: &str) -> &'static str {
     let says = |needle: &str| text.to_ascii_lowercase().contains(needle);
-    let remedy = if says("unable to parse range") {
+    if says("unable to parse range") {
         "Check that the tab or the named range exists and is spelt like this"
     } else if says("exceeds grid limits") {
         "Add rows or columns to the tab, or choose another cell"
@@ -155,11 +152,15 @@ pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
         "Let the account edit the protected range, or choose another cell"
     } else {
         "Check the cell in the configuration"
-    };
+    }
+}
+
+/// That Google refuses a cell, with this text, and what to do about it.
+pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
     Failure {
         class: FailureClass::Cell,
         reason: format!("cell {cell} cannot be written: {text}"),
-        remedy: remedy.into(),
+        remedy: cell_remedy(text).into(),
     }
 }
 
@@ -172,6 +173,7 @@ mod tests {
             status,
             content_type: "application/json; charset=UTF-8".into(),
             retry_after: None,
+            clock_ahead: None,
             body: body.into(),
         })
     }
@@ -227,6 +229,5 @@ mod tests {
         let body = error("The caller does not have permission", "PERMISSION_DENIED", "");
         let told = sorted(403, &body).failure("https://x", "bot@x.iam", "15Cc").to_string();
         assert!(told.contains("add bot@x.iam as an Editor"), "{told}");
-        assert!(told.contains("/d/15Cc"), "{told}");
     }
 }

@@ -18,7 +18,7 @@ const TOKEN_HOSTS: [&str; 3] =
 
 /// A service account's key. Its `Debug` shows whose it is, and nothing else.
 #[derive(Clone)]
-pub struct ServiceAccountKey(yup_oauth2::ServiceAccountKey);
+pub struct ServiceAccountKey(Box<yup_oauth2::ServiceAccountKey>);
 
 impl ServiceAccountKey {
     /// The largest file that is read as a key; Google's have some 2.4 KB.
@@ -44,7 +44,8 @@ impl ServiceAccountKey {
         token_uri(text("token_uri").unwrap_or_default())?;
         private_key(text("private_key").unwrap_or_default())?;
         // serde's words quote what they refuse: they go no further.
-        serde_json::from_value(Value::Object(object)).map(Self).map_err(|_| InvalidKey::Malformed)
+        let key = serde_json::from_value(Value::Object(object));
+        key.map(|key| Self(Box::new(key))).map_err(|_| InvalidKey::Malformed)
     }
 
     /// The account's address: with it a spreadsheet is shared.
@@ -59,7 +60,7 @@ impl ServiceAccountKey {
 
     /// The key itself, which must not be printed.
     pub(crate) fn into_inner(self) -> yup_oauth2::ServiceAccountKey {
-        self.0
+        *self.0
     }
 }
 

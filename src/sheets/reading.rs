@@ -164,7 +164,9 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         return Ok((id, gid(rest).map_or(Tab::First, Tab::Gid)));
     }
     let Some(id) = SpreadsheetId::parse(text) else {
-        let help = if text.contains("://") {
+        let help = if text.starts_with('<') {
+            "this stands for a spreadsheet of yours: open it in a browser and put its URL here"
+        } else if text.contains("://") {
             "such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0"
         } else {
             "the id is what stands between /d/ and /edit in the URL: letters, digits, '_' and '-'"

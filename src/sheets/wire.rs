@@ -139,6 +139,79 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
     })
 }
 
+/// What is in a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CellHolds {
+    /// Nothing.
+    Nothing,
+    /// A number, or true or false.
+    Number,
+    /// A text: the beginning of it, on one line.
+    Text(String),
+    /// A formula: the beginning of it, on one line.
+    Formula(String),
+}
+
+/// What is in the first cell of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contents {
+    /// The whole range, as Google writes it.
+    pub(super) range: String,
+    pub(super) holds: CellHolds,
+}
+
+/// The query of `values:batchGet` for these ranges: formulas as they were typed.
+pub(super) fn contents_query(ranges: &[String]) -> String {
+    let mut query =
+        "valueRenderOption=FORMULA&fields=valueRanges.range,valueRanges.values".to_owned();
+    for range in ranges {
+        query.push_str("&ranges=");
+        query.push_str(&percent_encoded(range));
+    }
+    query
+}
+
+/// A text as the value of a query: only what RFC 3986 calls unreserved stays as it is.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// Decodes the answer to `values:batchGet` of so many ranges; `None` if it is no such answer.
+pub(super) fn contents(answer: &Answer, asked: usize) -> Option<Vec<Contents>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Found {
+        value_ranges: Vec<One>,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        range: String,
+        #[serde(default)]
+        values: Vec<Vec<Value>>,
+    }
+    let found: Found = serde_json::from_slice(&answer.body).ok()?;
+    let contents = |One { range, values }| {
+        let holds = match values.first().and_then(|row| row.first()) {
+            None | Some(Value::Null) => CellHolds::Nothing,
+            Some(Value::String(text)) if text.is_empty() => CellHolds::Nothing,
+            Some(Value::String(text)) if text.starts_with('=') => CellHolds::Formula(excerpt(text)),
+            Some(Value::String(text)) => CellHolds::Text(excerpt(text)),
+            Some(_) => CellHolds::Number,
+        };
+        Contents { range: excerpt(&range), holds }
+    };
+    (found.value_ranges.len() == asked)
+        .then(|| found.value_ranges.into_iter().map(contents).collect())
+}
+
 /// An error of Google's, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ApiError {
@@ -196,6 +269,7 @@ mod tests {
             status: 200,
             content_type: "application/json".into(),
             retry_after: None,
+            clock_ahead: None,
             body: body.into(),
         }
     }
@@ -253,6 +327,26 @@ mod tests {
         ] {
             assert_eq!(rejected_entry(message), entry, "{message}");
         }
+    }
+
+    #[test]
+    fn what_is_in_cells_is_told_apart() {
+        let ranges = ["'It''s 50% #1'!A1", "BtcPrice"].map(str::to_owned);
+        assert!(
+            contents_query(&ranges)
+                .ends_with("&ranges=%27It%27%27s%2050%25%20%231%27%21A1&ranges=BtcPrice")
+        );
+        let body = r#"{"valueRanges":[{"range":"S!A1"},{"range":"S!A2","values":[[1.5]]},
+            {"range":"S!A3","values":[["=A1*2"]]},{"range":"S!A4:B5","values":[["Price\n"],[1]]},
+            {"range":"S!A6","values":[[""]]},{"range":"S!A7","values":[[true]]}]}"#;
+        let found = contents(&answer(body), 6).unwrap();
+        let holds: Vec<_> = found.iter().map(|one| one.holds.clone()).collect();
+        let (formula, text) = (CellHolds::Formula("=A1*2".into()), CellHolds::Text("Price".into()));
+        let (nothing, number) = (CellHolds::Nothing, CellHolds::Number);
+        assert_eq!(holds, [nothing.clone(), number.clone(), formula, text, nothing, number]);
+        assert_eq!(found[3].range, "S!A4:B5");
+        assert_eq!(contents(&answer(body), 5), None);
+        assert_eq!(contents(&answer("{}"), 0), None);
     }
 
     #[test]

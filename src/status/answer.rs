@@ -7,7 +7,6 @@ use actix_web::{
 use tokio::time::Instant;
 
 use super::{
-    patience,
     readiness::{self, Readiness, Verdict},
     watch::{Known, Shared},
 };
@@ -29,12 +28,8 @@ pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> HttpRespon
 
 /// Whether the loop turns, whatever the upstreams do.
 fn livez(shared: &Shared) -> HttpResponse {
-    let patience = shared.loop_patience.unwrap_or_else(|| match shared.known() {
-        Known::Ledger(ledger) => ledger.loop_patience(),
-        Known::Nothing | Known::Gone => patience::LEAST,
-    });
     let standstill = shared.standstill();
-    if standstill <= patience {
+    if standstill <= shared.loop_patience {
         return plain(StatusCode::OK, "alive\n".into());
     }
     let seconds = standstill.as_secs_f64();

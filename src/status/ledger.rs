@@ -26,8 +26,6 @@ pub(super) type Cell = (Arc<str>, usize);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     status: Status,
-    /// How long the loop may stand still.
-    loop_patience: Duration,
     /// How long each configured spreadsheet may go without a success.
     patience: BTreeMap<Arc<str>, Duration>,
     /// When each spreadsheet last succeeded.
@@ -63,17 +61,12 @@ impl Ledger {
 
     /// Goes by another configuration: its cells are others.
     fn follow(&mut self, config: &Config) {
-        self.loop_patience = patience::of_loop(config);
         self.patience = patience::of_spreadsheets(config);
         self.still.clear();
     }
 
     pub(super) const fn status(&self) -> &Status {
         &self.status
-    }
-
-    pub(super) const fn loop_patience(&self) -> Duration {
-        self.loop_patience
     }
 
     pub(super) const fn patience(&self) -> &BTreeMap<Arc<str>, Duration> {

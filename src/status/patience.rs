@@ -6,22 +6,19 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::Config, kraken::PAIRS_PER_REQUEST, sheets::SheetConfig};
+use crate::{config::Config, kraken::requests_for, sheets::SheetConfig};
 
-/// Nothing is too long that takes less.
-pub(super) const LEAST: Duration = Duration::from_secs(15);
+/// How long the loop may stand still. It turns once a second, whatever the cadences are.
+pub(super) const OF_LOOP: Duration = Duration::from_secs(15);
+
+/// Nothing is too long for a spreadsheet that takes less.
+const LEAST: Duration = Duration::from_secs(15);
 
 /// Google's token must come within so long (`sheets/auth.rs`).
 const TOKEN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// So many ticks in a row may come to nothing.
 const TICKS: u32 = 3;
-
-/// How long the loop may stand still: three ticks, and 15 s at the least.
-pub(super) fn of_loop(config: &Config) -> Duration {
-    let shortest = config.sheets.iter().map(|sheet| sheet.every).min().unwrap_or_default();
-    shortest.saturating_mul(TICKS).max(LEAST)
-}
 
 /// How long each spreadsheet may go without a success: three ticks of its shortest cadence and
 /// all the deadlines of a cycle, and 15 s at the least.
@@ -50,8 +47,7 @@ fn writers_turn(config: &Config, spreadsheets: usize) -> Duration {
 fn askers_turn(config: &Config) -> Duration {
     let mappings = config.sheets.iter().flat_map(|sheet| &sheet.cells);
     let pairs: BTreeSet<_> = mappings.map(|mapping| &mapping.pair).collect();
-    let requests = u32::try_from(pairs.len().div_ceil(PAIRS_PER_REQUEST)).unwrap_or(u32::MAX);
-    let seconds = f64::from(requests) / config.kraken.requests_per_second;
+    let seconds = f64::from(requests_for(pairs.len())) / config.kraken.requests_per_second;
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
@@ -72,13 +68,10 @@ mod tests {
         let config = Config::new().sheet(sheet("x", 60)).sheet(sheet("y", 20)).sheet(sheet("x", 5));
         // 3 × 5 s and 3 × 20 s, and 10 + 10 + 30 s of deadlines.
         assert_eq!(seconds(&config), [65, 110]);
-        assert_eq!(of_loop(&config), LEAST);
         let mut hasty = Config::new().sheet(sheet("x", 1));
         hasty.kraken.deadline = Duration::from_millis(1);
         hasty.google.deadline = Duration::from_millis(1);
         assert_eq!(seconds(&hasty), [15], "3.0 + 10.002 s are less than the least");
-        assert_eq!(of_loop(&Config::new().sheet(sheet("x", 3600))), Duration::from_secs(3 * 3600));
-        assert_eq!(of_loop(&Config::new()), LEAST);
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn the_tree_is_not_kept_alive_for_being_watched() {
 #[test]
 fn a_loop_that_hangs_is_not_alive() {
     run(async {
-        let shared = Shared::new(Some(Duration::from_millis(2_500)));
+        let shared = Shared::new(Duration::from_millis(2_500));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let supervisor = supervisor(Config::new());
         let server = StatusServer::share(listener, &supervisor, shared).unwrap();

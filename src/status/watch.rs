@@ -31,8 +31,8 @@ pub(super) struct Shared {
     /// When the loop last turned, in milliseconds after the start.
     beat: AtomicU64,
     known: Mutex<Known>,
-    /// What the loop's patience is, whatever the configuration: for tests.
-    pub(super) loop_patience: Option<Duration>,
+    /// How long the loop may stand still.
+    pub(super) loop_patience: Duration,
 }
 
 /// What is known of the tree.
@@ -48,7 +48,7 @@ pub(super) enum Known {
 
 impl Shared {
     /// Nothing is known yet.
-    pub(super) fn new(loop_patience: Option<Duration>) -> Self {
+    pub(super) fn new(loop_patience: Duration) -> Self {
         Self {
             start: Instant::now(),
             beat: AtomicU64::new(0),

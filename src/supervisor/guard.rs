@@ -27,7 +27,10 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{SupervisionConfig, intensity::Restarts};
+use super::{
+    SupervisionConfig,
+    intensity::{Count, Restarts},
+};
 use crate::messages::{ActorName, Exit, Fault, Next, Ping, Stop};
 
 /// So many pings in a row may go unanswered.
@@ -121,9 +124,8 @@ where
     async fn run(mut self) {
         let mut exit = self.watch().await;
         while !self.stopping.begun.get() {
-            let next = self.judge();
-            let fault =
-                Fault { actor: self.policy.name.clone(), exit, count: self.restarts.len(), next };
+            let (next, count) = self.judge();
+            let fault = Fault { actor: self.policy.name.clone(), exit, count, next };
             // Awaited, since a fault must not be lost.
             let Some(faults) = self.policy.faults.upgrade() else { return };
             if faults.send(fault).await.is_err() {
@@ -162,16 +164,17 @@ where
         .await
     }
 
-    fn judge(&mut self) -> Next {
+    /// What happens next, and how many faults count.
+    fn judge(&mut self) -> (Next, u32) {
         let supervision = &self.policy.supervision;
-        let count = self.restarts.record(Instant::now(), supervision.intensity);
-        if count <= supervision.intensity.max_restarts {
-            Next::Restart(supervision.backoff.ceiling(count))
-        } else if self.policy.dispensable {
-            Next::Park(supervision.park)
-        } else {
-            Next::GiveUp
-        }
+        let Count { restarts, too_many } =
+            self.restarts.record(Instant::now(), supervision.intensity);
+        let next = match (too_many, self.policy.dispensable) {
+            (false, _) => Next::Restart(supervision.backoff.ceiling(restarts)),
+            (true, true) => Next::Park(supervision.park),
+            (true, false) => Next::GiveUp,
+        };
+        (next, restarts)
     }
 
     /// Waits; whether it was asked to stop meanwhile.

@@ -5,7 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// As many restarts within as long a time are borne, and one more is not: Erlang/OTP's
-/// *maximum restart intensity*.
+/// *maximum restart intensity*. Neither is more than twice as many within ten times as long: with
+/// growing waits between restarts, and with actors that hang, which takes a while to notice, no
+/// number within a short time would ever be too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestartIntensity {
     /// The most restarts within the period.
@@ -18,17 +20,28 @@ pub struct RestartIntensity {
 #[derive(Debug, Default)]
 pub(super) struct Restarts(VecDeque<Instant>);
 
-impl Restarts {
-    /// Counts a fault at `now`, and says how many count now.
-    pub(super) fn record(&mut self, now: Instant, intensity: RestartIntensity) -> u32 {
-        self.0.retain(|&at| now.saturating_duration_since(at) < intensity.period);
-        self.0.push_back(now);
-        self.len()
-    }
+/// How many restarts count, and whether they are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Count {
+    /// Those within the period; when there are too many within the longer one, those.
+    pub(super) restarts: u32,
+    pub(super) too_many: bool,
+}
 
-    /// How many count.
-    pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+impl Restarts {
+    /// Counts a fault at `now`, and says how it stands.
+    pub(super) fn record(&mut self, now: Instant, intensity: RestartIntensity) -> Count {
+        let RestartIntensity { max_restarts, period } = intensity;
+        let within = |span: Duration| move |at: &Instant| now.saturating_duration_since(*at) < span;
+        self.0.retain(within(period.saturating_mul(10)));
+        self.0.push_back(now);
+        let lately = self.0.iter().copied().filter(within(period)).count();
+        let [lately, all] = [lately, self.0.len()].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let too_often = all > max_restarts.saturating_mul(2);
+        Count {
+            restarts: if too_often { all } else { lately },
+            too_many: too_often || lately > max_restarts,
+        }
     }
 
     /// Forgets them all: the actor gets a new chance.
@@ -46,12 +59,24 @@ mod tests {
         let intensity = RestartIntensity { max_restarts: 3, period: Duration::from_secs(60) };
         let start = Instant::now();
         let mut restarts = Restarts::default();
-        let counts: Vec<_> = [0, 10, 20, 59, 60, 69, 200]
-            .into_iter()
-            .map(|s| restarts.record(start + Duration::from_secs(s), intensity))
-            .collect();
-        assert_eq!(counts, [1, 2, 3, 4, 4, 5, 1]);
+        let mut at = |s| restarts.record(start + Duration::from_secs(s), intensity);
+        let counts = [0, 10, 20, 59].map(&mut at).map(|count| (count.restarts, count.too_many));
+        assert_eq!(counts, [(1, false), (2, false), (3, false), (4, true)]);
         restarts.clear();
-        assert_eq!(restarts.record(start, intensity), 1);
+        assert!(!restarts.record(start, intensity).too_many);
+    }
+
+    #[test]
+    fn slow_ones_are_too_many_in_the_end() {
+        let intensity = RestartIntensity { max_restarts: 3, period: Duration::from_secs(60) };
+        let start = Instant::now();
+        let too_many = |every: u64| {
+            let mut restarts = Restarts::default();
+            let mut at = |n| restarts.record(start + Duration::from_secs(n * every), intensity);
+            (0..100).find(|&n| at(n).too_many)
+        };
+        assert_eq!(too_many(10), Some(3), "four within a minute");
+        assert_eq!(too_many(45), Some(6), "seven within ten minutes");
+        assert_eq!(too_many(101), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     messages::{ActorName, Fault, Report, SheetIndex},
     quote::AssetPair,
     schedule::ScheduleActor,
-    sheets::{Account, SheetConfig, SheetsActor, SpreadsheetId},
+    sheets::{Account, Credentials, ServiceAccountKey, SheetConfig, SheetsActor, SpreadsheetId},
 };
 
 /// The children, all of them alive.
@@ -47,6 +47,7 @@ pub(super) struct Surroundings {
     pub(super) reports: Recipient<Report>,
     pub(super) faults: WeakRecipient<Fault>,
     pub(super) log: Logger,
+    pub(super) key: Option<ServiceAccountKey>,
     /// After so many ticks there are no more.
     pub(super) ticks: Option<u64>,
 }
@@ -65,12 +66,11 @@ impl Tree {
         let mut sheets = BTreeMap::new();
         let mut feeds = Vec::new();
         let spreadsheets = by_spreadsheet(&config.sheets);
-        let account = match (&config.credentials, spreadsheets.is_empty()) {
-            (_, true) => None,
-            (None, false) => return Err(BuildError::NoCredentials),
-            (Some(path), false) => {
-                let path = path.clone();
-                Some(Account::with_tls(path, &config.google, config.retry, &tls)?)
+        let account = match credentials(config, around) {
+            _ if spreadsheets.is_empty() => None,
+            None => return Err(BuildError::NoCredentials),
+            Some(credentials) => {
+                Some(Account::with_tls(credentials, &config.google, config.retry, &tls)?)
             }
         };
         for (id, own) in spreadsheets {
@@ -132,6 +132,12 @@ fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsE
     let Some(url) = &config.heartbeat.url else { return Ok(None) };
     let spreadsheets = config.sheets.iter().map(|sheet| sheet.spreadsheet.shared());
     Heart::start(url, spreadsheets, tls, log).map(Some)
+}
+
+/// The key to write with: the one that was given, or else the configured file.
+fn credentials(config: &Config, around: &Surroundings) -> Option<Credentials> {
+    let given = around.key.clone().map(Credentials::Key);
+    given.or_else(|| config.credentials.clone().map(Credentials::File))
 }
 
 /// The configured sheets of each spreadsheet.

@@ -21,7 +21,7 @@ fn read(text: &str) -> Result<Config, ConfigError> {
 }
 
 /// A valid configuration, in one of its two shapes.
-fn valid(rng: &mut Rng) -> Value {
+pub(crate) fn valid(rng: &mut Rng) -> Value {
     let mut config = json!({
         "credentials": "key.json",
         "kraken": { "url": "http://127.0.0.1:1", "deadline": rng.u32(1..600_000), "requests_per_second": 0.5 },

@@ -4,8 +4,8 @@ use std::sync::{Arc, mpsc};
 
 use actix::{Actor, Context, Handler};
 use ratesheet::{
-    Account, Feed, KrakenActor, QuoteBatch, QuoteField, ScheduleActor, SheetIndex, SheetsActor,
-    Shutdown, SupervisorActor,
+    Account, Feed, KrakenActor, QuoteBatch, QuoteField, ScheduleActor, ServiceAccountKey,
+    SheetIndex, SheetsActor, Shutdown, SupervisorActor,
     sandbox::{Sandbox, Service},
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -53,14 +53,28 @@ fn kraken_alone_gives_quotes_to_a_host_s_own_actor() {
 }
 
 #[test]
+fn a_host_may_give_the_key_itself_and_no_file() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.credentials = None;
+        let key = ServiceAccountKey::from_json(rig.sandbox.service_account_key().as_bytes());
+        let tree = SupervisorActor::new(config).key(key.unwrap()).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
 fn a_sheets_actor_alone_writes_what_it_is_given() {
     block_on(async {
         let rig = Rig::new();
         let config = rig.config();
         let sheet = one_price(ONE);
         let pairs = vec![sheet.cells[0].pair.clone()];
+        let key = ServiceAccountKey::from_json(rig.sandbox.service_account_key().as_bytes());
         let account =
-            Account::new(rig.key.path().into(), &config.google, config.retry, &config.tls).unwrap();
+            Account::new(key.unwrap(), &config.google, config.retry, &config.tls).unwrap();
         let id = sheet.spreadsheet.clone();
         let sheets = vec![(SheetIndex(7), sheet)];
         let writer = SheetsActor::new(id, sheets, account, config.retry).start();

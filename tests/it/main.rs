@@ -5,13 +5,16 @@
 
 mod article;
 mod bad_config;
+mod commands;
 mod config_mutations;
 mod invariants;
 mod isolation;
 mod library;
+mod online;
 mod outages;
 mod readme;
 mod rig;
+mod schema;
 mod secrets;
 mod signals;
 mod supervision;

@@ -152,6 +152,27 @@ fn a_spreadsheet_that_panics_for_ever_is_parked_and_does_not_disturb_the_other()
 }
 
 #[test]
+fn who_was_down_gets_the_newest_quotes_and_not_the_oldest_that_waited() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.supervision.ping = std::time::Duration::from_millis(300);
+        // After forty ticks there are no more: nothing but what was offered again can be newest.
+        let tree = SupervisorActor::new(config).ticks(40).start();
+        rig.until("the first price", |_| rig.number("A1").is_some()).await;
+        tree.send(drill(sheets(ONE), Drill::Hang)).await.unwrap();
+        let tickers = |sandbox: &ratesheet::sandbox::Sandbox| {
+            let all = sandbox.requests(ratesheet::sandbox::Service::Kraken);
+            all.iter().filter(|entry| entry.path().ends_with("/Ticker")).count()
+        };
+        rig.until("half of the ticks", |sandbox| tickers(sandbox) >= 20).await;
+        rig.sandbox.set_ticker("XXBTZEUR", "7", "7", "7");
+        rig.until("the newest price", |_| rig.number("A1") == Some(7.0)).await;
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
 fn a_parked_spreadsheet_is_tried_again() {
     block_on(async {
         let rig = Rig::new();

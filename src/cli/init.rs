@@ -1,0 +1,234 @@
+//! `ratesheet init`: writes a first configuration, and says what comes next.
+//! Touches: the new file, standard output, the key's file. Never: a file that is there already.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use ratesheet::{Config, Overlays, SheetConfig, Tab};
+use serde_json::Value;
+
+use super::{
+    Options,
+    exit::Exit,
+    layers::{self, Environment, Flags, USUAL_FILES},
+    print, print_error,
+};
+
+/// What stands in the file until somebody puts a spreadsheet in its place.
+const PLACEHOLDER: &str = "<the URL of your spreadsheet>";
+
+/// Which spreadsheet.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The spreadsheet's URL as the browser shows it; it may be followed by ':' and a tab's title
+    #[arg(value_name = "URL")]
+    spreadsheet: Option<String>,
+}
+
+/// Writes a first configuration.
+pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
+    let flags = options.flags();
+    let sheet = match arguments.spreadsheet.as_deref().map(spreadsheet).transpose() {
+        Ok(sheet) => sheet,
+        Err(told) => {
+            print_error(&format!("ratesheet init: {told}\n"));
+            return Exit::Usage;
+        }
+    };
+    let text = file(sheet.as_ref(), flags.credentials.as_deref());
+    let path = flags.config.clone().unwrap_or_else(|| PathBuf::from(USUAL_FILES[0]));
+    if path == Path::new("-") {
+        print(&text);
+        return Exit::Done;
+    }
+    if let Err(error) = write(&path, &text) {
+        print_error(&refused(&path, &error));
+        return Exit::Config;
+    }
+    let step = share(sheet.as_ref(), &Environment::of_process(), &flags);
+    print(&next(&path, &step, flags.config.is_some()));
+    Exit::Done
+}
+
+/// Reads a spreadsheet as the configuration would.
+fn spreadsheet(text: &str) -> Result<SheetConfig, String> {
+    let whole = serde_json::json!({
+        "sheet": text, "timeout": 5000, "data": { "kraken:xbteur:sell": "A1" }
+    });
+    let read = Config::from_json("", whole.to_string().as_bytes(), &Overlays::new());
+    read.map(|mut config| config.sheets.remove(0)).map_err(|error| {
+        let told = error.problems().iter().map(|problem| match problem.help() {
+            Some(help) => format!("{}\n  help: {help}", problem.message()),
+            None => problem.message().to_owned(),
+        });
+        told.collect::<Vec<_>>().join("\n")
+    })
+}
+
+/// The text of the file.
+fn file(sheet: Option<&SheetConfig>, credentials: Option<&str>) -> String {
+    let place = sheet.map_or_else(|| PLACEHOLDER.to_owned(), place);
+    let credentials =
+        credentials.map(|path| format!("\n  \"credentials\": {},", Value::from(path)));
+    format!(
+        r#"{{
+  "sheet": {},{}
+  "timeout": 5000,
+  "data": {{
+    "kraken:xbteur:sell": ["A1"],
+    "kraken:xbteur:buy": ["A2"]
+  }},
+  "updated": ["A3"],
+  "problem": ["A4"]
+}}
+"#,
+        Value::from(place),
+        credentials.unwrap_or_default()
+    )
+}
+
+/// A sheet as the configuration names it.
+fn place(sheet: &SheetConfig) -> String {
+    let id = sheet.spreadsheet.as_str();
+    match &sheet.tab {
+        Tab::Title(title) => format!("{id}:{title}"),
+        Tab::Gid(gid) => format!("{}#gid={gid}", url(id)),
+        Tab::First => id.to_owned(),
+    }
+}
+
+fn url(id: &str) -> String {
+    format!("https://docs.google.com/spreadsheets/d/{id}/edit")
+}
+
+/// Writes a file that was not there before; if that fails, it is not there afterwards either.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(text.as_bytes()).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+fn refused(path: &Path, error: &io::Error) -> String {
+    let name = path.display().to_string().escape_debug().to_string();
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return format!(
+            "{name} is there already, and stays as it is.\n  help: `ratesheet check` looks at it; \
+             `ratesheet init -c FILE` writes another\n"
+        );
+    }
+    format!("{name}: error: it cannot be written: {error}\n")
+}
+
+/// The first step: who needs access to what.
+fn share(sheet: Option<&SheetConfig>, environment: &Environment, flags: &Flags) -> String {
+    let which = match sheet {
+        Some(sheet) => format!("Share the spreadsheet {}", url(sheet.spreadsheet.as_str())),
+        None => "Put your spreadsheet's URL into the file, and share the spreadsheet".into(),
+    };
+    match credentials(environment, flags).map(|path| layers::read_key(&path)) {
+        Some(Ok(key)) => format!("{which}\n     with {}, as an Editor", key.client_email()),
+        Some(Err(error)) => {
+            let error = error.to_string().replace('\n', "\n   ");
+            format!("{which}\n     with the key's client_email, as an Editor. But {error}")
+        }
+        None => format!(
+            "{which}\n     with a service account, as an Editor: with the client_email in the \
+             account's key. Set\n     GOOGLE_APPLICATION_CREDENTIALS to the key's path, or write it \
+             into the file as \"credentials\""
+        ),
+    }
+}
+
+/// The path of the key that the commands would use, if they were started like this one.
+fn credentials(environment: &Environment, flags: &Flags) -> Option<PathBuf> {
+    let example = r#"{ "sheets": [] }"#;
+    let flags = Flags {
+        config: Some("-".into()),
+        credentials: flags.credentials.clone(),
+        ..Flags::default()
+    };
+    let loaded = layers::load_from(environment, &flags, &mut example.as_bytes());
+    loaded.ok().and_then(|loaded| loaded.config.credentials)
+}
+
+/// What is written, and what to do now.
+fn next(path: &Path, share: &str, named: bool) -> String {
+    let name = path.display().to_string().escape_debug().to_string();
+    let suffix = if named { format!(" -c {}", quoted(&name)) } else { String::new() };
+    format!(
+        "{name} is written. Every 5 seconds, Kraken's bid and ask of XBT/EUR go into A1 and A2, \
+         when they\nwere asked for into A3, and what is wrong into A4. Whatever is in these cells \
+         is replaced: if they\nare not free, choose others.\n\n\
+         Next:\n\
+         \x20 1. {share}.\n\
+         \x20 2. ratesheet check{suffix}\n\
+         \x20 3. ratesheet once --dry-run{suffix}\n"
+    )
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+    if path.chars().all(plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
+
+    #[test]
+    fn the_file_names_the_spreadsheet_and_the_tab_that_the_browser_shows() {
+        let url = format!("https://docs.google.com/spreadsheets/d/{ID}/edit");
+        for (given, written) in [
+            (ID.to_owned(), ID.to_owned()),
+            (url.clone(), ID.to_owned()),
+            (format!("{url}?usp=sharing"), ID.to_owned()),
+            (format!("{url}?gid=77#gid=77"), format!("{url}#gid=77")),
+            (format!("{url}#gid=0:Sheet 1"), format!("{ID}:Sheet 1")),
+            (format!("{ID}:\"Sheet\" \\ 1"), format!("{ID}:\"Sheet\" \\ 1")),
+        ] {
+            let sheet = spreadsheet(&given).unwrap();
+            let text = file(Some(&sheet), Some("the \"key\".json"));
+            let config = Config::from_json("", text.as_bytes(), &Overlays::new()).unwrap();
+            assert_eq!(place(&config.sheets[0]), written, "{given}");
+            assert_eq!(config.sheets[0].tab, sheet.tab, "{given}");
+            assert_eq!(config.credentials.as_deref(), Some(Path::new("the \"key\".json")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_spreadsheet_is_refused_with_its_reason() {
+        for (given, words) in [
+            ("https://example.com/", "such as https://docs.google.com/spreadsheets/d/<id>/edit"),
+            ("https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml", "published page"),
+            ("nonsense", "between /d/ and /edit"),
+            ("", "found an empty text"),
+            (&format!("{ID}: "), "an empty title"),
+        ] {
+            let told = spreadsheet(given).unwrap_err();
+            assert!(told.contains(words), "{given}: {told}");
+            assert!(!told.contains("error"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_explained_by_check() {
+        let text = file(None, None);
+        let error = Config::from_json("f", text.as_bytes(), &Overlays::new()).unwrap_err();
+        assert_eq!(error.count(), 1, "{error}");
+        assert!(error.to_string().contains("put its URL here"), "{error}");
+    }
+
+    #[test]
+    fn paths_are_quoted_for_the_shell() {
+        assert_eq!(quoted("a/b-c.json"), "a/b-c.json");
+        assert_eq!(quoted("my file's.json"), r"'my file'\''s.json'");
+    }
+}

@@ -1,0 +1,195 @@
+//! The small commands, as a person uses them: the real binary, in an empty folder.
+
+use std::{fs, path::Path, process::Output};
+
+use ratesheet::sandbox::{Fault, Service};
+
+use crate::rig::{Rig, ratesheet};
+
+/// What a command said, and how it ended.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn run_in(folder: &Path, arguments: &[&str]) -> Said {
+    ratesheet(arguments).current_dir(folder).output().unwrap().into()
+}
+
+fn run(arguments: &[&str]) -> Said {
+    run_in(tempfile::tempdir().unwrap().path(), arguments)
+}
+
+const URL: &str = "https://docs.google.com/spreadsheets/d/15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk/edit?gid=7#gid=7";
+
+#[test]
+fn fields_are_listed_as_people_read_them() {
+    let said = run(&["fields"]);
+    assert_eq!(said.code, 0);
+    for line in [
+        "  buy (best ask)   what you pay: the best ask\n",
+        "  sell (best bid)  what you get: the best bid\n",
+        "  spread           ask - bid\n",
+    ] {
+        assert!(said.out.contains(line), "{}", said.out);
+    }
+}
+
+#[test]
+fn init_writes_a_configuration_that_check_takes_and_never_another_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", URL]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for words in [
+        "ratesheet.json is written",
+        "1. Share the spreadsheet https://docs.google.com/spreadsheets/d/15Cc",
+        "2. ratesheet check\n",
+        "3. ratesheet once --dry-run\n",
+    ] {
+        assert!(said.out.contains(words), "{words}\n{}", said.out);
+    }
+    let checked = run_in(folder.path(), &["check"]);
+    assert_eq!(checked.code, 0, "{}", checked.out);
+    assert!(checked.out.contains("the tab with gid 7 of 15Cc"), "{}", checked.out);
+    let before = fs::read(folder.path().join("ratesheet.json")).unwrap();
+    let again = run_in(folder.path(), &["init"]);
+    assert_eq!(again.code, 78);
+    assert!(again.err.contains("ratesheet.json is there already, and stays"), "{}", again.err);
+    assert_eq!(fs::read(folder.path().join("ratesheet.json")).unwrap(), before);
+}
+
+#[test]
+fn init_without_a_spreadsheet_leaves_a_place_for_it_and_check_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", "-c", "my own.json"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("Put your spreadsheet's URL into the file"), "{}", said.out);
+    assert!(said.out.contains("ratesheet check -c 'my own.json'"), "{}", said.out);
+    let checked = run_in(folder.path(), &["check", "-c", "my own.json"]);
+    assert_eq!(checked.code, 78);
+    assert!(checked.out.contains("my own.json:2:12: error at $.sheet"), "{}", checked.out);
+    assert!(checked.out.contains("open it in a browser and put its URL here"), "{}", checked.out);
+}
+
+#[test]
+fn init_knows_with_whom_to_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new();
+    let key = rig.key.path().to_str().unwrap();
+    let said = run_in(folder.path(), &["init", URL, "--credentials", key]);
+    assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
+    assert!(written.contains(&format!("\"credentials\": {key:?}")), "{written}");
+    let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
+    by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
+    let said = Said::from(by_variable.output().unwrap());
+    assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
+    assert!(!fs::read_to_string(folder.path().join("other.json")).unwrap().contains("credentials"));
+}
+
+#[test]
+fn init_refuses_what_is_no_spreadsheet_and_what_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run_in(folder.path(), &["init", "https://example.com/d/x"]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.starts_with("ratesheet init: found \"https://example.com"), "{}", said.err);
+    assert!(!folder.path().join("ratesheet.json").exists());
+    let said = run_in(folder.path(), &["init", "-c", "no/such/folder.json"]);
+    assert_eq!(said.code, 78);
+    assert!(said.err.contains("it cannot be written: No such file"), "{}", said.err);
+    let said = run_in(folder.path(), &["init", URL, "-c", "-"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.starts_with("{\n  \"sheet\": ") && said.out.ends_with("}\n"), "{}", said.out);
+}
+
+#[test]
+fn completions_are_written_for_every_shell_and_no_other() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = run(&["completions", shell]);
+        assert_eq!(said.code, 0);
+        assert!(said.out.contains("healthcheck") || said.out.contains("once"), "{shell}");
+    }
+    let said = run(&["completions", "tcsh"]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.contains("possible values: bash"), "{}", said.err);
+}
+
+/// Runs a command that asks the sandbox for Kraken, with no file but those of the folder.
+fn pairs(rig: &Rig, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = ratesheet(&[&["pairs"], arguments].concat());
+    command.env("RATESHEET__KRAKEN__URL", rig.sandbox.url()).current_dir(folder);
+    command.output().unwrap().into()
+}
+
+#[test]
+fn pairs_are_found_by_any_of_their_names_without_a_configuration() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out.lines().count(), 1 + rig.sandbox.pairs().len() + 3, "{}", said.out);
+    let said = pairs(&rig, folder.path(), &["--search", "btc eur"]);
+    assert_eq!(said.code, 0);
+    let line = said.out.lines().nth(1).unwrap();
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(words, ["XBT/EUR", "XBTEUR", "XXBTZEUR", "BTC/EUR"], "{}", said.out);
+    assert!(said.out.contains("1 pair. Each"), "{}", said.out);
+    assert!(said.out.contains("\"kraken:xbteur:sell\""), "{}", said.out);
+    assert_eq!((said.err.as_str(), rig.sandbox.count(Service::Sheets)), ("", 0));
+}
+
+#[test]
+fn a_search_for_nothing_says_what_was_meant() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &["--search", "xbteuro"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    assert!(said.err.contains("\"xbteuro\" in a name. Did you mean XBT/EUR?"), "{}", said.err);
+    let said = pairs(&rig, folder.path(), &["-s", "bitcoin\u{1b}"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("bitcoin\\u{1b}\" in a name. Names are made of"), "{}", said.err);
+}
+
+#[test]
+fn pairs_are_listed_while_the_configuration_is_not_finished_yet() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(folder.path(), &["init"]).code, 0);
+    let said = pairs(&rig, folder.path(), &["--search", "xbteur"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("`ratesheet check` explains"), "{}", said.err);
+    // One that was named is meant.
+    let said = pairs(&rig, folder.path(), &["-c", "ratesheet.json"]);
+    assert_eq!(said.code, 78);
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{}", "timeout": 5000, "data": {{ "kraken:xbteur:bid": "A1" }} }}"#,
+        crate::rig::ONE
+    ));
+    let said = run(&["pairs", "-c", file.path().to_str().unwrap()]);
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn kraken_in_trouble_is_told_and_ends_with_69() {
+    let rig = Rig::new();
+    rig.sandbox.fault(Service::Kraken, Fault::Html(520));
+    let folder = tempfile::tempdir().unwrap();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!((said.code, said.out.as_str()), (69, ""));
+    assert!(said.err.contains("ratesheet pairs: the answer is not Kraken's JSON: HTTP 520"));
+    rig.sandbox.pause_listening();
+    let said = pairs(&rig, folder.path(), &[]);
+    assert_eq!(said.code, 69);
+    assert!(said.err.contains("cannot connect"), "{}", said.err);
+}
