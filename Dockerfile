@@ -36,9 +36,7 @@ LABEL org.opencontainers.image.title="ratesheet" \
 COPY --from=build /ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY LICENSE-MIT LICENSE-APACHE /licenses/
 COPY --from=build /src/target/release/ratesheet /ratesheet
-# There is no /tmp, and /dev/shm can be written to even under --read-only: `demo` puts its key there.
-ENV RATESHEET__STATUS__LISTEN=127.0.0.1:9642 \
-    TMPDIR=/dev/shm
+ENV RATESHEET__STATUS__LISTEN=127.0.0.1:9642
 USER 65532:65532
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/ratesheet", "healthcheck"]
