@@ -9,14 +9,17 @@ mod guard;
 mod intensity;
 mod tree;
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
-    Recipient, ResponseActFuture, WrapFuture,
+    Actor, ActorContext, ActorFuture, ActorFutureExt, AsyncContext, Context, Handler, Message,
+    MessageResult, Recipient, ResponseActFuture, WrapFuture,
 };
 use slog::{Logger, crit, error, info, o, warn};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 #[cfg(feature = "sandbox")]
 pub use self::drill::{Drill, DrillActor};
@@ -102,6 +105,10 @@ pub struct SupervisorActor {
     log: Logger,
     ticks: Option<u64>,
     tree: Option<Tree>,
+    /// Counts the commands that stop the tree.
+    era: u64,
+    /// Who holds it is stopping a tree.
+    turn: Rc<Mutex<()>>,
     board: Board,
     subscribers: Vec<Recipient<Event>>,
     #[cfg(feature = "sandbox")]
@@ -117,6 +124,8 @@ impl SupervisorActor {
             log: crate::log_facade(),
             ticks: None,
             tree: None,
+            era: 0,
+            turn: Rc::default(),
             board: Board::default(),
             subscribers: Vec::new(),
             #[cfg(feature = "sandbox")]
@@ -179,22 +188,41 @@ impl SupervisorActor {
         }
     }
 
-    /// Stops the tree, and then goes on with `then`.
-    fn stop_tree(&mut self) -> impl Future<Output = ()> + use<> {
+    /// Stops the tree, if it stands, and waits for whatever is being stopped already. A new era
+    /// begins: of several commands that stop the tree, the last one says what comes after.
+    fn stop_tree(&mut self) -> (u64, impl Future<Output = ()> + use<>) {
+        self.era += 1;
         let tree = self.tree.take();
         let deadline = Instant::now() + self.config.shutdown_grace;
-        async move {
+        let turn = Rc::clone(&self.turn);
+        let stopped = async move {
+            let _turn = turn.lock().await;
             if let Some(tree) = tree {
                 tree.stop(deadline).await;
             }
-        }
+        };
+        (self.era, stopped)
+    }
+
+    /// Stops the tree and builds it afresh.
+    fn rebuild(&mut self) -> impl ActorFuture<Self, Output = ()> + use<> {
+        let (era, stopped) = self.stop_tree();
+        stopped.into_actor(self).map(move |(), actor: &mut Self, ctx: &mut Context<Self>| {
+            if actor.era == era {
+                actor.build(ctx);
+            }
+        })
     }
 
     fn escalate(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
         let reason = format!("{} failed {} times: {}", fault.actor, fault.count, fault.exit);
         let escalated = Escalated { actor: Some(fault.actor.clone()), reason };
-        let stopped = self.stop_tree().into_actor(self);
-        ctx.spawn(stopped.map(|(), actor, ctx| actor.escalated(escalated, ctx)));
+        let (era, stopped) = self.stop_tree();
+        ctx.spawn(stopped.into_actor(self).map(move |(), actor, ctx| {
+            if actor.era == era {
+                actor.escalated(escalated, ctx);
+            }
+        }));
     }
 
     fn escalated(&mut self, escalated: Escalated, ctx: &mut Context<Self>) {
@@ -299,8 +327,8 @@ impl Handler<Shutdown> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
-        let stopped = self.stop_tree().into_actor(self);
-        Box::pin(stopped.then(|(), actor, _| {
+        let (_, stopped) = self.stop_tree();
+        Box::pin(stopped.into_actor(self).then(|(), actor, _| {
             actor.board.set_state(State::Stopped);
             info!(actor.log, "stopped");
             let told = tell_all(actor.subscribers.clone(), Event::Stopped);
@@ -313,8 +341,7 @@ impl Handler<Restart> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Restart, _: &mut Self::Context) -> Self::Result {
-        let stopped = self.stop_tree().into_actor(self);
-        Box::pin(stopped.map(|(), actor, ctx| actor.build(ctx)))
+        Box::pin(self.rebuild())
     }
 }
 
@@ -322,10 +349,8 @@ impl Handler<Reload> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, Reload(config): Reload, _: &mut Self::Context) -> Self::Result {
-        let stopped = self.stop_tree().into_actor(self);
-        Box::pin(stopped.map(move |(), actor, ctx| {
-            actor.config = Arc::from(config);
-            actor.build(ctx);
-        }))
+        let rebuilt = self.rebuild();
+        self.config = Arc::from(config);
+        Box::pin(rebuilt)
     }
 }

@@ -2,12 +2,13 @@
 
 use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
-    ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault, Next, Restart, Shutdown,
-    State, SupervisorActor,
+    ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault as ActorFault, Next,
+    Reload, Restart, Shutdown, State, SupervisorActor,
+    sandbox::{Entry, Fault, FaultRule, Service},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, status, with_tree};
+use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree};
 
 fn sheets(id: &str) -> ActorName {
     ActorName::Sheets(id.into())
@@ -57,7 +58,7 @@ impl Events {
         tokio::time::timeout(SOON, found).await.expect("such an event")
     }
 
-    async fn fault(&mut self) -> Fault {
+    async fn fault(&mut self) -> ActorFault {
         self.next(|event| if let Event::Fault(fault) = event { Some(fault) } else { None }).await
     }
 
@@ -162,7 +163,7 @@ fn who_was_down_gets_the_newest_quotes_and_not_the_oldest_that_waited() {
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
         tree.send(drill(sheets(ONE), Drill::Hang)).await.unwrap();
         let tickers = |sandbox: &ratesheet::sandbox::Sandbox| {
-            let all = sandbox.requests(ratesheet::sandbox::Service::Kraken);
+            let all = sandbox.requests(Service::Kraken);
             all.iter().filter(|entry| entry.path().ends_with("/Ticker")).count()
         };
         rig.until("half of the ticks", |sandbox| tickers(sandbox) >= 20).await;
@@ -239,6 +240,36 @@ fn a_tree_that_cannot_be_built_says_why() {
         config.tls.ca_file = Some("/nonexistent".into());
         let (_tree, mut events) = Events::of(config);
         assert!(events.escalated().await.reason.contains("/nonexistent"));
+    });
+}
+
+#[test]
+fn of_several_commands_at_once_the_last_one_counts_and_a_write_in_flight_is_finished() {
+    block_on(async {
+        let rig = Rig::new();
+        let config = |cell: &str| rig.config().sheet(sheet(ONE).cell("kraken:xbteur:sell", cell));
+        let tree = SupervisorActor::new(config("A1")).start();
+        rig.until("the first price", |_| rig.number("A1").is_some()).await;
+        let slow = Fault::Delay(std::time::Duration::from_millis(300));
+        let slow = FaultRule::new(Service::Sheets, slow).path("batchUpdate").times(1);
+        rig.sandbox.inject(slow);
+        let held = |entry: &Entry| entry.fault.is_some() && entry.ended.is_none();
+        rig.until("a slow write", |sandbox| sandbox.journal().iter().any(held)).await;
+        let commands =
+            [tree.send(Reload(Box::new(config("B1")))), tree.send(Reload(Box::new(config("C1"))))];
+        for command in commands {
+            command.await.unwrap();
+        }
+        rig.until("the last configuration", |_| rig.number("C1").is_some()).await;
+        assert_eq!(rig.number("B1"), None);
+        let reloaded = tree.send(Reload(Box::new(config("D1"))));
+        let stopped = tree.send(Shutdown);
+        reloaded.await.unwrap_or_default();
+        stopped.await.unwrap();
+        assert!(!tree.connected());
+        assert_eq!(rig.number("D1"), None);
+        let slow = rig.sandbox.journal().into_iter().find(|entry| entry.fault.is_some());
+        assert_eq!(slow.and_then(|entry| entry.status), Some(200), "it was abandoned");
     });
 }
 
