@@ -129,7 +129,8 @@ same "user" 65532:65532 "$(of_image '{{.Config.User}}')"
 same "entry point" '["/ratesheet"] ["run"]' \
     "$(of_image '{{json .Config.Entrypoint}} {{json .Config.Cmd}}')"
 same "stop signal" SIGTERM "$(of_image '{{.Config.StopSignal}}')"
-same "health check" '["CMD","/ratesheet","healthcheck"]' "$(of_image '{{json .Config.Healthcheck.Test}}')"
+same "health check" '["CMD","/ratesheet","healthcheck"]' \
+    "$(of_image '{{with .Config.Healthcheck}}{{json .Test}}{{end}}' 2> /dev/null || echo none)"
 version=$(sed -n '1,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 same "version by its label" "$version" \
     "$(of_image '{{index .Config.Labels "org.opencontainers.image.version"}}')"
@@ -195,7 +196,7 @@ fresh() {
         fi
         sleep 0.1
     done
-    fail "$text, in 20 s"
+    fail "$text, not within 20 s"
     docker logs "$name" 2>&1 | tail -n 5
 }
 state() { docker inspect --format "{{.State.$1}}" "$name"; }
@@ -204,7 +205,7 @@ since=$(milliseconds)
 docker run -d --name "$name" --network "container:$sandbox" "${least[@]}" --health-interval 1s \
     -v "$temp/ratesheet.json:/etc/ratesheet/ratesheet.json:ro" \
     -v "$temp/key.json:/run/secrets/key.json:ro" \
-    -e RATESHEET__CREDENTIALS=/run/secrets/key.json "$image" > /dev/null
+    -e RATESHEET__CREDENTIALS=/run/secrets/key.json "$image" > /dev/null || true
 fresh "it writes" "$since"
 for _ in 1 2 3; do fresh "it goes on" "$(milliseconds)"; done
 
@@ -213,10 +214,11 @@ same "it lives, healthcheck" 0 "$code"
 code=0; docker exec "$name" /ratesheet healthcheck --ready > /dev/null || code=$?
 same "it is ready, healthcheck --ready" 0 "$code"
 for _ in $(seq 50); do
-    [ "$(state Health.Status)" != starting ] && break
+    health=$(state Health.Status 2> /dev/null || echo nothing)
+    [ "$health" != starting ] && break
     sleep 0.2
 done
-same "docker says" healthy "$(state Health.Status)"
+same "docker says" healthy "$health"
 
 pid=$(state Pid)
 if [ -r "/proc/$pid/status" ]; then # unless the daemon is on another machine
@@ -232,13 +234,13 @@ if [ -r "/proc/$pid/status" ]; then # unless the daemon is on another machine
 fi
 say "$(docker stats --no-stream --format '{{.MemUsage}}, {{.PIDs}} pids' "$name")"
 
-docker kill -s KILL "$name" > /dev/null
+docker kill -s KILL "$name" > /dev/null || true
 docker wait "$name" > /dev/null
 same "killed, it ends with" 137 "$(state ExitCode)"
 sleep 2
-look
+look || true
 since=$(milliseconds)
-docker start "$name" > /dev/null
+docker start "$name" > /dev/null || true
 fresh "it is fresh again" "$since"
 
 for round in 1 2 3; do
@@ -249,9 +251,9 @@ for round in 1 2 3; do
     check "it stops in $took ms, at most 1000" [ "$took" -le 1000 ]
     same "stopped, it ends with" 0 "$(state ExitCode)"
     [ "$round" != 3 ] || break
-    look
+    look || true
     since=$(milliseconds)
-    docker start "$name" > /dev/null
+    docker start "$name" > /dev/null || true
     fresh "it writes again" "$since"
 done
 same "killed for its memory" false "$(state OOMKilled)"
