@@ -171,7 +171,8 @@ impl Http {
         cap: usize,
     ) -> Result<Answer, HttpError> {
         let request = authorized(self.client.get(url), bearer);
-        self.finish(request.no_decompress().send(), cap).await
+        protected(url, bearer)?;
+        self.finish(request.no_decompress().send(), bearer, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -184,15 +185,37 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let request = authorized(self.client.post(url), Some(bearer))
             .insert_header((header::CONTENT_TYPE, "application/json"));
-        self.finish(request.no_decompress().send_body(json), cap).await
+        protected(url, Some(bearer))?;
+        self.finish(request.no_decompress().send_body(json), Some(bearer), cap).await
     }
 
-    async fn finish(&self, sent: SendClientRequest, cap: usize) -> Result<Answer, HttpError> {
-        match timeout(self.deadline, receive(sent, cap)).await {
+    async fn finish(
+        &self,
+        sent: SendClientRequest,
+        bearer: Option<&str>,
+        cap: usize,
+    ) -> Result<Answer, HttpError> {
+        let outcome = match timeout(self.deadline, receive(sent, cap)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Deadline(self.deadline)),
-        }
+        };
+        let secret = bearer.unwrap_or_default();
+        outcome.map(|answer| answer.without(secret)).map_err(|error| error.without(secret))
     }
+}
+
+/// A token is never sent where others can read it.
+fn protected(url: &str, bearer: Option<&str>) -> Result<(), HttpError> {
+    let safe = bearer.is_none()
+        || url.starts_with("https://")
+        || url.strip_prefix("http://").is_some_and(is_loopback);
+    if safe { Ok(()) } else { Err(HttpError::InTheClear) }
+}
+
+/// Whether what follows `http://` is of this machine.
+fn is_loopback(rest: &str) -> bool {
+    let host = rest.split('/').next().unwrap_or_default();
+    crate::tree::is_loopback(host.rsplit_once(':').map_or(host, |(host, _)| host))
 }
 
 fn authorized(request: ClientRequest, bearer: Option<&str>) -> ClientRequest {
@@ -255,14 +278,10 @@ impl Answer {
     /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
     /// says may end up in an error, a log, a page.
     pub(crate) fn without(mut self, secret: &str) -> Self {
-        /// So many characters of a secret give it away.
-        const TELLING: usize = 12;
-        let telling = secret.as_bytes().get(..TELLING).unwrap_or(secret.as_bytes());
-        let repeats = |text: &[u8]| text.windows(telling.len().max(1)).any(|part| part == telling);
-        if !telling.is_empty() && repeats(&self.body) {
+        if tells(&self.body, secret) {
             self.body = b"it repeats the access token, and is not shown".to_vec();
         }
-        if repeats(self.content_type.as_bytes()) {
+        if tells(self.content_type.as_bytes(), secret) {
             self.content_type.clear();
         }
         self
@@ -287,6 +306,13 @@ impl Answer {
 fn clock_ahead(header: &str, now: Timestamp) -> Option<SignedDuration> {
     let date = Timestamp::try_from(httpdate::parse_http_date(header).ok()?).ok()?;
     Some(date.duration_since(now))
+}
+
+/// Whether a text repeats as much of a secret as gives it away.
+fn tells(text: &[u8], secret: &str) -> bool {
+    const TELLING: usize = 12;
+    let telling = secret.as_bytes().get(..TELLING).unwrap_or(secret.as_bytes());
+    !telling.is_empty() && text.windows(telling.len()).any(|part| part == telling)
 }
 
 fn html_title(text: &str) -> Option<String> {
@@ -339,6 +365,8 @@ pub(crate) enum HttpError {
     Encoded(String),
     #[error("redirected (HTTP {status}) to {to}, which is not followed")]
     Redirect { status: u16, to: String },
+    #[error("the address is http, where anybody on the way can read the access token")]
+    InTheClear,
 }
 
 impl HttpError {
@@ -353,6 +381,14 @@ impl HttpError {
             SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
             other => Self::Broken(excerpt(&other.to_string())),
         }
+    }
+
+    /// The error with nothing in it that could repeat `secret`.
+    fn without(self, secret: &str) -> Self {
+        if !tells(self.to_string().as_bytes(), secret) {
+            return self;
+        }
+        Self::Broken("the answer repeats the access token, and is not shown".into())
     }
 
     fn from_io(cause: &io::Error) -> Self {
@@ -411,6 +447,23 @@ mod tests {
         }
         let long = answer("text/plain", &"ä".repeat(10_000)).describe();
         assert!(long.chars().count() < EXCERPT + 40 && long.ends_with('…'));
+    }
+
+    #[test]
+    fn a_token_goes_nowhere_in_the_clear_but_to_this_machine() {
+        for (url, safe) in [
+            ("https://sheets.googleapis.com/v4", true),
+            ("http://127.0.0.1:8080/v4", true),
+            ("http://localhost/v4", true),
+            ("http://[::1]:8080/v4", true),
+            ("http://192.0.2.1/v4", false),
+            ("http://127.0.0.1.example.com/v4", false),
+            ("http://user@example.com/v4", false),
+            ("ftp://127.0.0.1/", false),
+        ] {
+            assert_eq!(protected(url, Some("token")).is_ok(), safe, "{url}");
+            assert!(protected(url, None).is_ok(), "{url}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::{
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     pace::{RetryConfig, Seldom},
-    quote::AssetPair,
+    quote::{AssetPair, Quote},
 };
 
 /// Ticks and the like that may wait.
@@ -81,6 +81,8 @@ pub struct KrakenActor {
     client: KrakenClient,
     gate: Rc<Gate>,
     feeds: Vec<Feed>,
+    /// The newest quote of each pair.
+    newest: BTreeMap<AssetPair, Quote>,
     /// The newest batch of each feed that its receiver had no room for.
     late: BTreeMap<usize, QuoteBatch>,
     reports: Option<WeakRecipient<Report>>,
@@ -129,6 +131,7 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
+            newest: BTreeMap::new(),
             late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
@@ -228,21 +231,21 @@ impl KrakenActor {
             self.hold_back(refused, &missing);
         }
         let nothing = quotes.is_empty();
-        self.report.quotes = Arc::new(quotes);
+        self.newest.extend(quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone())));
+        self.report.quotes = Arc::new(self.newest.clone());
         self.report.missing = Arc::new(missing);
         self.phase = Phase::Idle;
-        self.pass_on(&due, ctx);
+        self.pass_on(&due, Arc::new(quotes), ctx);
         match error {
             // With every pair unknown nothing was asked: neither a success nor a failure.
             None if nothing => {}
             None => self.succeeded(sent),
             Some(error) => {
+                // What did come has been passed on; the rest is not left until the next tick,
+                // which may be an hour away.
                 let wait = self.failed(&error);
-                // A fetch that brought something has done its work; the rest comes next time.
-                if nothing {
-                    self.pending.extend(due.iter());
-                    self.wait(wait, ctx);
-                }
+                self.pending.extend(due.iter());
+                self.wait(wait, ctx);
             }
         }
         self.tell();
@@ -291,11 +294,16 @@ impl KrakenActor {
         self.roster.doubted(now + ASK_AGAIN_AFTER);
     }
 
-    fn pass_on(&mut self, due: &Arc<[SheetIndex]>, ctx: &mut Context<Self>) {
+    fn pass_on(
+        &mut self,
+        due: &Arc<[SheetIndex]>,
+        quotes: Arc<BTreeMap<AssetPair, Quote>>,
+        ctx: &mut Context<Self>,
+    ) {
         let batch = QuoteBatch {
             tick: self.tick,
             due: Arc::clone(due),
-            quotes: Arc::clone(&self.report.quotes),
+            quotes,
             missing: Arc::clone(&self.report.missing),
         };
         let nobody_is_late = self.late.is_empty();

@@ -170,7 +170,7 @@ pub struct KrakenReport {
     pub last_success: Option<Timestamp>,
     /// Why fetches fail, while they do.
     pub failing: Option<Failing>,
-    /// The newest quotes.
+    /// The newest quote of each pair that there has been one of, however old; `at` tells its age.
     pub quotes: Arc<BTreeMap<AssetPair, Quote>>,
     /// The pairs that the last fetch brought no quote of.
     pub missing: Arc<BTreeMap<AssetPair, Failure>>,

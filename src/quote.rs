@@ -316,6 +316,13 @@ impl Quote {
         price.map(Price::amount)
     }
 
+    /// The number that a field is in a cell: the double that is nearest to the decimal.
+    pub fn cell_number(&self, field: QuoteField) -> Option<f64> {
+        // By way of its text: a decimal's own conversion is off by a digit now and then.
+        let number = self.number(field)?.to_string().parse().ok()?;
+        f64::is_finite(number).then_some(number)
+    }
+
     fn change(&self) -> Option<Decimal> {
         // Ten places are more than the prices have; the quotient by itself has no end.
         let quotient = self.last?.amount().checked_div(self.open?.amount())?;

@@ -13,7 +13,13 @@ use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use self::cadence::Cadences;
-use crate::messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick};
+use crate::{
+    messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
+    pace::Seldom,
+};
+
+/// A tick that comes later than this, and misses others, is worth a word.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Nothing but pings and the stop comes in.
 const MAILBOX: usize = 16;
@@ -28,6 +34,9 @@ pub struct ScheduleActor {
     log: Logger,
     left: Option<u64>,
     report: ScheduleReport,
+    /// When the armed tick is due.
+    due: Instant,
+    seldom: Seldom,
 }
 
 impl ScheduleActor {
@@ -43,6 +52,8 @@ impl ScheduleActor {
             log: crate::log_facade(),
             left: None,
             report: ScheduleReport::default(),
+            due: Instant::now(),
+            seldom: Seldom::default(),
         }
     }
 
@@ -69,11 +80,12 @@ impl ScheduleActor {
 
     /// Arms the timer for the next tick. One at a time: a repeating timer would make up for a
     /// stall by a burst.
-    fn arm(&self, ctx: &mut Context<Self>) {
+    fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.left == Some(0) {
             return;
         }
         let Some(next) = self.cadences.next() else { return };
+        self.due = next;
         let wait = next.saturating_duration_since(Instant::now());
         ctx.run_later(wait, |actor, ctx| {
             actor.tick();
@@ -84,8 +96,9 @@ impl ScheduleActor {
     fn tick(&mut self) {
         let now = Instant::now();
         let (due, missed) = self.cadences.due(now);
-        if missed > 0 {
-            self.report.missed += missed;
+        self.report.missed += missed;
+        let stood_still = now.saturating_duration_since(self.due) > STANDSTILL;
+        if missed > 0 && self.seldom.say(false, stood_still, now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
         }
         if due.is_empty() {
@@ -101,7 +114,9 @@ impl ScheduleActor {
                 SendError::Full(_) => "its mailbox is full",
                 SendError::Closed(_) => "it is gone",
             };
-            warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
+            if self.seldom.say(false, true, now) {
+                warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
+            }
         }
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.

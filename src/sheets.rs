@@ -4,6 +4,7 @@
 mod a1;
 mod account;
 mod auth;
+mod changes;
 mod client;
 mod config;
 mod error;
@@ -12,11 +13,13 @@ mod key;
 mod limited;
 mod locate;
 mod plan;
+mod problem;
 mod reading;
+mod survey;
 mod trouble;
 mod wire;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
@@ -36,22 +39,31 @@ pub use self::{
     wire::CellHolds,
 };
 use self::{
+    account::Budget,
     auth::AccessToken,
     error::SheetsError,
     plan::{Plan, Write},
+    survey::Survey,
     trouble::Trouble,
     wire::Properties,
 };
 use crate::{
     messages::{
-        CellReport, Failing, Failure, FailureClass, Ping, QuoteBatch, Report, SheetIndex,
-        SpreadsheetReport, Stop,
+        Failing, FailureClass, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop,
     },
     pace::{RetryConfig, Seldom},
 };
 
 /// Quotes that may wait: the newest is all that matters.
 const MAILBOX: usize = 4;
+
+/// After a restart the mailbox has the oldest quotes of the meantime; by then the newest have been
+/// offered again.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// A write that was never answered may be carried out after all, and over a newer one: for this
+/// long its cells are written at every tick.
+const APPLIED_LATE: Duration = Duration::from_secs(60);
 
 /// Writes the quotes that it is given into the cells of one spreadsheet.
 ///
@@ -69,15 +81,15 @@ pub struct SheetsActor {
     log: Logger,
     plan: Plan,
     phase: Phase,
-    /// When the spreadsheet's properties are to be read; `None` while they are known.
-    properties_due: Option<Instant>,
-    properties_failures: u32,
+    survey: Survey,
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
     seldom: Seldom,
     report: SpreadsheetReport,
     stopping: bool,
+    /// It has just been restarted.
+    settling: bool,
 }
 
 /// What the actor is about.
@@ -101,7 +113,7 @@ impl SheetsActor {
         account: Account,
         retry: RetryConfig,
     ) -> Self {
-        let plan = Plan::new(&sheets);
+        let plan = Plan::new(&sheets, retry.probe / 30);
         let report = SpreadsheetReport {
             spreadsheet: spreadsheet.shared(),
             settled: 0,
@@ -122,13 +134,13 @@ impl SheetsActor {
             reports: None,
             plan,
             phase: Phase::Idle,
-            properties_due: Some(Instant::now()),
-            properties_failures: 0,
+            survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
             seldom: Seldom::default(),
             report,
             stopping: false,
+            settling: false,
         }
     }
 
@@ -156,7 +168,7 @@ impl SheetsActor {
             return;
         }
         let now = Instant::now();
-        if self.properties_due.is_some_and(|due| due <= now) {
+        if self.survey.is_due(now) {
             self.read_properties(ctx);
         } else if self.plan.is_due(now) {
             self.prepare_write(ctx);
@@ -196,22 +208,23 @@ impl SheetsActor {
         let now = Instant::now();
         match read {
             Ok(properties) => {
-                self.properties_due = None;
-                self.properties_failures = 0;
+                self.survey.done(now);
                 self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
                 self.proceed(ctx);
             }
             Err(trouble) => {
-                self.properties_failures = self.properties_failures.saturating_add(1);
-                let wait = self.retry.backoff.jittered(self.properties_failures, fastrand::f64());
+                let wait = self.retry.backoff.jittered(self.survey.failed(), fastrand::f64());
                 // Titles are enough to write by, should only the reading be in trouble.
-                self.plan.locate_blindly();
+                let until = now + wait;
+                let account = &self.account;
+                let failure = trouble.failure(account, self.spreadsheet.as_str());
+                self.plan.locate_blindly(&failure, until);
                 let by_titles = trouble.is_ambiguous() && self.plan.is_due(now);
                 if by_titles {
-                    self.properties_due = Some(now + wait);
+                    self.survey.again_at(now + wait);
                     self.proceed(ctx);
                 } else {
-                    self.fail(trouble, ctx);
+                    self.fail(trouble, Budget::Reads, ctx);
                 }
             }
         }
@@ -228,7 +241,7 @@ impl SheetsActor {
             actor.phase = Phase::Idle;
             match prepared {
                 Ok(token) => actor.write(token, ctx),
-                Err(trouble) => actor.fail(trouble, ctx),
+                Err(trouble) => actor.fail(trouble, Budget::Writes, ctx),
             }
         }));
     }
@@ -261,7 +274,9 @@ impl SheetsActor {
         ctx: &mut Context<Self>,
     ) {
         let sent = write.ranges.len();
-        let until = Instant::now() + self.retry.probe_in(fastrand::f64());
+        let now = Instant::now();
+        let until = now + self.retry.probe_in(fastrand::f64());
+        let late = now + APPLIED_LATE;
         match outcome {
             Ok(updated) if updated >= sent => {
                 self.plan.confirmed(write);
@@ -270,37 +285,49 @@ impl SheetsActor {
                 if self.report.writes == 1 {
                     info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
                 }
-                self.report.settled = self.report.settled.max(tick);
-                self.succeeded();
-                self.tell();
+                self.confirmed(tick);
                 self.proceed(ctx);
             }
             Ok(updated) => {
-                self.plan.ambiguous(write);
-                self.fail(Trouble::Partial { updated, sent }, ctx);
+                self.plan.ambiguous(write, late);
+                self.fail(Trouble::Partial { updated, sent }, Budget::Writes, ctx);
             }
             Err(SheetsError::BadEntry { index, text }) => {
                 self.plan.rejected(write, index, &text, until);
-                self.refused(ctx);
+                self.refused(&text, ctx);
             }
             Err(SheetsError::BadRequest(text)) => {
                 self.plan.refused(write, &text, until);
-                self.refused(ctx);
+                self.refused(&text, ctx);
             }
             Err(error) => {
                 if error.is_ambiguous() {
-                    self.plan.ambiguous(write);
+                    self.plan.ambiguous(write, late);
                 }
-                self.fail(Trouble::Sheets(error, token), ctx);
+                self.fail(Trouble::Sheets(error, token), Budget::Writes, ctx);
             }
         }
     }
 
+    /// A write has been confirmed. The tick has been dealt with when nothing is left to write.
+    fn confirmed(&mut self, tick: u64) {
+        self.succeeded();
+        if !self.plan.is_due(Instant::now()) {
+            self.report.settled = self.report.settled.max(tick);
+        }
+        self.tell();
+    }
+
     /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
     /// properties are read, and the rest is written, in the same tick.
-    fn refused(&mut self, ctx: &mut Context<Self>) {
+    fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
+        if self.plan.is_hopeless(text) {
+            self.plan.absolve(text);
+            self.fail(Trouble::Hopeless(text.to_owned()), Budget::Writes, ctx);
+            return;
+        }
         self.report.write_failures += 1;
-        self.properties_due = Some(Instant::now());
+        self.survey.doubt(Instant::now());
         self.proceed(ctx);
     }
 
@@ -314,7 +341,7 @@ impl SheetsActor {
     }
 
     /// Reports a failure, and tries again later.
-    fn fail(&mut self, trouble: Trouble, ctx: &mut Context<Self>) {
+    fn fail(&mut self, trouble: Trouble, budget: Budget, ctx: &mut Context<Self>) {
         self.report.write_failures += 1;
         let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
         let before = self.report.failing.take();
@@ -331,7 +358,7 @@ impl SheetsActor {
             // The budget is the account's: all of its spreadsheets hold off.
             let least = asked.unwrap_or(self.retry.backoff.min * 2);
             wait = wait.max(least);
-            self.account.hold_off(wait);
+            self.account.hold_off(wait, budget);
         }
         if say {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
@@ -341,6 +368,8 @@ impl SheetsActor {
                 "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
+        // Only a write shows that it is over.
+        self.plan.all_afresh();
         self.report.settled = self.tick;
         self.tell();
         match trouble {
@@ -364,6 +393,10 @@ impl SheetsActor {
 
     /// Goes on after `wait`.
     fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if self.stopping {
+            ctx.stop();
+            return;
+        }
         let number = self.report.write_failures;
         self.phase = Phase::Waiting(number);
         ctx.run_later(wait, move |actor, ctx| {
@@ -376,28 +409,11 @@ impl SheetsActor {
 
     fn tell(&mut self) {
         let cells = self.plan.report();
-        self.log_cells(&cells);
+        changes::log(&self.log, &self.report.cells, &cells);
         self.report.cells = cells;
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
-        }
-    }
-
-    /// Logs which cells have begun to stand still, and which go on. What concerns all of them
-    /// is logged elsewhere, once.
-    fn log_cells(&self, cells: &Arc<[CellReport]>) {
-        let own =
-            |failure: &&Failure| matches!(failure.class, FailureClass::Cell | FailureClass::Pair);
-        for (before, now) in self.report.cells.iter().zip(cells.iter()) {
-            let failed = before.failing.as_ref().filter(own);
-            match (failed, now.failing.as_ref().filter(own)) {
-                (None, Some(failure)) => warn!(self.log, "a cell stands still: {}", failure;
-                    "cell" => &*now.cell, "content" => %now.content),
-                (Some(_), None) => info!(self.log, "a cell goes on";
-                    "cell" => &*now.cell, "content" => %now.content),
-                _ => {}
-            }
         }
     }
 }
@@ -416,16 +432,19 @@ impl Actor for SheetsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        if std::mem::take(&mut self.settling) {
+            self.wait(SETTLE, ctx);
+        }
     }
 }
 
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.plan = Plan::new(&self.sheets);
+        self.plan = Plan::new(&self.sheets, self.retry.probe / 30);
         self.phase = Phase::Idle;
-        self.properties_due = Some(Instant::now());
-        self.properties_failures = 0;
+        self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
+        self.settling = true;
     }
 }
 
@@ -436,8 +455,8 @@ impl Handler<QuoteBatch> for SheetsActor {
         self.tick = batch.tick;
         let now = Instant::now();
         self.plan.apply(&batch, now);
-        if self.plan.probe_due(now) && self.properties_due.is_none() {
-            self.properties_due = Some(now);
+        if self.plan.probe_due(now) {
+            self.survey.doubt(Instant::now());
         }
         match self.phase {
             Phase::Waiting(_) => {

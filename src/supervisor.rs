@@ -13,10 +13,11 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFuture, ActorFutureExt, AsyncContext, Context, Handler, Message,
-    MessageResult, Recipient, ResponseActFuture, WrapFuture,
+    MessageResult, Recipient, ResponseActFuture, WrapFuture, fut,
 };
 use slog::{Logger, crit, error, info, o, warn};
 use tokio::{
+    runtime::Handle,
     sync::Mutex,
     time::{Instant, timeout},
 };
@@ -87,9 +88,10 @@ pub struct Shutdown;
 #[rtype(result = "()")]
 pub struct Restart;
 
-/// Stops the tree, and starts it afresh with another configuration.
+/// Stops the tree, and starts it afresh with another configuration. One that no tree can be built
+/// of is refused, with the reason, and the old tree stays.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), String>")]
 pub struct Reload(pub Box<Config>);
 
 /// Builds the tree of actors from a configuration, keeps it alive, and knows how it is doing.
@@ -107,6 +109,10 @@ pub struct SupervisorActor {
     tree: Option<Tree>,
     /// Counts the commands that stop the tree.
     era: u64,
+    /// It has been told to shut down, whatever else it is told.
+    leaving: bool,
+    /// How many wait for that.
+    shutdowns: u32,
     /// Who holds it is stopping a tree.
     turn: Rc<Mutex<()>>,
     board: Board,
@@ -125,6 +131,8 @@ impl SupervisorActor {
             ticks: None,
             tree: None,
             era: 0,
+            leaving: false,
+            shutdowns: 0,
             turn: Rc::default(),
             board: Board::default(),
             subscribers: Vec::new(),
@@ -208,7 +216,7 @@ impl SupervisorActor {
     fn rebuild(&mut self) -> impl ActorFuture<Self, Output = ()> + use<> {
         let (era, stopped) = self.stop_tree();
         stopped.into_actor(self).map(move |(), actor: &mut Self, ctx: &mut Context<Self>| {
-            if actor.era == era {
+            if actor.era == era && !actor.leaving {
                 actor.build(ctx);
             }
         })
@@ -257,13 +265,17 @@ impl SupervisorActor {
     }
 }
 
-/// Tells everybody who still listens.
+/// Tells everybody who still listens, all at the same time.
 async fn tell_all(subscribers: Vec<Recipient<Event>>, event: Event) {
-    /// A subscriber that is stuck must not hold up the others, or a stop.
+    /// A subscriber that is stuck must not hold up a stop.
     const PATIENCE: Duration = Duration::from_secs(1);
-    for subscriber in subscribers {
+    let telling = subscribers.into_iter().map(|subscriber| {
+        let told = timeout(PATIENCE, subscriber.send(event.clone()));
         // Who is gone need not be told.
-        drop(timeout(PATIENCE, subscriber.send(event.clone())).await);
+        actix_rt::spawn(async move { drop(told.await) })
+    });
+    for told in telling.collect::<Vec<_>>() {
+        drop(told.await);
     }
 }
 
@@ -272,7 +284,10 @@ impl Actor for SupervisorActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.build(ctx);
+        // actix starts an actor that is dropped before its first turn, wherever that is.
+        if Handle::try_current().is_ok() {
+            self.build(ctx);
+        }
     }
 }
 
@@ -327,12 +342,20 @@ impl Handler<Shutdown> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        self.leaving = true;
+        self.shutdowns += 1;
         let (_, stopped) = self.stop_tree();
         Box::pin(stopped.into_actor(self).then(|(), actor, _| {
             actor.board.set_state(State::Stopped);
             info!(actor.log, "stopped");
             let told = tell_all(actor.subscribers.clone(), Event::Stopped);
-            told.into_actor(actor).map(|(), _, ctx| ctx.stop())
+            told.into_actor(actor).map(|(), actor, ctx| {
+                // Whoever else has asked is answered before it is gone.
+                actor.shutdowns -= 1;
+                if actor.shutdowns == 0 {
+                    ctx.stop();
+                }
+            })
         }))
     }
 }
@@ -346,11 +369,18 @@ impl Handler<Restart> for SupervisorActor {
 }
 
 impl Handler<Reload> for SupervisorActor {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseActFuture<Self, Result<(), String>>;
 
     fn handle(&mut self, Reload(config): Reload, _: &mut Self::Context) -> Self::Result {
+        let usable = config.check().map_err(|mistakes| mistakes.to_string()).and_then(|()| {
+            Tree::can_be_built(&config, self.key.as_ref()).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = usable {
+            error!(self.log, "the new configuration cannot be used, the old one stays: {}", reason);
+            return Box::pin(fut::ready(Err(reason)));
+        }
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);
-        Box::pin(rebuilt)
+        Box::pin(rebuilt.map(|(), _, _| Ok(())))
     }
 }

@@ -8,6 +8,11 @@ pub(super) struct Inbox<M>(UnboundedSender<M>);
 
 impl<M: Unpin + 'static> Actor for Inbox<M> {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Hundreds of spreadsheets may report at the same time.
+        ctx.set_mailbox_capacity(4_096);
+    }
 }
 
 impl<M: Message<Result = ()> + Unpin + 'static> Handler<M> for Inbox<M> {

@@ -3,6 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{IsTerminal as _, stderr},
+    sync::Arc,
+    time::Duration,
 };
 
 use actix::Actor;
@@ -11,12 +13,15 @@ use ratesheet::{
     SheetIndex, Shutdown, SupervisorActor, Tick,
 };
 use slog::Logger;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Options, exit::Exit, inbox::inbox, layers::Loaded, load, load_keyless, logger::Logging,
     outcome::Outcome, print, print_error,
 };
+
+/// How often it is looked whether all is done, should no event tell.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How to do it, and how to tell.
 #[derive(Debug, clap::Args)]
@@ -82,13 +87,23 @@ async fn write(config: &Config, log: Logger) -> Result<Outcome, String> {
     let mut waiting: BTreeSet<_> =
         config.sheets.iter().map(|sheet| sheet.spreadsheet.shared()).collect();
     while !waiting.is_empty() {
-        match events.recv().await {
-            Some(Event::Report(Report::Spreadsheet(report))) if report.settled > 0 => {
+        match timeout(LOOK_EVERY, events.recv()).await {
+            Ok(Some(Event::Report(Report::Spreadsheet(report)))) if report.settled > 0 => {
                 waiting.remove(&report.spreadsheet);
             }
-            Some(Event::Escalated(why)) => return Err(why.reason),
-            Some(_) => {}
-            None => return Err("the supervisor itself has failed".into()),
+            // There is one tick, and whoever failed may have lost it.
+            Ok(Some(Event::Fault(fault))) => return Err(format!("{} {}", fault.actor, fault.exit)),
+            Ok(Some(Event::Escalated(why))) => return Err(why.reason),
+            Ok(Some(_)) => {}
+            Ok(None) => return Err("the supervisor itself has failed".into()),
+            // Events may be missed; the status tells all.
+            Err(_) => {
+                let status = supervisor.send(GetStatus).await.map_err(|error| error.to_string())?;
+                let settled = |id: &Arc<str>| {
+                    status.spreadsheets.get(id).is_some_and(|report| report.settled > 0)
+                };
+                waiting.retain(|id| !settled(id));
+            }
         }
     }
     let gone = |_| "the supervisor itself has failed".to_owned();

@@ -6,7 +6,6 @@ use ratesheet::{
     CellContent, CellMapping, CellRef, CellReport, CellValue, Config, Failure, FailureClass,
     QuoteBatch, QuoteField, SheetConfig, Status, Tab,
 };
-use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::{Value, json};
 
 use super::{exit::Exit, table::table};
@@ -195,7 +194,7 @@ impl Row {
         let quote = batch.quotes.get(pair);
         let value = quote.and_then(|quote| match field {
             QuoteField::Time => Some(CellValue::Text(quote.at.to_string().into())),
-            field => quote.number(*field)?.to_f64().map(CellValue::Number),
+            field => quote.cell_number(*field).map(CellValue::Number),
         });
         let failure = match (quote, &value) {
             (_, Some(_)) => None,

@@ -68,6 +68,7 @@ impl Service {
                 ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
             };
             match happening {
+                Happening::Asked(Asked::Reload) if stopping => {}
                 Happening::Asked(Asked::Reload) => self.reload(reload()),
                 Happening::Asked(again) if stopping => return again.at_once(),
                 Happening::Asked(_) => {

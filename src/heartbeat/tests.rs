@@ -174,7 +174,7 @@ fn the_tree_has_a_heart_if_the_configuration_says_so() {
             other => other,
         };
         supervisor.send(report(1)).await.unwrap();
-        supervisor.send(Reload(Box::new(config.heartbeat(heartbeat)))).await.unwrap();
+        supervisor.send(Reload(Box::new(config.heartbeat(heartbeat)))).await.unwrap().unwrap();
         assert!(questions.try_recv().is_err(), "nobody is to be told");
         supervisor.send(report(2)).await.unwrap();
         until(|| questions.try_recv().is_ok()).await;

@@ -13,7 +13,7 @@ use super::{
     config::{MOST_REQUESTS, PAIRS_PER_REQUEST},
     error::KrakenError,
     pairs::{self, PairIndex},
-    wire::Tickers,
+    wire::{BadTicker, Tickers},
 };
 use crate::{
     gate::Gate,
@@ -24,6 +24,8 @@ use crate::{
 /// At most so many bytes of names in one request: longer URLs have been refused by Kraken's edge
 /// with 414 and 520.
 const CHUNK_BYTES: usize = 1_800;
+
+type Rows = BTreeMap<String, Result<Quote, BadTicker>>;
 
 /// What a fetch needs.
 pub(super) struct Fetch {
@@ -56,10 +58,13 @@ impl Fetch {
         if chunks.len() > MOST_REQUESTS {
             chunks = vec![Vec::new()];
         }
-        let mut tickers = Tickers::new();
+        let mut tickers = BTreeMap::new();
         for chunk in chunks {
             match self.tickers(&chunk, &mut fetched).await {
-                Ok(some) => tickers.extend(some),
+                Ok(Tickers { rows, beside }) => {
+                    tickers.extend(rows);
+                    fetched.error = beside.or(fetched.error);
+                }
                 Err(error) => {
                     fetched.error = Some(error);
                     break;
@@ -101,7 +106,7 @@ impl Fetch {
         fetched: &mut Fetched,
     ) -> Result<Tickers, KrakenError> {
         match self.request(chunk, fetched).await {
-            Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => Ok(Tickers::new()),
+            Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => Ok(Tickers::default()),
             Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
                 self.request(&[], fetched).await
             }
@@ -123,7 +128,7 @@ impl Fetch {
     fn deal_out(
         &self,
         names: &BTreeMap<String, Vec<AssetPair>>,
-        tickers: &Tickers,
+        tickers: &Rows,
         fetched: &mut Fetched,
         url: &str,
     ) {
@@ -158,8 +163,8 @@ impl Fetch {
         &self,
         name: &str,
         pair: &AssetPair,
-        tickers: &'a Tickers,
-    ) -> Option<&'a Result<Quote, super::wire::BadTicker>> {
+        tickers: &'a Rows,
+    ) -> Option<&'a Result<Quote, BadTicker>> {
         tickers.get(name).or_else(|| {
             let answers = |key: &&String| self.index.is_none() && pairs::may_answer(key, pair);
             tickers.keys().find(answers).and_then(|key| tickers.get(key))

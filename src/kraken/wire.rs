@@ -16,8 +16,14 @@ use crate::{
     quote::{Price, Quote, decimal},
 };
 
-/// The tickers of an answer, by Kraken's own name of the pair.
-pub(super) type Tickers = BTreeMap<String, Result<Quote, BadTicker>>;
+/// The tickers of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Tickers {
+    /// By Kraken's own name of the pair.
+    pub(super) rows: BTreeMap<String, Result<Quote, BadTicker>>,
+    /// What Kraken says beside them: why some may be missing.
+    pub(super) beside: Option<KrakenError>,
+}
 
 /// A ticker that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +55,9 @@ pub(super) struct AssetPairInfo {
 /// # Errors
 /// When there is no result, or none that can be used beside the errors.
 pub(super) fn tickers(answer: &Answer, at: Timestamp) -> Result<Tickers, KrakenError> {
-    Ok(rows(answer)?.into_iter().map(|(key, row)| (key, quote(row, at))).collect())
+    let (rows, beside) = rows(answer)?;
+    let rows = rows.into_iter().map(|(key, row)| (key, quote(row, at))).collect();
+    Ok(Tickers { rows, beside })
 }
 
 /// Decodes an answer of the AssetPairs endpoint: the rows by Kraken's own name of the pair.
@@ -62,7 +70,8 @@ pub(super) fn asset_pairs(answer: &Answer) -> Result<BTreeMap<String, AssetPairI
         let named = is_name(&key) && is_name(&row.altname) && is_name(&row.wsname);
         named.then_some((key, row))
     };
-    let rows: BTreeMap<_, _> = rows(answer)?.into_iter().filter_map(usable).collect();
+    let (rows, _) = rows(answer)?;
+    let rows: BTreeMap<_, _> = rows.into_iter().filter_map(usable).collect();
     if rows.is_empty() {
         return Err(KrakenError::NotKraken("a list of asset pairs without any".into()));
     }
@@ -75,18 +84,18 @@ fn is_name(text: &str) -> bool {
     text.len() <= 32 && text.bytes().all(allowed)
 }
 
-/// The rows of an answer's result. Errors beside rows are borne: Kraken has been seen to send
-/// both.
-fn rows(answer: &Answer) -> Result<BTreeMap<String, &RawValue>, KrakenError> {
+type Rows<'a> = BTreeMap<String, &'a RawValue>;
+
+/// The rows of an answer's result, and the errors beside them: Kraken has been seen to send both.
+fn rows(answer: &Answer) -> Result<(Rows<'_>, Option<KrakenError>), KrakenError> {
     let envelope: Envelope<'_> =
         serde_json::from_slice(&answer.body).map_err(|cause| not_kraken(answer, &cause))?;
-    let rows = envelope
-        .result
-        .and_then(|raw| serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()).ok());
+    let rows = envelope.result.and_then(|raw| serde_json::from_str::<Rows<'_>>(raw.get()).ok());
     let errors: Vec<String> =
         envelope.error.into_iter().filter(|text| !text.starts_with('W')).collect();
     match rows {
-        Some(rows) if !rows.is_empty() || errors.is_empty() => Ok(rows),
+        Some(rows) if errors.is_empty() => Ok((rows, None)),
+        Some(rows) if !rows.is_empty() => Ok((rows, Some(KrakenError::from_texts(&errors)))),
         None if errors.is_empty() => Err(KrakenError::NotKraken(answer.describe())),
         _ => Err(KrakenError::from_texts(&errors)),
     }
@@ -167,7 +176,7 @@ mod tests {
     #[test]
     fn every_field_comes_from_its_place() {
         let body = format!(r#"{{"error":[],"result":{{"XXBTZUSD":{}}}}}"#, ticker("\"30300.1\""));
-        let quote = read(&body).unwrap().remove("XXBTZUSD").unwrap().unwrap();
+        let quote = read(&body).unwrap().rows.remove("XXBTZUSD").unwrap().unwrap();
         for (field, expected) in [
             (QuoteField::Ask, "30300.1"),
             (QuoteField::Bid, "30300"),
@@ -201,7 +210,7 @@ mod tests {
             "\"٣\"",
         ] {
             let body = format!(r#"{{"error":[],"result":{{"X":{}}}}}"#, ticker(bad));
-            let quote = read(&body).unwrap().remove("X").unwrap().unwrap();
+            let quote = read(&body).unwrap().rows.remove("X").unwrap().unwrap();
             assert_eq!(quote.ask, None, "{bad}");
             assert!(quote.bid.is_some(), "{bad}");
         }
@@ -213,7 +222,7 @@ mod tests {
             r#"{{"error":[],"result":{{"A":{},"B":null,"C":"x","D":{{"a":1}},"E":[]}}}}"#,
             ticker("\"1\"")
         );
-        let rows = read(&body).unwrap();
+        let rows = read(&body).unwrap().rows;
         assert!(rows["A"].is_ok());
         for key in ["B", "C", "D", "E"] {
             assert_eq!(rows[key], Err(BadTicker), "{key}");
@@ -223,7 +232,7 @@ mod tests {
     #[test]
     fn errors_count_only_where_there_is_no_result() {
         let with = |errors: &str, result: &str| {
-            read(&format!(r#"{{"error":[{errors}]{result}}}"#)).map(|rows| rows.len())
+            read(&format!(r#"{{"error":[{errors}]{result}}}"#)).map(|tickers| tickers.rows.len())
         };
         let row = format!(r#","result":{{"A":{}}}"#, ticker("\"1\""));
         assert_eq!(with("\"WGeneral:Danger\"", &row).unwrap(), 1);

@@ -126,6 +126,11 @@ pub(super) fn column_letters(column: u32) -> String {
     letters.iter().rev().collect()
 }
 
+/// The tab of a range, in quotes.
+pub(super) fn tab_of(range: &str) -> &str {
+    range.rsplit_once('!').map_or("", |(tab, _)| tab)
+}
+
 /// Whether a tab can have this title.
 pub(super) fn is_title(title: &str) -> bool {
     !title.trim().is_empty()

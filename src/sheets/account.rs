@@ -47,6 +47,13 @@ struct Trouble {
     until: Instant,
 }
 
+/// What Google counts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Budget {
+    Reads,
+    Writes,
+}
+
 /// Where an account's key is.
 #[derive(Debug, Clone)]
 pub enum Credentials {
@@ -188,9 +195,12 @@ impl Account {
         self.0.writes.pass().await;
     }
 
-    /// Google has had enough of this identity: no write for this long.
-    pub(super) fn hold_off(&self, wait: Duration) {
-        self.0.writes.shut_for(wait);
+    /// Google has had enough of this identity: no request of this kind for this long.
+    pub(super) fn hold_off(&self, wait: Duration, budget: Budget) {
+        match budget {
+            Budget::Reads => self.0.reads.shut_for(wait),
+            Budget::Writes => self.0.writes.shut_for(wait),
+        }
     }
 }
 

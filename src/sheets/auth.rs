@@ -1,15 +1,21 @@
 //! Access tokens from Google, by way of yup-oauth2. Touches: the key file, the network.
 //! Never: a log, or an error, with anything secret in it.
 //!
+//! yup-oauth2 logs tokens at the level `debug` to the `log` facade: a host whose logger takes these
+//! should silence its target. The command has no such logger.
+//!
 //! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
 //! looks at the HTTP status, keeps an answer without a token for ever, and panics when a token
 //! lives for millions of years. So each token is asked for by a new authenticator, of which
 //! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
 //! more, within a deadline; and what comes out of it is looked at before it is used.
 
-use std::{fmt, path::Path, rc::Rc, time::Duration};
+use std::{fmt, io, path::Path, rc::Rc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use yup_oauth2::{
     Error as YupError, HyperClientBuilder as _, ServiceAccountAuthenticator,
     error::{AuthError, AuthErrorCode, SendError},
@@ -115,22 +121,28 @@ pub(super) async fn request_token(
     let email = key.client_email().to_owned();
     let tls = tls.clone();
     // In a task of its own a panic of the library's is an error and no more.
-    let request = actix_rt::spawn(async move { exchange(key, &tls).await });
-    let abort = request.abort_handle();
-    match timeout(DEADLINE, request).await {
+    let mut request =
+        OwnTask(actix_rt::spawn(async move { timeout(DEADLINE, exchange(key, &tls)).await }));
+    match (&mut request.0).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
-        Ok(Err(_)) => Err(TokenError::Unavailable("its answer cannot be understood".into())),
-        Err(_) => {
-            abort.abort();
-            Err(TokenError::Unavailable(format!("no answer within {DEADLINE:?}")))
-        }
+        Ok(Err(_)) => Err(TokenError::Unavailable(format!("no answer within {DEADLINE:?}"))),
+        Err(_) => Err(TokenError::Unavailable("its answer cannot be understood".into())),
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct OwnTask<T>(JoinHandle<T>);
+
+impl<T> Drop for OwnTask<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 /// Reads a key file.
 pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
-    let bytes = std::fs::read(path).map_err(|cause| {
+    let bytes = read_regular(path).map_err(|cause| {
         unusable(
             format!("the key file {} cannot be read: {cause}", path.display()),
             "Check its path and mode",
@@ -139,6 +151,18 @@ pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     ServiceAccountKey::from_json(&bytes).map_err(|why| {
         unusable(format!("the key file {} cannot be used: {why}", path.display()), why.remedy())
     })
+}
+
+/// Reads a regular file of a key's size: anything else could make the thread wait for ever.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > ServiceAccountKey::MOST_BYTES as u64 {
+        return Err(io::Error::other("it is too large for a key"));
+    }
+    std::fs::read(path)
 }
 
 enum ExchangeError {
@@ -198,13 +222,11 @@ fn sort(error: ExchangeError, account: String) -> TokenError {
 /// Sorts what Google answers, in the words of RFC 6749 §5.2.
 fn sort_oauth(error: &AuthError, account: String) -> TokenError {
     // Every JWT begins like this: an answer that repeats ours is not shown.
-    let clean = |text: &&str| !text.contains("eyJ");
-    let description = error.error_description.as_deref().filter(clean).unwrap_or_default();
-    let reason = match description {
-        "" => error.error.as_str().to_owned(),
-        text => format!("{}: {text}", error.error.as_str()),
-    };
-    let reason = excerpt(&reason);
+    let clean = |text: &str| if text.contains("eyJ") { String::new() } else { text.to_owned() };
+    let description = clean(error.error_description.as_deref().unwrap_or_default());
+    let code = clean(error.error.as_str());
+    let reason = excerpt(&format!("{code}: {description}"));
+    let reason = reason.trim_matches([':', ' ']).to_owned();
     match error.error {
         AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {
             TokenError::Clock { account, reason }

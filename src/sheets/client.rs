@@ -53,7 +53,7 @@ impl SheetsClient {
         let mask = wire::PROPERTIES_MASK;
         let url = format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}", self.url);
         let answer = self.http.get(&url, Some(token.secret()), ANSWER_CAP).await?;
-        let answer = success(answer.without(token.secret()))?;
+        let answer = success(answer)?;
         let properties = wire::properties(&answer);
         let properties = properties.ok_or_else(|| SheetsError::NotGoogle(answer.describe()))?;
         Ok((properties, answer.clock_ahead))
@@ -87,7 +87,7 @@ impl SheetsClient {
         );
         let body = wire::batch_update(ranges);
         let answer = self.http.post_json(&url, token.secret(), body, ANSWER_CAP).await?;
-        let answer = success(answer.without(token.secret()))?;
+        let answer = success(answer)?;
         wire::updated_cells(&answer).ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
     }
 }

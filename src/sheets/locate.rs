@@ -6,7 +6,7 @@ use super::{
     config::Tab,
     wire::{Properties, TabProperties},
 };
-use crate::suggest::did_you_mean;
+use crate::{http::excerpt, suggest::did_you_mean};
 
 /// The range to write to, in Google's words.
 ///
@@ -44,7 +44,9 @@ fn by_title<'a>(
         .ok_or_else(|| {
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
-                Some(meant) => format!("Did you mean '{meant}'? Correct it in the configuration"),
+                Some(meant) => {
+                    format!("Did you mean '{}'? Correct it in the configuration", excerpt(meant))
+                }
                 None => format!("Its tabs are: {}", list(properties)),
             };
             (format!("there is no tab '{title}'"), remedy)
@@ -67,7 +69,7 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), (String
     let known = tab.rows > 0 && tab.columns > 0;
     if known && (row > tab.rows || column > tab.columns) {
         let size = format!("{} rows and {} columns", tab.rows, tab.columns);
-        let reason = format!("the tab '{}' has {size} only", tab.title);
+        let reason = format!("the tab '{}' has {size} only", excerpt(&tab.title));
         return Err((reason, "Add rows or columns to it, or choose another cell".into()));
     }
     Ok(())
@@ -79,7 +81,7 @@ fn named(name: &str, properties: &Properties) -> Result<String, (String, String)
         return Ok(known.clone());
     }
     let remedy = match did_you_mean(name, properties.names.iter().map(String::as_str)) {
-        Some(meant) => format!("Did you mean {meant}? Correct it in the configuration"),
+        Some(meant) => format!("Did you mean {}? Correct it in the configuration", excerpt(meant)),
         None => "Name the range under Data, Named ranges; or write a cell such as A1".into(),
     };
     Err((format!("there is no range with the name {name}"), remedy))
@@ -89,7 +91,7 @@ fn named(name: &str, properties: &Properties) -> Result<String, (String, String)
 fn list(properties: &Properties) -> String {
     const MOST: usize = 8;
     let mut titles: Vec<String> =
-        properties.tabs.iter().take(MOST).map(|tab| format!("'{}'", tab.title)).collect();
+        properties.tabs.iter().take(MOST).map(|tab| format!("'{}'", excerpt(&tab.title))).collect();
     if properties.tabs.len() > MOST {
         titles.push("…".into());
     }

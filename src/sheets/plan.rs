@@ -15,8 +15,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
 use super::{
+    a1,
     config::{SheetConfig, Tab},
     error::cell_failure,
+    problem::{self, Standing},
     wire::{Properties, ValueRange},
 };
 use crate::{
@@ -34,9 +36,15 @@ const AFRESH: Duration = Duration::from_secs(60);
 pub(super) struct Plan {
     targets: Vec<Target>,
     every: BTreeMap<SheetIndex, Duration>,
-    zone: TimeZone,
+    /// The spreadsheet's time zone; no time is told before it is known.
+    zone: Option<TimeZone>,
     /// Groups of cells that are written by themselves, to find the one that Google refuses.
     suspects: VecDeque<Vec<usize>>,
+    /// Why the last cells were set aside, one after the other, and how many they were.
+    alike: Option<(String, u32)>,
+    /// How far apart the writes are that probe cells that were set aside, and when the next is.
+    between_probes: Duration,
+    next_probe: Option<Instant>,
 }
 
 /// One cell.
@@ -57,6 +65,8 @@ struct Target {
     confirmed: Option<(CellValue, Instant)>,
     /// Whether it is to be written although it is as wanted.
     afresh: bool,
+    /// Until when a write that was never answered may still be carried out.
+    late: Option<Instant>,
     /// Why there is no value for it.
     absent: Option<Failure>,
     /// Why it cannot be written, and when to try again.
@@ -72,8 +82,9 @@ pub(super) struct Write {
 }
 
 impl Plan {
-    /// A plan for these sheets, all of one spreadsheet.
-    pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)]) -> Self {
+    /// A plan for these sheets, all of one spreadsheet. However many cells are set aside, the
+    /// writes that probe them are so far apart.
+    pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
         let targets = sheets.iter().flat_map(|(index, sheet)| {
             let quotes = sheet.cells.iter().map(|mapping| {
                 (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
@@ -86,8 +97,11 @@ impl Plan {
         Self {
             targets: targets.collect(),
             every: sheets.iter().map(|(index, sheet)| (*index, sheet.every)).collect(),
-            zone: TimeZone::UTC,
+            zone: None,
             suspects: VecDeque::new(),
+            alike: None,
+            between_probes,
+            next_probe: None,
         }
     }
 
@@ -102,7 +116,7 @@ impl Plan {
         let zone = self.zone.clone();
         for target in self.targets.iter_mut().filter(|target| due.contains(&target.sheet)) {
             let every = self.every.get(&target.sheet).copied().unwrap_or_default();
-            target.apply(batch, &zone);
+            target.apply(batch, zone.as_ref());
             target.age(now, every);
         }
         for sheet in due {
@@ -115,8 +129,11 @@ impl Plan {
     fn derive(&mut self, sheet: SheetIndex) {
         let own = || self.targets.iter().filter(move |target| target.sheet == sheet);
         let oldest = own().filter(|target| target.is_healthy()).filter_map(|t| t.quoted).min();
-        let updated = oldest.map(|at| CellValue::Number(date_time(at, &self.zone)));
-        let problem = problem_text(own());
+        let zone = self.zone.as_ref();
+        let updated = oldest.and_then(|at| Some(CellValue::Number(date_time(at, zone?))));
+        let standing = own().filter(|target| target.content != CellContent::Problem);
+        let standing: Vec<_> = standing.map(Target::standing).collect();
+        let problem: Arc<str> = problem::text(&standing).into();
         for target in self.targets.iter_mut().filter(|target| target.sheet == sheet) {
             match target.content {
                 CellContent::Updated if updated.is_some() => target.wanted.clone_from(&updated),
@@ -131,10 +148,21 @@ impl Plan {
     /// Finds every cell's tab, and sets aside the cells that have none. `until` is when those are
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
-        self.zone = properties.zone.clone();
+        self.zone = Some(properties.zone.clone());
+        let mut taken = BTreeMap::new();
         for target in &mut self.targets {
-            target.tell_time(&self.zone);
-            match locate::range(&target.cell, &target.tab, properties) {
+            target.tell_time(&properties.zone);
+            let found =
+                locate::range(&target.cell, &target.tab, properties).and_then(|range| match taken
+                    .insert(range.clone(), Arc::clone(&target.name))
+                {
+                    None => Ok(range),
+                    Some(other) => {
+                        let text = format!("it is the same cell as {other}");
+                        Err((text, "Give each price a cell of its own".into()))
+                    }
+                });
+            match found {
                 Ok(range) => {
                     // What was set aside for want of its tab is well again; what Google refused
                     // stays aside until its time.
@@ -157,18 +185,27 @@ impl Plan {
         self.derive_all();
     }
 
-    /// Does without the spreadsheet's properties, as far as that goes: with the cells whose tab
-    /// is given by its title.
-    pub(super) fn locate_blindly(&mut self) {
+    /// Does without the spreadsheet's properties, which are not to be had because of `failure`,
+    /// as far as that goes: with the cells whose tab is given by its title, and that tell no
+    /// time. The others stand still until `until`.
+    pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) {
+        let no_zone = self.zone.is_none();
         for target in self.targets.iter_mut().filter(|target| target.range.is_none()) {
-            target.range = match (&target.cell, &target.tab) {
+            let range = match (&target.cell, &target.tab) {
                 (cell, Tab::Title(title)) => Some(cell.range(title)),
                 (cell @ (CellRef::Named(_) | CellRef::Cell { tab: Some(_), .. }), _) => {
                     Some(cell.range(""))
                 }
                 _ => None,
             };
+            match range.filter(|_| !(no_zone && target.tells_time())) {
+                Some(range) if target.quarantine.is_none() => target.range = Some(range),
+                // It was set aside for a reason of its own, or cannot be written at all.
+                Some(_) => {}
+                None => target.quarantine = Some((failure.clone(), until)),
+            }
         }
+        self.derive_all();
     }
 
     fn derive_all(&mut self) {
@@ -190,7 +227,14 @@ impl Plan {
 
     /// Whether there is something to write now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.targets.iter().any(|target| target.is_due(now))
+        let may_probe = self.may_probe(now);
+        let due =
+            |target: &Target| target.is_due(now) && (may_probe || target.quarantine.is_none());
+        self.targets.iter().any(due)
+    }
+
+    fn may_probe(&self, now: Instant) -> bool {
+        self.next_probe.is_none_or(|next| next <= now)
     }
 
     fn due_cells(&mut self, now: Instant) -> Vec<usize> {
@@ -203,7 +247,14 @@ impl Plan {
             }
             self.suspects.pop_front();
         }
-        (0..targets.len()).filter(due).collect()
+        // What was set aside is tried by itself, so that it holds up nothing else.
+        let (aside, well): (Vec<_>, Vec<_>) =
+            (0..targets.len()).filter(due).partition(|&cell| targets[cell].quarantine.is_some());
+        if !well.is_empty() || aside.is_empty() || !self.may_probe(now) {
+            return well;
+        }
+        self.next_probe = Some(now + self.between_probes);
+        aside
     }
 
     /// Google has confirmed a write.
@@ -215,21 +266,42 @@ impl Plan {
             target.quarantine = None;
         }
         self.suspects.pop_front();
+        self.alike = None;
         self.derive_all();
     }
 
-    /// A write may have been done or not: its cells are written afresh.
-    pub(super) fn ambiguous(&mut self, write: &Write) {
+    /// A write may have been done or not, or may be done until `late`: its cells are written
+    /// afresh, and go on being so.
+    pub(super) fn ambiguous(&mut self, write: &Write, late: Instant) {
         for &cell in &write.cells {
             self.targets[cell].confirmed = None;
+            self.targets[cell].late = Some(late);
         }
     }
 
-    /// Google has refused a write because of this entry: its cell is set aside until `until`.
+    /// Has every cell written with the next write, changed or not.
+    pub(super) fn all_afresh(&mut self) {
+        self.targets.iter_mut().for_each(|target| target.afresh = true);
+    }
+
+    /// Google has refused a write because of this entry, the first bad one: its cell is set aside
+    /// until `until`, and those before it, which are good, are written before those behind it.
     pub(super) fn rejected(&mut self, write: &Write, entry: usize, text: &str, until: Instant) {
-        match write.cells.get(entry) {
-            Some(&cell) => self.set_aside(cell, text, until),
-            None => self.refused(write, text, until),
+        let Some(&cell) = write.cells.get(entry) else {
+            self.refused(write, text, until);
+            return;
+        };
+        self.set_aside(cell, text, until);
+        self.suspects.pop_front(); // it was the group in front, if there is one
+        // What is wrong with a cell is often wrong with its tab: the other tabs go first.
+        let (before, behind) = write.cells.split_at(entry);
+        let tab = |cell: usize| self.targets[cell].range.as_deref().map(a1::tab_of);
+        let (same, other): (Vec<usize>, Vec<usize>) =
+            behind[1..].iter().partition(|&&other| tab(other) == tab(cell));
+        for group in [same, other, before.to_vec()] {
+            if !group.is_empty() {
+                self.suspects.push_front(group);
+            }
         }
     }
 
@@ -238,7 +310,11 @@ impl Plan {
     pub(super) fn refused(&mut self, write: &Write, text: &str, until: Instant) {
         match write.cells.as_slice() {
             [] => {}
-            [cell] => self.set_aside(*cell, text, until),
+            [cell] => {
+                let alike = self.alike.take().filter(|(last, _)| last == text);
+                self.alike = Some((text.to_owned(), alike.map_or(1, |(_, count)| count + 1)));
+                self.set_aside(*cell, text, until);
+            }
             cells => {
                 let (left, right) = cells.split_at(cells.len() / 2);
                 self.suspects.pop_front(); // it was the group in front, if there is one
@@ -246,6 +322,25 @@ impl Plan {
                 self.suspects.push_front(left.to_vec());
             }
         }
+    }
+
+    /// Whether Google refuses one cell after the other for this same reason: then it is a matter
+    /// of the spreadsheet and not of the cells.
+    pub(super) fn is_hopeless(&self, text: &str) -> bool {
+        /// So many in a row are no accident.
+        const IN_A_ROW: u32 = 4;
+        self.alike.as_ref().is_some_and(|(last, count)| last == text && *count >= IN_A_ROW)
+    }
+
+    /// Takes back that cells were set aside for this reason.
+    pub(super) fn absolve(&mut self, text: &str) {
+        self.alike = None;
+        self.suspects.clear();
+        for target in &mut self.targets {
+            let same = |(failure, _): &mut (Failure, Instant)| failure.reason.ends_with(text);
+            target.quarantine.take_if(same);
+        }
+        self.derive_all();
     }
 
     fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
@@ -300,12 +395,13 @@ impl Target {
             quoted: None,
             confirmed: None,
             afresh: false,
+            late: None,
             absent: None,
             quarantine: None,
         }
     }
 
-    fn apply(&mut self, batch: &QuoteBatch, zone: &TimeZone) {
+    fn apply(&mut self, batch: &QuoteBatch, zone: Option<&TimeZone>) {
         let CellContent::Quote(pair, field) = &self.content else { return };
         let value = match (batch.quotes.get(pair), batch.missing.get(pair)) {
             (Some(quote), _) => value_of(quote, pair, *field, zone),
@@ -314,12 +410,16 @@ impl Target {
         };
         match value {
             Ok(number) => {
-                self.wanted = Some(CellValue::Number(number));
+                self.wanted = number.map(CellValue::Number);
                 self.quoted = batch.quotes.get(pair).map(|quote| quote.at);
                 self.absent = None;
             }
             Err(failure) => self.absent = Some(failure),
         }
+    }
+
+    fn tells_time(&self) -> bool {
+        matches!(self.content, CellContent::Updated | CellContent::Quote(_, QuoteField::Time))
     }
 
     /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.
@@ -333,6 +433,11 @@ impl Target {
         self.quarantine.as_ref().map(|(failure, _)| failure).or(self.absent.as_ref())
     }
 
+    fn standing(&self) -> Standing<'_> {
+        let is_quote = matches!(self.content, CellContent::Quote(..));
+        Standing { cell: &self.cell, is_quote, failure: self.failure() }
+    }
+
     fn is_healthy(&self) -> bool {
         self.absent.is_none() && self.quarantine.is_none()
     }
@@ -340,7 +445,8 @@ impl Target {
     /// Has it written afresh if it would be too old by the next tick.
     fn age(&mut self, now: Instant, every: Duration) {
         if let Some((_, sent)) = &self.confirmed {
-            self.afresh |= now.saturating_duration_since(*sent) + every > AFRESH;
+            let late = self.late.is_some_and(|late| now < late);
+            self.afresh |= late || now.saturating_duration_since(*sent) + every > AFRESH;
         }
     }
 
@@ -359,24 +465,21 @@ impl Target {
     }
 }
 
-/// The number that a field of a quote is in a cell.
+/// The number that a field of a quote is in a cell; none of a time whose zone is unknown.
 fn value_of(
     quote: &Quote,
     pair: &AssetPair,
     field: QuoteField,
-    zone: &TimeZone,
-) -> Result<f64, Failure> {
+    zone: Option<&TimeZone>,
+) -> Result<Option<f64>, Failure> {
     if field == QuoteField::Time {
-        return Ok(date_time(quote.at, zone));
+        return Ok(zone.map(|zone| date_time(quote.at, zone)));
     }
-    let none = || Failure {
+    quote.cell_number(field).map(Some).ok_or_else(|| Failure {
         class: FailureClass::Pair,
         reason: format!("Kraken states no {field} for {pair} at present"),
         remedy: String::new(),
-    };
-    // By way of its text, a decimal becomes the double that is nearest to it.
-    let number = quote.number(field).ok_or_else(none)?;
-    number.to_string().parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(none)
+    })
 }
 
 /// A moment as a spreadsheet's date-time number: days since 30 December 1899, 00:00, in the
@@ -389,36 +492,6 @@ fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
     #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 fit a double's 53 bits
     let seconds = at.as_millisecond() as f64 / 1_000.0;
     UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
-}
-
-/// What is wrong with a sheet, in one sentence of a fixed alphabet; nothing while all is well.
-fn problem_text<'a>(targets: impl Iterator<Item = &'a Target>) -> Arc<str> {
-    let quotes: Vec<&Target> =
-        targets.filter(|target| target.content != CellContent::Problem).collect();
-    let failing: Vec<(&Target, &Failure)> =
-        quotes.iter().filter_map(|target| Some((*target, target.failure()?))).collect();
-    let Some((first, failure)) = failing.first() else { return "".into() };
-    let all = failing.len() > 1
-        && failing.len() == quotes.iter().filter(|t| t.content != CellContent::Updated).count()
-        && failing.iter().all(|(_, other)| other == failure);
-    let whose = if all { "All cells".to_owned() } else { format!("Cell {}", first.cell) };
-    let others = match failing.len() - 1 {
-        0 => String::new(),
-        _ if all => String::new(),
-        1 => " One other cell fails too.".to_owned(),
-        more => format!(" {more} other cells fail too."),
-    };
-    let prefix = format!("cell {} cannot be written: ", first.cell);
-    let reason = failure.reason.strip_prefix(&prefix).unwrap_or(&failure.reason);
-    let remedy =
-        if failure.remedy.is_empty() { String::new() } else { format!(" {}.", failure.remedy) };
-    plain(&format!("{whose}: {reason}.{remedy}{others}")).into()
-}
-
-/// Everything but letters, digits, blanks and a few marks becomes a question mark.
-fn plain(text: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || " .,:;'!?/()-_%&$".contains(c);
-    text.chars().map(|c| if allowed(c) { c } else { '?' }).collect()
 }
 
 #[cfg(test)]

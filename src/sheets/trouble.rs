@@ -12,7 +12,12 @@ use crate::messages::{Failure, FailureClass};
 pub(super) enum Trouble {
     Token(TokenError),
     Sheets(SheetsError, AccessToken),
-    Partial { updated: usize, sent: usize },
+    Partial {
+        updated: usize,
+        sent: usize,
+    },
+    /// Google refuses one cell after the other for the same reason, which is none of theirs.
+    Hopeless(String),
 }
 
 impl Trouble {
@@ -28,6 +33,11 @@ impl Trouble {
             Self::Sheets(error, _) => {
                 error.failure(account.client().url(), &account.email(), spreadsheet)
             }
+            Self::Hopeless(text) => Failure {
+                class: FailureClass::Spreadsheet,
+                reason: format!("Google refuses one cell after the other: {text}"),
+                remedy: "Check whether the account may edit this spreadsheet".into(),
+            },
             Self::Partial { updated, sent } => Failure {
                 class: FailureClass::Transient,
                 reason: format!("Google confirms {updated} of {sent} cells"),

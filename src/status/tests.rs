@@ -141,16 +141,26 @@ fn readiness_follows_the_tree() {
         supervisor.send(report(Some(FailureClass::Credentials))).await.unwrap();
         let line = line.replace("transient", "credentials");
         wait_for(at, "GET /readyz", 503, &format!("not ready\n{line}")).await;
-        supervisor.send(Reload(Box::new(Config::new()))).await.unwrap();
+        supervisor.send(Reload(Box::new(Config::new()))).await.unwrap().unwrap();
         wait_for(at, "GET /readyz", 200, "ready\n").await;
-        supervisor.send(Reload(Box::new(one_sheet()))).await.unwrap();
+        supervisor.send(Reload(Box::new(one_sheet()))).await.unwrap().unwrap();
         wait_for(at, "GET /readyz", 503, "starting\n").await;
         let keyless = Config { credentials: None, ..one_sheet() };
-        supervisor.send(Reload(Box::new(keyless))).await.unwrap();
-        wait_for(at, "GET /readyz", 503, "not ready\nthe tree has given up: there are").await;
+        let refused = supervisor.send(Reload(Box::new(keyless))).await.unwrap();
+        assert!(refused.is_err());
         supervisor.send(Shutdown).await.unwrap();
         wait_for(at, "GET /readyz", 503, "not ready\nthe supervisor is gone\n").await;
         wait_for(at, "GET /livez", 200, "alive\n").await;
+    });
+}
+
+#[test]
+fn a_tree_that_has_given_up_is_not_ready_and_says_why() {
+    run(async {
+        let supervisor = supervisor(Config { credentials: None, ..one_sheet() });
+        let server = start(&supervisor);
+        let told = "not ready\nthe tree has given up: there are";
+        wait_for(server.address(), "GET /readyz", 503, told).await;
     });
 }
 

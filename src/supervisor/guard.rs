@@ -212,9 +212,9 @@ async fn stuck(ping: Recipient<Ping>, every: Duration) {
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".into())
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    crate::http::excerpt(text.unwrap_or("a panic without a message"))
 }
 
 #[cfg(test)]

@@ -110,12 +110,24 @@ impl Tree {
         }
     }
 
+    /// Whether a tree can be built: with certificate authorities that can be read, and
+    /// credentials if there is anything to write.
+    pub(super) fn can_be_built(
+        config: &Config,
+        key: Option<&ServiceAccountKey>,
+    ) -> Result<(), BuildError> {
+        Tls::new(&config.tls)?;
+        let keyless = key.is_none() && config.credentials.is_none();
+        if keyless && !config.sheets.is_empty() { Err(BuildError::NoCredentials) } else { Ok(()) }
+    }
+
     /// Stops the children, the first in the corridor first, each when it has finished what it
     /// has begun; at `deadline` whatever still goes on is abandoned.
     pub(super) async fn stop(self, deadline: Instant) {
         drop(self.heart);
-        self.schedule.stopped(deadline).await;
-        self.kraken.stopped(deadline).await;
+        // These two have nothing to finish, and one that hangs must not use up the time.
+        drop(self.schedule);
+        drop(self.kraken);
         // All of them finish at the same time: none has to wait for another's write.
         let stopping = self
             .sheets

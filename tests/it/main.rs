@@ -13,6 +13,7 @@ mod library;
 mod online;
 mod outages;
 mod readme;
+mod regressions;
 mod rig;
 mod schema;
 mod secrets;

@@ -258,13 +258,13 @@ fn of_several_commands_at_once_the_last_one_counts_and_a_write_in_flight_is_fini
         let commands =
             [tree.send(Reload(Box::new(config("B1")))), tree.send(Reload(Box::new(config("C1"))))];
         for command in commands {
-            command.await.unwrap();
+            command.await.unwrap().unwrap();
         }
         rig.until("the last configuration", |_| rig.number("C1").is_some()).await;
         assert_eq!(rig.number("B1"), None);
         let reloaded = tree.send(Reload(Box::new(config("D1"))));
         let stopped = tree.send(Shutdown);
-        reloaded.await.unwrap_or_default();
+        drop(reloaded.await);
         stopped.await.unwrap();
         assert!(!tree.connected());
         assert_eq!(rig.number("D1"), None);
