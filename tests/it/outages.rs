@@ -103,7 +103,7 @@ fn with_everything_down_at_the_start_it_waits_and_is_fresh_once_they_are_up() {
                 assert!(start.elapsed() < SOON, "nothing has failed");
                 tokio::task::yield_now().await;
             }
-            rig.sandbox.resume().unwrap();
+            rig.resume().await;
             rig.fresh(&[(ONE, "A1")]).await;
             assert!(status(supervisor).await.restarts.is_empty());
         })

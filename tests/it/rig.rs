@@ -86,6 +86,15 @@ impl Rig {
         assert!(held.is_ok(), "this did not happen: {what}");
     }
 
+    /// Has the sandbox listen again, as soon as nobody else has its port.
+    pub(crate) async fn resume(&self) {
+        let start = Instant::now();
+        while let Err(cause) = self.sandbox.resume() {
+            assert!(start.elapsed() < SOON, "{cause}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits until both spreadsheets, or the one, show a price that Kraken has not had before.
     pub(crate) async fn fresh(&self, cells: &[(&str, &str)]) {
         let marker = 40_000.0 + f64::from(fastrand::u16(..)) / 8.0;

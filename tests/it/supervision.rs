@@ -281,7 +281,7 @@ fn an_outage_never_restarts_an_actor() {
             rig.fresh(&[(ONE, "A1")]).await;
             for _ in 0..20 {
                 rig.sandbox.pause_listening();
-                rig.sandbox.resume().unwrap();
+                rig.resume().await;
                 rig.fresh(&[(ONE, "A1")]).await;
             }
             assert!(status(supervisor).await.restarts.is_empty());
