@@ -19,8 +19,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Lets `burst` through at once, and `per_second` from then on.
+    /// Lets `burst` through at once, and `per_second` from then on: one in a thousand seconds at
+    /// the least, since a gate that never opens would look like a server that never answers.
     pub(crate) fn new(burst: u32, per_second: f64) -> Self {
+        let per_second = per_second.max(0.001);
         let bucket = TokenBucket::new(burst, per_second, Instant::now());
         Self { bucket: RefCell::new(bucket), queue: Mutex::new(()) }
     }
