@@ -612,7 +612,6 @@ fn stuck_subscribers_do_not_hold_up_a_stop() {
     });
 }
 
-#[allow(dead_code)]
 /// Shut the process down twice by SIGHUP then SIGTERM.
 #[test]
 fn hup_and_term_at_once_finish_the_write() {
