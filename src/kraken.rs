@@ -222,7 +222,7 @@ impl KrakenActor {
         sent: Timestamp,
         ctx: &mut Context<Self>,
     ) {
-        let Fetched { quotes, missing, refused, unknown, error, requests } = fetched;
+        let Fetched { quotes, missing, refused, unknown, error, requests, refusal: _ } = fetched;
         self.report.requests += requests;
         if unknown {
             self.roster.doubted(Instant::now() + self.retry.probe);

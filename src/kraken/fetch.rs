@@ -42,6 +42,8 @@ pub(super) struct Fetched {
     pub(super) missing: BTreeMap<AssetPair, Failure>,
     /// Pairs that Kraken refused although nothing here knew better: not to be asked for soon.
     pub(super) refused: BTreeSet<AssetPair>,
+    /// Whether Kraken has refused a request because of a pair.
+    pub(super) refusal: bool,
     /// Whether a pair was not in the index: it may be old.
     pub(super) unknown: bool,
     /// What made a request fail as a whole.
@@ -105,7 +107,9 @@ impl Fetch {
         chunk: &[String],
         fetched: &mut Fetched,
     ) -> Result<Tickers, KrakenError> {
-        match self.request(chunk, fetched).await {
+        let answer = self.request(chunk, fetched).await;
+        fetched.refusal |= matches!(answer, Err(KrakenError::UnknownPair(_)));
+        match answer {
             Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => Ok(Tickers::default()),
             Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
                 self.request(&[], fetched).await
@@ -148,7 +152,12 @@ impl Fetch {
                         fetched.missing.insert(pair.clone(), failure);
                     }
                     None => {
+                        // Kraken lists the pair and has not refused it: an odd answer, no more.
+                        let known = self.index.is_some() && !fetched.refusal;
                         let failure = unasked.clone().unwrap_or_else(|| {
+                            if known {
+                                return left_out(pair);
+                            }
                             fetched.refused.insert(pair.clone());
                             unknown(pair, None)
                         });
@@ -169,6 +178,15 @@ impl Fetch {
             let answers = |key: &&String| self.index.is_none() && pairs::may_answer(key, pair);
             tickers.keys().find(answers).and_then(|key| tickers.get(key))
         })
+    }
+}
+
+/// That an answer has nothing for a pair which Kraken lists and has not refused.
+fn left_out(pair: &AssetPair) -> Failure {
+    Failure {
+        class: FailureClass::Pair,
+        reason: format!("Kraken's answer has no ticker for {pair}"),
+        remedy: String::new(),
     }
 }
 
