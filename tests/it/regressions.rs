@@ -966,3 +966,24 @@ fn a_write_that_is_applied_late_does_not_stay() {
         .await;
     });
 }
+
+/// One odd answer does not hold back a pair that Kraken lists, however seldom probes are.
+#[test]
+fn a_pair_that_one_answer_leaves_out_is_asked_for_at_the_next_tick() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.retry.probe = Duration::from_secs(600);
+        with_tree(config, async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            let odd = Fault::json(200, r#"{"error":[],"result":{}}"#);
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, odd).path("Ticker").times(3));
+            rig.until("three odd answers", |s| {
+                s.requests(Service::Kraken).iter().filter(|e| e.fault.is_some()).count() >= 3
+            })
+            .await;
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
