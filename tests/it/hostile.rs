@@ -3,7 +3,9 @@
 
 mod answers;
 mod memory;
+mod redirects;
 mod stall;
+mod texts;
 
 use std::{
     fs::File,
@@ -55,17 +57,17 @@ fn last(rig: &Rig) -> u64 {
 }
 
 /// The real process, with its log in a file.
-struct Service_ {
+struct Running {
     child: Child,
     log: NamedTempFile,
 }
 
-impl Service_ {
-    fn start(config: &NamedTempFile, format: &str) -> Self {
+impl Running {
+    fn start(config: &NamedTempFile, format: &str, more: &[&str]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let path = config.path().to_str().unwrap();
         let arguments = ["-c", path, "--log-level", "trace", "--log-format", format];
-        let mut command = ratesheet(&arguments);
+        let mut command = ratesheet(&[&arguments, more].concat());
         let child = command
             .stdout(Stdio::null())
             .stderr(Stdio::from(File::create(log.path()).unwrap()))
@@ -90,7 +92,7 @@ impl Service_ {
     }
 }
 
-impl Drop for Service_ {
+impl Drop for Running {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
@@ -116,7 +118,7 @@ fn config(rig: &Rig) -> NamedTempFile {
 fn stays_small(service: Service) {
     let rig = Rig::new();
     let file = config(&rig);
-    let process = Service_::start(&file, "json");
+    let process = Running::start(&file, "json", &[]);
     fresh(&rig, "its start");
     let pid = process.child.id();
     for (what, fault) in answers::all(service) {

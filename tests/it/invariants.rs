@@ -187,6 +187,13 @@ fn hostile_numbers_and_texts_never_reach_a_cell() {
                 "@x",
                 "\u{1b}[2J",
                 "٣",
+                "１２",
+                "Infinity",
+                "-0",
+                "1 000",
+                "1_000",
+                "\u{202e}1",
+                "1\n",
                 &"9".repeat(400),
             ] {
                 let pair = serde_json::json!([hostile, hostile]);
