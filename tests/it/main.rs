@@ -7,6 +7,7 @@ mod article;
 mod bad_config;
 mod commands;
 mod config_mutations;
+mod deadlines;
 mod hostile;
 mod invariants;
 mod isolation;
