@@ -169,7 +169,16 @@ pub(crate) struct Process(Option<Child>);
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self(Some(ratesheet(arguments).spawn().unwrap()))
+        Self::of(ratesheet(arguments))
+    }
+
+    /// A command that somebody has prepared.
+    pub(crate) fn of(mut command: Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
     }
 
     /// Reads its log up to the line that has this in it.
