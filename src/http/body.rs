@@ -19,14 +19,23 @@ pub(super) struct Body {
 }
 
 /// Reads a body. The cap is for what comes over the wire and for what is unpacked of it alike:
-/// there are bytes of gzip without end that unpack to nothing.
+/// there are bytes of gzip without end that unpack to nothing. `length` is what its head tells,
+/// since awc takes an early end of the connection for the end of the body.
 ///
 /// # Errors
 /// When it is larger, broken, or breaks off.
-pub(super) async fn read<B>(body: B, gzip: bool, cap: usize) -> Result<Body, HttpError>
+pub(super) async fn read<B>(
+    body: B,
+    length: Option<u64>,
+    gzip: bool,
+    cap: usize,
+) -> Result<Body, HttpError>
 where
     B: MessageBody<Error = PayloadError>,
 {
+    if length.is_some_and(|length| length > cap as u64) {
+        return Err(HttpError::TooLarge(cap));
+    }
     let mut body = pin!(body);
     let mut sink = if gzip { Sink::Gzip(Gunzip::new(cap)) } else { Sink::Plain(Vec::new()) };
     let mut received = 0;
@@ -38,8 +47,12 @@ where
         }
         sink.push(&piece).map_err(|cause| from_gzip(cause, cap))?;
     }
+    let received = received as u64;
+    if length.is_some_and(|length| length != received) {
+        return Err(HttpError::Truncated);
+    }
     let bytes = sink.finish().map_err(|cause| from_gzip(cause, cap))?;
-    Ok(Body { bytes, received: received as u64 })
+    Ok(Body { bytes, received })
 }
 
 enum Sink {

@@ -226,7 +226,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
     let description = clean(error.error_description.as_deref().unwrap_or_default());
     let code = clean(error.error.as_str());
     let reason = excerpt(&format!("{code}: {description}"));
-    let reason = reason.trim_matches([':', ' ']).to_owned();
+    let reason = reason.trim_matches([':', ' ', '.']).to_owned();
     match error.error {
         AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {
             TokenError::Clock { account, reason }

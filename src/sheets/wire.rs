@@ -281,7 +281,8 @@ pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
         url = url.or(detail.metadata.and_then(|metadata| metadata.activation_url));
     }
     Some(ApiError {
-        message: excerpt(&error.message),
+        // The sentence that it becomes a part of has a full stop of its own.
+        message: excerpt(&error.message).trim_end_matches('.').to_owned(),
         status: excerpt(&error.status),
         reason: excerpt(&reason.unwrap_or_default()),
         // Told to people as a thing to open: Google's own console or nothing.

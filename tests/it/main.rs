@@ -27,3 +27,4 @@ mod supervision;
 mod tls;
 mod tokens;
 mod values;
+mod wording;
