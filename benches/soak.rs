@@ -13,10 +13,11 @@ use std::{
     fs,
     process::{Child, Command, ExitCode, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use tokio::time::Instant;
 
 const ID: &str = "1-the-spreadsheet-that-is-soaked";
 const EVERY: Duration = Duration::from_millis(50);
@@ -147,13 +148,13 @@ fn soak(sandbox: &Sandbox, pid: u32, ticks: u32) -> Vec<Sample> {
         let tick = (begin.elapsed().as_millis() / EVERY.as_millis()) as u32;
         if samples.len() as u32 <= tick / SAMPLE {
             let sample = Sample::of(pid, tick);
-            if samples.len() % (1_000 / SAMPLE) as usize == 0 {
+            if samples.len().is_multiple_of((1_000 / SAMPLE) as usize) {
                 let Sample { own, rss, peak, fds, threads, .. } = sample;
                 println!("{tick:>8} {own:>8} {rss:>8} {peak:>8} {fds:>5} {threads:>8}");
             }
             samples.push(sample);
             sandbox.clear_faults();
-        } else if tick % 10 == 0 {
+        } else if tick.is_multiple_of(10) {
             let service = match dice.u8(..10) {
                 0..5 => Service::Kraken,
                 5..9 => Service::Sheets,

@@ -158,7 +158,7 @@ group() {
     group=/sys/fs/cgroup/$1/ratesheet-$$-$2
     mkdir "$group" 2>/dev/null && groups+=("$group")
 }
-into() { sh -c "echo \$\$ >'$1/cgroup.procs' && shift && exec \"\$@\"" sh "$@"; }
+into() { exec sh -c "echo \$\$ >'$1/cgroup.procs' && shift && exec \"\$@\"" sh "$@"; }
 
 for mib in 16 32; do
     if group memory "$mib" && echo $((mib * 1024 * 1024)) >"$group/memory.limit_in_bytes" 2>/dev/null; then
