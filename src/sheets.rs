@@ -7,11 +7,13 @@ mod auth;
 mod changes;
 mod client;
 mod config;
+mod credentials;
 mod error;
 mod inspect;
 mod key;
 mod limited;
 mod locate;
+mod metadata;
 mod plan;
 mod problem;
 mod reading;
@@ -32,8 +34,9 @@ use tokio::time::Instant;
 pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
-    account::{Account, Credentials},
+    account::Account,
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
+    credentials::{Credentials, MetadataServer},
     inspect::{FoundCell, InspectedCell, Inspection},
     key::{InvalidKey, ServiceAccountKey},
     wire::CellHolds,
@@ -206,6 +209,7 @@ impl SheetsActor {
 
     fn properties_read(&mut self, read: Result<Properties, Trouble>, ctx: &mut Context<Self>) {
         let now = Instant::now();
+        self.account.introduce(&self.log);
         match read {
             Ok(properties) => {
                 self.survey.done(now);

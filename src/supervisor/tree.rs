@@ -146,10 +146,10 @@ fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsE
     Heart::start(url, spreadsheets, tls, log).map(Some)
 }
 
-/// The key to write with: the one that was given, or else the configured file.
+/// In whose name to write: the key that was given, or else what is configured.
 fn credentials(config: &Config, around: &Surroundings) -> Option<Credentials> {
     let given = around.key.clone().map(Credentials::Key);
-    given.or_else(|| config.credentials.clone().map(Credentials::File))
+    given.or_else(|| config.credentials.clone())
 }
 
 /// The configured sheets of each spreadsheet.

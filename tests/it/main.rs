@@ -9,6 +9,7 @@ mod commands;
 mod config_mutations;
 mod invariants;
 mod isolation;
+mod keyless;
 mod library;
 mod online;
 mod outages;
