@@ -88,6 +88,8 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    /// There has been a price in the spreadsheet.
+    priced: bool,
     seldom: Seldom,
     report: SpreadsheetReport,
     stopping: bool,
@@ -140,6 +142,7 @@ impl SheetsActor {
             survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
+            priced: false,
             seldom: Seldom::default(),
             report,
             stopping: false,
@@ -286,7 +289,8 @@ impl SheetsActor {
                 self.plan.confirmed(write);
                 self.report.writes += 1;
                 self.report.cells_written += sent as u64;
-                if self.report.writes == 1 {
+                if !self.priced && self.plan.has_quotes(write) {
+                    self.priced = true;
                     info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
                 }
                 self.confirmed(tick);

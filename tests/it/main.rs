@@ -11,6 +11,7 @@ mod invariants;
 mod isolation;
 mod keyless;
 mod library;
+mod log;
 mod online;
 mod outages;
 mod readme;
