@@ -15,6 +15,8 @@ use super::{
     Options,
     drill::DrillOrder,
     exit::Exit,
+    face::{Bound, Face},
+    layers,
     logger::Logging,
     print, print_error,
     screen::{Screen, Sheet},
@@ -56,8 +58,15 @@ pub(super) struct Arguments {
 
 /// Shows it at work.
 pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
+    let flags = match layers::load_flags(&options.flags()) {
+        Ok(flags) => flags,
+        Err(error) => {
+            print_error(&format!("{error}\n"));
+            return Exit::Usage;
+        }
+    };
     let stage = match Stage::set(arguments) {
-        Ok(stage) => stage,
+        Ok(stage) => Stage { config: stage.config.status(flags.status).log(flags.log), ..stage },
         Err(cause) => {
             print_error(&format!("ratesheet: the demo cannot be set up: {cause}\n"));
             return Exit::GaveUp;
@@ -113,6 +122,15 @@ impl Stage {
             .key(self.key.clone())
             .logger(logging.log.clone());
         let service = Service::start(supervisor, logging.log.clone());
+        let face = Bound::by(&self.config)
+            .and_then(|at| Face::start(at, service.supervisor.clone(), logging.log.clone()));
+        let _face = match face {
+            Ok(face) => face,
+            Err(problem) => {
+                print_error(&format!("ratesheet demo: {problem}\n"));
+                return Exit::Config;
+            }
+        };
         let address = service.supervisor.clone();
         let mut screen = Screen::new(stdout().is_terminal());
         let mut drill = arguments.drill;

@@ -22,3 +22,4 @@ mod secrets;
 mod signals;
 mod supervision;
 mod tls;
+mod told;
