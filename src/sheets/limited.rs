@@ -23,6 +23,7 @@ use yup_oauth2::{
     hyper::rt::{Read, ReadBuf, ReadBufCursor, Write},
 };
 
+use super::overheard::{Heard, Overhearing};
 use crate::http::Tls;
 
 /// The most that a token endpoint may answer, in bytes, its head included.
@@ -33,7 +34,12 @@ const ANSWER_CAP: usize = 64 * 1024;
 ///
 /// Plain http is possible here, since a key file names its own `token_uri`; which of these are
 /// acceptable is decided when the key is read.
-pub(super) fn client(tls: &Tls) -> CustomHyperClientBuilder<LimitedConnector> {
+///
+/// What it hears of the answer's head is left in `heard`.
+pub(super) fn client(
+    tls: &Tls,
+    heard: &Heard,
+) -> CustomHyperClientBuilder<Overhearing<LimitedConnector>> {
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls.for_hyper())
         .https_or_http()
@@ -41,7 +47,7 @@ pub(super) fn client(tls: &Tls) -> CustomHyperClientBuilder<LimitedConnector> {
         .build();
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
-        .build(LimitedConnector(https));
+        .build(Overhearing { inner: LimitedConnector(https), heard: heard.clone() });
     CustomHyperClientBuilder::from(client)
 }
 

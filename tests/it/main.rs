@@ -22,4 +22,5 @@ mod secrets;
 mod signals;
 mod supervision;
 mod tls;
+mod tokens;
 mod told;
