@@ -6,6 +6,7 @@
 //! follows redirects with the request's body to another host, and unpacks a few bytes into
 //! gigabytes. Each of these is fenced here.
 
+mod trust;
 mod words;
 
 use std::{
@@ -486,15 +487,5 @@ mod tests {
         let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
         assert!(told.contains("ya29 is"), "{told}");
         assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));
-    }
-
-    #[test]
-    fn a_file_without_certificates_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let config = TlsConfig { ca_file: Some(file.path().into()) };
-        assert!(matches!(Tls::new(&config), Err(TlsError::NoCertificate(_))));
-        let config = TlsConfig { ca_file: Some("/nonexistent/ca.pem".into()) };
-        let text = Tls::new(&config).err().unwrap().to_string();
-        assert!(text.contains("/nonexistent/ca.pem"), "{text}");
     }
 }
