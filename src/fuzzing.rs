@@ -81,18 +81,7 @@ pub fn headers(bytes: &[u8]) {
     let short = excerpt(&text);
     assert!(short.chars().count() <= 201 && !short.chars().any(char::is_control), "{short:?}");
     assert_eq!(excerpt(&short), short);
-    assert_printable(&answer(502, bytes).describe());
-}
-
-/// An answer as a server gives it.
-pub(crate) fn answer(status: u16, body: &[u8]) -> Answer {
-    Answer {
-        status,
-        content_type: "application/json; charset=UTF-8".into(),
-        retry_after: None,
-        clock_ahead: None,
-        body: body.to_vec(),
-    }
+    assert_printable(&Answer::json(502, bytes).describe());
 }
 
 /// Nothing in a text for people moves the cursor or forges a line of a log.

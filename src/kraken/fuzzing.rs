@@ -4,15 +4,12 @@
 use jiff::Timestamp;
 
 use super::{pairs::PairIndex, wire};
-use crate::{
-    fuzzing::{answer, assert_printable},
-    quote::QuoteField,
-};
+use crate::{fuzzing::assert_printable, http::Answer, quote::QuoteField};
 
 /// Whatever Kraken answers, no number in a quote is zero, negative, or more than a cell can hold,
 /// and what is wrong is told in one printable line.
 pub fn ticker(bytes: &[u8]) {
-    match wire::tickers(&answer(200, bytes), Timestamp::UNIX_EPOCH) {
+    match wire::tickers(&Answer::json(200, bytes), Timestamp::UNIX_EPOCH) {
         Ok(tickers) => {
             for quote in tickers.rows.values().flatten() {
                 for field in QuoteField::ALL {
@@ -34,7 +31,7 @@ pub fn ticker(bytes: &[u8]) {
 
 /// Whatever Kraken lists, its names are of harmless characters, and each is found under its own.
 pub fn asset_pairs(bytes: &[u8]) {
-    let rows = match wire::asset_pairs(&answer(200, bytes)) {
+    let rows = match wire::asset_pairs(&Answer::json(200, bytes)) {
         Ok(rows) => rows,
         Err(error) => {
             assert_printable(&error.failure("https://api.kraken.com").to_string());

@@ -4,7 +4,7 @@
 use super::{
     SpreadsheetId, a1::CellRef, error::SheetsError, key::ServiceAccountKey, reading, wire,
 };
-use crate::fuzzing::{answer, assert_printable};
+use crate::{fuzzing::assert_printable, http::Answer};
 
 pub use super::plan::fuzzing::plan;
 
@@ -15,7 +15,7 @@ pub fn sheets_answer(bytes: &[u8]) {
         [high, low, body @ ..] => (u16::from_be_bytes([*high, *low]) % 600, body),
         _ => (200, bytes),
     };
-    let answer = answer(status, body);
+    let answer = Answer::json(status, body);
     let error = SheetsError::from_answer(&answer);
     let failure = error.failure("https://sheets.googleapis.com", "bot@x.example", "15Cc");
     assert_printable(&failure.to_string());
