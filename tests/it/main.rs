@@ -8,6 +8,7 @@ mod bad_config;
 mod commands;
 mod config_mutations;
 mod demo;
+mod examples;
 mod invariants;
 mod isolation;
 mod library;
