@@ -9,12 +9,15 @@ mod exit;
 mod face;
 mod fields;
 mod findings;
+mod grid;
 mod healthcheck;
 mod inbox;
 mod init;
 mod layers;
 mod logger;
+mod news;
 mod once;
+mod outage;
 mod outcome;
 mod pairs;
 mod probe;
@@ -24,6 +27,7 @@ mod schema;
 mod screen;
 mod service;
 mod table;
+mod terminal;
 mod version;
 
 use std::{
