@@ -6,6 +6,8 @@
 //! follows redirects with the request's body to another host, and unpacks a few bytes into
 //! gigabytes. Each of these is fenced here.
 
+mod words;
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,7 +18,7 @@ use std::{
 
 use awc::{
     Client, ClientRequest, Connector, SendClientRequest,
-    error::{ConnectError, PayloadError, SendRequestError},
+    error::{PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -173,6 +175,17 @@ impl Http {
         let request = authorized(self.client.get(url), bearer);
         protected(url, bearer)?;
         self.finish(request.no_decompress().send(), bearer, cap).await
+    }
+
+    /// Gets `url` with one more header, and in nobody's name: no token goes there.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        header: (&'static str, &'static str),
+        cap: usize,
+    ) -> Result<Answer, HttpError> {
+        let request = self.client.get(url).insert_header(header);
+        self.finish(request.no_decompress().send(), None, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -384,11 +397,7 @@ pub(crate) enum HttpError {
 impl HttpError {
     fn from_send(cause: SendRequestError) -> Self {
         match cause {
-            SendRequestError::Connect(ConnectError::Io(cause)) => Self::from_io(&cause),
-            SendRequestError::Connect(ConnectError::Timeout) => {
-                Self::Connect(format!("no connection within {CONNECT_WITHIN:?}"))
-            }
-            SendRequestError::Connect(cause) => Self::Connect(excerpt(&cause.to_string())),
+            SendRequestError::Connect(cause) => words::of_connect(&cause),
             SendRequestError::Send(cause) => Self::Broken(cause.to_string()),
             SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
             other => Self::Broken(excerpt(&other.to_string())),

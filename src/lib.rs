@@ -99,8 +99,8 @@ pub use crate::{
     schedule::ScheduleActor,
     sheets::{
         Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
-        InspectedCell, Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig,
-        SheetsActor, SpreadsheetId, Tab,
+        InspectedCell, Inspection, InvalidCell, InvalidKey, MetadataServer, ServiceAccountKey,
+        SheetConfig, SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,

@@ -130,7 +130,7 @@ async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
         .feed(Feed { sheets, to: receiver })
         .start();
     let gone = || "the KrakenActor has failed".to_owned();
-    let tick = Tick { seq: 1, at: Instant::now(), due };
+    let tick = Tick::new(1, Instant::now(), due);
     kraken.try_send(tick).map_err(|_| gone())?;
     let batch = batches.recv().await.ok_or_else(gone)?;
     Ok(Outcome::of_batch(config, &batch))

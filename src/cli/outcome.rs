@@ -193,11 +193,11 @@ impl Row {
         });
         let failure = match (quote, &value) {
             (_, Some(_)) => None,
-            (Some(_), None) => Some(Failure {
-                class: FailureClass::Pair,
-                reason: format!("Kraken states no {field} for {pair} at present"),
-                remedy: String::new(),
-            }),
+            (Some(_), None) => Some(Failure::new(
+                FailureClass::Pair,
+                format!("Kraken states no {field} for {pair} at present"),
+                "",
+            )),
             (None, None) => batch.missing.get(pair).cloned(),
         };
         let content = CellContent::Quote(pair.clone(), *field);

@@ -10,8 +10,8 @@ use ratesheet::{
 };
 
 use super::{
+    credentials::{Unusable, identity},
     findings::{Findings, Note, Weight, listed, roughly},
-    layers::read_key,
     print_error,
 };
 
@@ -111,19 +111,20 @@ async fn google(config: &Config, findings: &mut Findings, clocks: &mut Vec<Clock
     }
 }
 
-/// Gets a token with the configured key.
+/// Gets a token with the configured credentials.
 async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, Note)> {
-    let Some(path) = &config.credentials else {
-        let remedy = "Set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to the path of a \
-                      service account's key";
-        return Err(("not asked", Note::new(Weight::Config, "there are no credentials", remedy)));
+    let unusable = |error: Unusable| {
+        let weight = match error {
+            Unusable::Missing => Weight::Config,
+            _ => Weight::Credentials,
+        };
+        let (reason, remedy) = error.words();
+        ("not asked", Note::new(weight, reason, remedy))
     };
-    if let Err(error) = read_key(path) {
-        let told = error.to_string();
-        let (reason, remedy) = told.split_once("\n  help: ").unwrap_or((&told, ""));
-        return Err(("not asked", Note::new(Weight::Credentials, reason, remedy)));
-    }
-    let account = Account::new(path.clone(), &config.google, config.retry, &config.tls);
+    identity(config).map_err(unusable)?;
+    let missing = || unusable(Unusable::Missing);
+    let credentials = config.credentials.clone().ok_or_else(missing)?;
+    let account = Account::new(credentials, &config.google, config.retry, &config.tls);
     let account =
         account.map_err(|error| ("not asked", Note::new(Weight::Config, error.to_string(), "")))?;
     match account.sign_in().await {

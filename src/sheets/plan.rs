@@ -5,6 +5,8 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
+mod value;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -14,6 +16,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
+use self::value::{date_time, value_of};
 use super::{
     a1,
     config::{SheetConfig, Tab},
@@ -23,7 +26,7 @@ use super::{
 };
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
-    quote::{AssetPair, Quote, QuoteField},
+    quote::QuoteField,
     sheets::{CellRef, locate},
 };
 
@@ -270,6 +273,12 @@ impl Plan {
         self.derive_all();
     }
 
+    /// Whether there is a price, or another figure of a quote, in a write.
+    pub(super) fn has_quotes(&self, write: &Write) -> bool {
+        let is_quote = |&cell: &usize| self.targets[cell].standing().is_quote;
+        write.cells.iter().any(is_quote)
+    }
+
     /// A write may have been done or not, or may be done until `late`: its cells are written
     /// afresh, and go on being so.
     pub(super) fn ambiguous(&mut self, write: &Write, late: Instant) {
@@ -463,35 +472,6 @@ impl Target {
             (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
         }
     }
-}
-
-/// The number that a field of a quote is in a cell; none of a time whose zone is unknown.
-fn value_of(
-    quote: &Quote,
-    pair: &AssetPair,
-    field: QuoteField,
-    zone: Option<&TimeZone>,
-) -> Result<Option<f64>, Failure> {
-    if field == QuoteField::Time {
-        return Ok(zone.map(|zone| date_time(quote.at, zone)));
-    }
-    quote.cell_number(field).map(Some).ok_or_else(|| Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken states no {field} for {pair} at present"),
-        remedy: String::new(),
-    })
-}
-
-/// A moment as a spreadsheet's date-time number: days since 30 December 1899, 00:00, in the
-/// spreadsheet's time zone
-/// (<https://developers.google.com/workspace/sheets/api/guides/formats#about_date_time_values>).
-fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
-    const UNIX_EPOCH: f64 = 25_569.0;
-    const SECONDS: f64 = 86_400.0;
-    let offset = zone.to_offset(at).seconds();
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 fit a double's 53 bits
-    let seconds = at.as_millisecond() as f64 / 1_000.0;
-    UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
 }
 
 #[cfg(any(test, fuzzing))]

@@ -1,7 +1,10 @@
 //! Tests of the plan: what is written, when, and what is not.
 
 use super::*;
-use crate::{quote::Price, quote::decimal, sheets::wire::TabProperties};
+use crate::{
+    quote::{AssetPair, Price, Quote, decimal},
+    sheets::wire::TabProperties,
+};
 
 const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
 const SHEET: SheetIndex = SheetIndex(0);
