@@ -10,6 +10,7 @@ mod config_mutations;
 mod demo;
 mod examples;
 mod folder;
+mod guide;
 mod invariants;
 mod isolation;
 mod library;
