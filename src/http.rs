@@ -275,6 +275,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// An answer for a test.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            content_type: "application/json; charset=UTF-8".into(),
+            retry_after: None,
+            clock_ahead: None,
+            body: body.into(),
+        }
+    }
+
     /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
     /// says may end up in an error, a log, a page.
     pub(crate) fn without(mut self, secret: &str) -> Self {
@@ -422,13 +434,7 @@ mod tests {
     use super::*;
 
     fn answer(content_type: &str, body: &str) -> Answer {
-        Answer {
-            status: 502,
-            content_type: content_type.into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer { content_type: content_type.into(), ..Answer::json(502, body) }
     }
 
     #[test]

@@ -69,6 +69,9 @@
 //! An application that embeds the actors says `default-features = false`.
 
 mod config;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod heartbeat;
 mod http;

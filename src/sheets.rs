@@ -8,6 +8,8 @@ mod changes;
 mod client;
 mod config;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inspect;
 mod key;
 mod limited;

@@ -494,5 +494,7 @@ fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
     UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;
