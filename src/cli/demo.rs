@@ -121,8 +121,9 @@ impl Stage {
         let mut config = Config::new().sheet(sheet.problem("B9"));
         config.kraken.url = sandbox.url();
         config.kraken.requests_per_second = 50.0;
-        // Who has ended an outage wants to see that it is over.
+        // Who has ended an outage wants to see that it is over, and a crash likewise.
         config.retry.backoff.max = Duration::from_secs(2);
+        config.supervision.backoff.max = Duration::from_secs(2);
         let mut google = GoogleConfig::default();
         google.url = sandbox.url();
         google.writes_per_minute = 3_000;

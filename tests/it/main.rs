@@ -11,6 +11,7 @@ mod demo;
 mod examples;
 mod fetching;
 mod folder;
+mod guide;
 mod invariants;
 mod isolation;
 mod keyless;

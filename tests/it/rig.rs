@@ -210,11 +210,15 @@ pub(crate) struct Process(Option<Child>);
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self(Some(ratesheet(arguments).spawn().unwrap()))
+        Self::of(&mut ratesheet(arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
     }
 
     /// Reads its log up to the line that has this in it.
-    pub(crate) fn says(&mut self, text: &str) {
+    pub(crate) fn says(&mut self, text: &str) -> String {
         let log = self.0.as_mut().and_then(|child| child.stderr.as_mut()).unwrap();
         let mut line = Vec::new();
         let mut byte = [0];
@@ -222,8 +226,9 @@ impl Process {
         while log.read(&mut byte).unwrap() == 1 {
             line.push(byte[0]);
             if byte[0] == b'\n' {
-                if String::from_utf8_lossy(&line).contains(text) {
-                    return;
+                let said = String::from_utf8_lossy(&line);
+                if said.contains(text) {
+                    return said.into_owned();
                 }
                 line.clear();
             }
