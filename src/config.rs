@@ -12,7 +12,7 @@ use crate::{
     http::TlsConfig,
     kraken::KrakenConfig,
     pace::RetryConfig,
-    sheets::{Credentials, GoogleConfig, SheetConfig, TargetKey},
+    sheets::{CellRef, Credentials, GoogleConfig, SheetConfig, TargetKey, one_tab},
     supervisor::SupervisionConfig,
     tree::{ConfigError, ConfigProblem, DurationRange, MOST_BYTES, Mistakes, Refusal, millis},
 };
@@ -216,6 +216,13 @@ impl Config {
                 }
             }
         }
+    }
+
+    /// A cell of a sheet of this configuration, as a person tells it from all others of the
+    /// spreadsheet: `'Sheet 1'!A1`, `gid 7!A1`, or `A1` where there is no other tab.
+    pub fn cell_name(&self, sheet: &SheetConfig, cell: &CellRef) -> String {
+        let of_it = |other: &&SheetConfig| other.spreadsheet == sheet.spreadsheet;
+        sheet.tab.cell_name(cell, one_tab(self.sheets.iter().filter(of_it)))
     }
 
     /// What there is more of than is borne: what, how many, how many at most.

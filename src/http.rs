@@ -25,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::timeout;
 
+pub(crate) use self::words::clause;
 use crate::{
     messages::{Failure, FailureClass},
     pace::retry_after,
@@ -318,7 +319,7 @@ impl Answer {
         let kind = self.content_type.split(';').next().unwrap_or_default().trim();
         let text = String::from_utf8_lossy(&self.body);
         let gist = html_title(&text).unwrap_or_else(|| text.trim().to_owned());
-        let gist = excerpt(&gist);
+        let gist = clause(&gist);
         let kind = if kind.is_empty() { "no content type" } else { kind };
         match gist.is_empty() {
             true => format!("HTTP {}, {}, nothing in it", self.status, excerpt(kind)),

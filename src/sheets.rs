@@ -33,7 +33,6 @@ use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
-pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
     account::Account,
@@ -51,6 +50,10 @@ use self::{
     survey::Survey,
     trouble::Trouble,
     wire::Properties,
+};
+pub(crate) use self::{
+    config::one_tab,
+    reading::{PlacedSheet, TargetKey},
 };
 use crate::{
     messages::{

@@ -288,6 +288,13 @@ pub(crate) fn load_upstream(
     load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
 }
 
+/// What the flags alone say, for a command that has a configuration of its own.
+pub(crate) fn load_flags(flags: &Flags) -> Result<Config, LoadError> {
+    let flags = Flags { config: Some("-".into()), credentials: None, ..flags.clone() };
+    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
+    load_from(&Environment::default(), &flags, &mut nothing).map(|loaded| loaded.config)
+}
+
 /// The first of the usual files that is there, readable or not.
 fn usual_file() -> Option<PathBuf> {
     let there = |path: &&Path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);

@@ -23,11 +23,29 @@ pub(super) fn of_connect(cause: &ConnectError) -> HttpError {
     HttpError::Connect(why)
 }
 
+/// The beginning of a foreign sentence as a clause, without its full stop: more may follow.
+pub(crate) fn clause(text: &str) -> String {
+    let short = excerpt(text);
+    short.trim_end_matches(['.', ' ']).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use super::*;
+
+    #[test]
+    fn a_sentence_of_others_becomes_a_clause() {
+        for (text, told) in [
+            ("The caller does not have permission", "The caller does not have permission"),
+            (" Invalid JWT\nSignature. ", "Invalid JWT Signature"),
+            ("…", "…"),
+            (".", ""),
+        ] {
+            assert_eq!(clause(text), told);
+        }
+    }
 
     #[test]
     fn what_awc_says_of_its_own_workings_is_told_in_words() {

@@ -23,7 +23,7 @@ use yup_oauth2::{
 
 use super::{credentials::Credentials, key::ServiceAccountKey, limited::client};
 use crate::{
-    http::{Tls, excerpt},
+    http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
 };
 
@@ -256,7 +256,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
     let clean = |text: &str| if text.contains("eyJ") { String::new() } else { text.to_owned() };
     let description = clean(error.error_description.as_deref().unwrap_or_default());
     let code = clean(error.error.as_str());
-    let reason = excerpt(&format!("{code}: {description}"));
+    let reason = clause(&format!("{code}: {description}"));
     let reason = reason.trim_matches([':', ' ']).to_owned();
     match error.error {
         AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {

@@ -167,11 +167,12 @@ pub(super) fn cell_remedy(text: &str) -> &'static str {
     }
 }
 
-/// That Google refuses a cell, with this text, and what to do about it.
-pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
+/// That Google refuses a cell, with this text, and what to do about it. Which cell it is stands
+/// beside it, so that all that are refused alike have the same.
+pub(super) fn cell_failure(text: &str) -> Failure {
     Failure {
         class: FailureClass::Cell,
-        reason: format!("cell {cell} cannot be written: {text}"),
+        reason: format!("Google refuses the cell: {}", wire::without_entry(text)),
         remedy: cell_remedy(text).into(),
     }
 }

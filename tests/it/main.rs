@@ -30,6 +30,7 @@ mod supervision;
 mod telling;
 mod texts;
 mod tls;
+mod told;
 mod tty;
 mod writing;
 mod wrong_turns;
