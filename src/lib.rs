@@ -69,6 +69,7 @@
 //! An application that embeds the actors says `default-features = false`.
 
 mod config;
+mod dial;
 mod gate;
 mod heartbeat;
 mod http;
@@ -88,6 +89,7 @@ mod tree;
 
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
+    dial::{Dialer, Line},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,
