@@ -5,6 +5,8 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
+mod number;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -14,6 +16,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
+use self::number::{date_time, value_of};
 use super::{
     a1,
     config::{SheetConfig, Tab},
@@ -23,7 +26,7 @@ use super::{
 };
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
-    quote::{AssetPair, Quote, QuoteField},
+    quote::QuoteField,
     sheets::{CellRef, locate},
 };
 
@@ -247,10 +250,13 @@ impl Plan {
             }
             self.suspects.pop_front();
         }
-        // What was set aside is tried by itself, so that it holds up nothing else.
+        // What was set aside is tried by itself, so that it holds up nothing else. Where the budget
+        // is so small that something else is always due, its turn comes all the same.
         let (aside, well): (Vec<_>, Vec<_>) =
             (0..targets.len()).filter(due).partition(|&cell| targets[cell].quarantine.is_some());
-        if !well.is_empty() || aside.is_empty() || !self.may_probe(now) {
+        let overdue = |cell: &usize| targets[*cell].probe_overdue(now, self.between_probes);
+        let its_turn = well.is_empty() || aside.iter().any(overdue);
+        if aside.is_empty() || !its_turn || !self.may_probe(now) {
             return well;
         }
         self.next_probe = Some(now + self.between_probes);
@@ -442,6 +448,11 @@ impl Target {
         self.absent.is_none() && self.quarantine.is_none()
     }
 
+    /// Whether it was to be tried again so long ago.
+    fn probe_overdue(&self, now: Instant, long: Duration) -> bool {
+        self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
+    }
+
     /// Has it written afresh if it would be too old by the next tick.
     fn age(&mut self, now: Instant, every: Duration) {
         if let Some((_, sent)) = &self.confirmed {
@@ -463,35 +474,6 @@ impl Target {
             (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
         }
     }
-}
-
-/// The number that a field of a quote is in a cell; none of a time whose zone is unknown.
-fn value_of(
-    quote: &Quote,
-    pair: &AssetPair,
-    field: QuoteField,
-    zone: Option<&TimeZone>,
-) -> Result<Option<f64>, Failure> {
-    if field == QuoteField::Time {
-        return Ok(zone.map(|zone| date_time(quote.at, zone)));
-    }
-    quote.cell_number(field).map(Some).ok_or_else(|| Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken states no {field} for {pair} at present"),
-        remedy: String::new(),
-    })
-}
-
-/// A moment as a spreadsheet's date-time number: days since 30 December 1899, 00:00, in the
-/// spreadsheet's time zone
-/// (<https://developers.google.com/workspace/sheets/api/guides/formats#about_date_time_values>).
-fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
-    const UNIX_EPOCH: f64 = 25_569.0;
-    const SECONDS: f64 = 86_400.0;
-    let offset = zone.to_offset(at).seconds();
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 fit a double's 53 bits
-    let seconds = at.as_millisecond() as f64 / 1_000.0;
-    UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
 }
 
 #[cfg(test)]
