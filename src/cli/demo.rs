@@ -169,7 +169,8 @@ impl Stage {
             gone = show.go_on(&mut screen, look, events, quit) => gone,
         };
         print(&screen.closing(self.rows()));
-        if let Some(why) = gave_up {
+        // Among lines, the log has said so.
+        if let (Look::Picture { .. }, Some(why)) = (look, gave_up) {
             print_error(&format!("ratesheet demo: it gave up: {why}\n"));
         }
         exit
