@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod credentials;
 mod demo;
 mod drill;
 mod exit;
@@ -62,7 +63,7 @@ struct Options {
     /// /etc/ratesheet/ratesheet.json]
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The service account's key file
+    /// The service account's key file; `metadata` is the identity that Google gives its machines
     #[arg(long, global = true, value_name = "FILE")]
     credentials: Option<String>,
     /// Where the status page listens
@@ -152,22 +153,15 @@ pub(crate) fn main() -> ExitCode {
     process::end(exit)
 }
 
-/// The configuration to go by, with a key that can be used; or how to end. What is wrong has been
+/// The configuration to go by, with credentials that can be used; or how to end. What is wrong has been
 /// told then; what is merely odd is still to be told.
 fn load(options: &Options) -> Result<Loaded, Exit> {
     let mut loaded = load_keyless(options)?;
-    let Some(path) = &loaded.config.credentials else {
-        print_error(
-            "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to \
-             the path of a service account's key.\n",
-        );
-        return Err(Exit::Config);
-    };
-    if let Err(error) = layers::read_key(path) {
+    if let Err(error) = credentials::identity(&loaded.config) {
         print_error(&format!("{error}\n"));
-        return Err(Exit::Credentials);
+        return Err(error.exit());
     }
-    loaded.warnings.extend(layers::key_warning(path));
+    loaded.warnings.extend(credentials::warning(&loaded.config));
     Ok(loaded)
 }
 

@@ -1,32 +1,33 @@
 //! awc's one way out: every request of ours but the token's goes through here, under a deadline
 //! that covers all of it, with a cap on the answer, to the host that was named and no other.
-//! Touches: the network, the file of certificate authorities. Never: credentials of its own.
+//! Touches: the network. Never: credentials of its own.
 //!
 //! awc by itself waits for ever for a body that drips, takes a truncated body for a whole one,
 //! follows redirects with the request's body to another host, and unpacks a few bytes into
 //! gigabytes. Each of these is fenced here.
 
+mod tls;
+mod words;
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
 use awc::{
     Client, ClientRequest, Connector, SendClientRequest,
-    error::{ConnectError, PayloadError, SendRequestError},
+    error::{PayloadError, SendRequestError},
     http::{StatusCode, header},
 };
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::timeout;
 
+pub use self::tls::{TlsConfig, TlsError};
+pub(crate) use self::{tls::Tls, words::clause};
 use crate::{
     messages::{Failure, FailureClass},
     pace::retry_after,
-    tree::Section,
 };
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
@@ -46,89 +47,6 @@ const EXCERPT: usize = 200;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
-
-/// Which certificate authorities are trusted: section `tls` of the configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TlsConfig {
-    /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl TlsConfig {
-    /// Reads the section `tls`.
-    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
-        Self { ca_file: section.path("ca_file") }
-    }
-}
-
-/// Why there are no certificate authorities to trust.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// The file cannot be read.
-    #[error("tls.ca_file {path:?} cannot be read: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The file has no certificate in it, or a broken one.
-    #[error(
-        "tls.ca_file {0:?} holds no usable certificate; it must be PEM: -----BEGIN CERTIFICATE-----"
-    )]
-    NoCertificate(PathBuf),
-    /// rustls or awc could not be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Setup(String),
-}
-
-/// The one TLS configuration of a tree, for awc and for yup-oauth2's client alike. It names its
-/// crypto provider (ring) and asks nothing of the process, so it disturbs no host application.
-#[derive(Clone)]
-pub(crate) struct Tls(Arc<rustls::ClientConfig>);
-
-impl Tls {
-    pub(crate) fn new(config: &TlsConfig) -> Result<Self, TlsError> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if let Some(path) = &config.ca_file {
-            add_authorities(&mut roots, path)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let client = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|cause| TlsError::Setup(cause.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(client)))
-    }
-
-    /// The configuration without a protocol chosen, as hyper-rustls wants it.
-    pub(crate) fn for_hyper(&self) -> rustls::ClientConfig {
-        (*self.0).clone()
-    }
-
-    fn for_awc(&self) -> Arc<rustls::ClientConfig> {
-        let mut config = (*self.0).clone();
-        // Never h2: awc still needs h2 0.3, which has a known weakness and no successor.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
-    }
-}
-
-fn add_authorities(roots: &mut rustls::RootCertStore, path: &PathBuf) -> Result<(), TlsError> {
-    let unreadable = |source| TlsError::Unreadable { path: path.clone(), source };
-    let pem = std::fs::read(path).map_err(unreadable)?;
-    let mut found = false;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or_else(|| TlsError::NoCertificate(path.clone()))?;
-        found = true;
-    }
-    if found { Ok(()) } else { Err(TlsError::NoCertificate(path.clone())) }
-}
 
 /// A client with a deadline for each request. It belongs to the thread that made it.
 #[derive(Clone)]
@@ -154,12 +72,14 @@ impl Http {
             .conn_keep_alive(KEEP_IDLE)
             .conn_lifetime(KEEP_AT_MOST);
         let client = Client::builder()
-            .connector(connector)
             .disable_timeout() // it ends with the head; ours covers the body too
             .disable_redirects()
             .add_default_header((header::USER_AGENT, USER_AGENT))
-            .add_default_header((header::ACCEPT_ENCODING, "identity"))
-            .finish();
+            .add_default_header((header::ACCEPT_ENCODING, "identity"));
+        let client = match tls.dialer() {
+            None => client.connector(connector).finish(),
+            Some(dialer) => client.connector(connector.connector(dialer)).finish(),
+        };
         Ok(Self { client, deadline })
     }
 
@@ -173,6 +93,17 @@ impl Http {
         let request = authorized(self.client.get(url), bearer);
         protected(url, bearer)?;
         self.finish(request.no_decompress().send(), bearer, cap).await
+    }
+
+    /// Gets `url` with one more header, and in nobody's name: no token goes there.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        header: (&'static str, &'static str),
+        cap: usize,
+    ) -> Result<Answer, HttpError> {
+        let request = self.client.get(url).insert_header(header);
+        self.finish(request.no_decompress().send(), None, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -305,7 +236,7 @@ impl Answer {
         let kind = self.content_type.split(';').next().unwrap_or_default().trim();
         let text = String::from_utf8_lossy(&self.body);
         let gist = html_title(&text).unwrap_or_else(|| text.trim().to_owned());
-        let gist = excerpt(&gist);
+        let gist = clause(&gist);
         let kind = if kind.is_empty() { "no content type" } else { kind };
         match gist.is_empty() {
             true => format!("HTTP {}, {}, nothing in it", self.status, excerpt(kind)),
@@ -384,11 +315,7 @@ pub(crate) enum HttpError {
 impl HttpError {
     fn from_send(cause: SendRequestError) -> Self {
         match cause {
-            SendRequestError::Connect(ConnectError::Io(cause)) => Self::from_io(&cause),
-            SendRequestError::Connect(ConnectError::Timeout) => {
-                Self::Connect(format!("no connection within {CONNECT_WITHIN:?}"))
-            }
-            SendRequestError::Connect(cause) => Self::Connect(excerpt(&cause.to_string())),
+            SendRequestError::Connect(cause) => words::of_connect(&cause),
             SendRequestError::Send(cause) => Self::Broken(cause.to_string()),
             SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
             other => Self::Broken(excerpt(&other.to_string())),
@@ -482,15 +409,5 @@ mod tests {
         let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
         assert!(told.contains("ya29 is"), "{told}");
         assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));
-    }
-
-    #[test]
-    fn a_file_without_certificates_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let config = TlsConfig { ca_file: Some(file.path().into()) };
-        assert!(matches!(Tls::new(&config), Err(TlsError::NoCertificate(_))));
-        let config = TlsConfig { ca_file: Some("/nonexistent/ca.pem".into()) };
-        let text = Tls::new(&config).err().unwrap().to_string();
-        assert!(text.contains("/nonexistent/ca.pem"), "{text}");
     }
 }

@@ -10,17 +10,18 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 13] = [
+const WALLS: [(&str, &[&str]); 14] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
     ("pace", &["tree"]),
     ("gate", &["pace"]),
     ("tree", &["suggest"]),
-    ("http", &["messages", "pace", "tree"]),
+    ("dial", &[]),
+    ("http", &["dial", "messages", "pace", "tree"]),
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("kraken", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
-    ("sheets", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("sheets", &["messages", "quote", "dial", "http", "pace", "gate", "tree", "suggest"]),
     ("heartbeat", &["messages", "http"]),
     ("status", &["messages", "config", "kraken", "sheets", "supervisor"]),
     ("sandbox", &[]),

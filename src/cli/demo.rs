@@ -21,7 +21,9 @@ use super::{
     Options,
     drill::DrillOrder,
     exit::Exit,
+    face::{Bound, Face},
     grid::Rows,
+    layers,
     logger::Logging,
     outage::Outages,
     print, print_error,
@@ -68,8 +70,15 @@ pub(super) struct Arguments {
 
 /// Shows it at work.
 pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
+    let flags = match layers::load_flags(&options.flags()) {
+        Ok(flags) => flags,
+        Err(error) => {
+            print_error(&format!("{error}\n"));
+            return Exit::Usage;
+        }
+    };
     let stage = match Stage::set(arguments) {
-        Ok(stage) => stage,
+        Ok(stage) => Stage { config: stage.config.status(flags.status).log(flags.log), ..stage },
         Err(cause) => {
             print_error(&format!("ratesheet: the demo cannot be set up: {cause}\n"));
             return Exit::GaveUp;
@@ -133,7 +142,16 @@ impl Stage {
     async fn play(&self, arguments: &Arguments, look: Look, log: Logger) -> Exit {
         let supervisor =
             SupervisorActor::new(self.config.clone()).key(self.key.clone()).logger(log.clone());
-        let service = Service::start(supervisor, log);
+        let service = Service::start(supervisor, log.clone());
+        let face =
+            Bound::by(&self.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
+        let _face = match face {
+            Ok(face) => face,
+            Err(problem) => {
+                print_error(&format!("ratesheet demo: {problem}\n"));
+                return Exit::Config;
+            }
+        };
         let show = Show {
             stage: self,
             supervisor: service.supervisor.clone(),

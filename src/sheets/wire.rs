@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    http::{Answer, excerpt},
+    http::{Answer, clause, excerpt},
     messages::CellValue,
 };
 
@@ -245,12 +245,18 @@ pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
         error.details.iter().chain(&error.errors).find_map(|detail| detail["reason"].as_str());
     let url = error.details.iter().find_map(|detail| detail["metadata"]["activationUrl"].as_str());
     Some(ApiError {
-        message: excerpt(&error.message),
+        message: clause(&error.message),
         status: excerpt(&error.status),
         reason: excerpt(reason.unwrap_or_default()),
         // Told to people as a thing to open: Google's own console or nothing.
         activation_url: url.filter(|url| url.starts_with("https://console.")).map(excerpt),
     })
+}
+
+/// What an error says of an entry, without which entry of the write it was.
+pub(super) fn without_entry(message: &str) -> &str {
+    let rest = message.strip_prefix("Invalid data[").and_then(|rest| rest.split_once("]: "));
+    rest.map_or(message, |(_, text)| text)
 }
 
 /// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.

@@ -89,7 +89,7 @@ mod tests {
             let mut restarts = Restarts::default();
             let (mut now, mut all) = (Instant::now(), Vec::new());
             for _ in 0..100 {
-                now += Duration::from_millis(dice.u64(..60_000));
+                now += Duration::from_secs(dice.u64(..60));
                 all.push(now);
                 let within = |span: Duration| {
                     let counts = all.iter().filter(|at| now.duration_since(**at) < span);

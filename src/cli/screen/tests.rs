@@ -29,12 +29,7 @@ fn a_pipe_gets_each_tick_and_each_news_once_and_the_sheet_at_the_end() {
     let line = "tick   1:  Pepe 0.000002502 / 7.5\n";
     assert_eq!(screen.draw(rows(7.5), &[], Size::UNKNOWN, second(1)), line);
     assert_eq!(screen.draw(rows(7.5), &[], Size::UNKNOWN, second(1)), "");
-    let fault = Fault {
-        actor: ActorName::Kraken,
-        exit: Exit::Stopped,
-        count: 1,
-        next: Next::Restart(second(2)),
-    };
+    let fault = Fault::new(ActorName::Kraken, Exit::Stopped, 1, Next::Restart(second(2)));
     screen.hear(&Event::Fault(fault), second(2));
     let told = "         KrakenActor stopped by itself; it is restarted in 2000 ms\n";
     assert_eq!(screen.draw(rows(7.5), &[], Size::UNKNOWN, second(2)), told);
