@@ -25,8 +25,9 @@ use yup_oauth2::{
 
 use crate::{dial::Dialer, http::Tls};
 
-/// The most that a token endpoint may answer, in bytes, its head included.
-const ANSWER_CAP: usize = 64 * 1024;
+/// The most that a token endpoint may answer, in bytes, its head included. An answer has about
+/// two kilobytes; yup-oauth2 makes eighty times as much of a hostile one.
+const ANSWER_CAP: usize = 32 * 1024;
 
 /// The client that yup-oauth2 asks for tokens with: it trusts whom the rest of the tree trusts,
 /// keeps no connection, and reads no more than a token can need.

@@ -160,8 +160,8 @@ fn a_mistake_is_told_as_shown() {
 fn the_service_answers_as_shown() {
     let person = Person::new();
     person.sandbox.unshare(SPREADSHEET);
-    let mut run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-    let mut service = Process::of(&mut run);
+    let run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    let mut service = Process::of(run);
     let listens = service.says("the status page listens");
     let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap().find(&listens).unwrap().as_str();
     service.says("The caller does not have permission");

@@ -210,11 +210,16 @@ pub(crate) struct Process(Option<Child>);
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::of(&mut ratesheet(arguments))
+        Self::of(ratesheet(arguments))
     }
 
-    pub(crate) fn of(command: &mut Command) -> Self {
+    /// A command that somebody has prepared.
+    pub(crate) fn of(mut command: Command) -> Self {
         Self(Some(command.spawn().unwrap()))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
     }
 
     /// Reads its log up to the line that has this in it.
