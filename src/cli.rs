@@ -27,6 +27,7 @@ mod run;
 mod schema;
 mod screen;
 mod service;
+mod stage;
 mod table;
 mod terminal;
 mod version;

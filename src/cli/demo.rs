@@ -1,13 +1,10 @@
 //! `ratesheet demo`: all of it at work in one process, over real HTTP, with stand-ins of Kraken
 //! and Google. Touches: standard output; the terminal.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use actix::Addr;
-use ratesheet::{
-    Config, Event, GoogleConfig, LogLevel, Report, ServiceAccountKey, SheetConfig, SupervisorActor,
-    sandbox::Sandbox,
-};
+use ratesheet::{Event, LogLevel, Report, SupervisorActor};
 use slog::{Discard, Logger, o};
 use tokio::{
     sync::{
@@ -22,36 +19,18 @@ use super::{
     drill::DrillOrder,
     exit::Exit,
     face::{Bound, Face},
-    grid::Rows,
     layers,
     logger::Logging,
     outage::Outages,
     print, print_error,
     screen::Screen,
     service::{Service, Watch},
+    stage::{SPREADSHEET, Stage},
     terminal::{Key, Look, Size, Terminal},
 };
 
-/// The spreadsheet of the demo, as its id.
-const SPREADSHEET: &str = "1-the-spreadsheet-of-the-demo";
-const TAB: &str = "Prices";
-
 /// A picture is drawn anew this often even if nothing happens, so that its seconds go on.
 const REDRAWN_EVERY: Duration = Duration::from_millis(200);
-
-/// What the sheet shows, a row each, and under which name people know it.
-const PAIRS: [(&str, &str); 6] = [
-    ("Bitcoin", "xbteur"),
-    ("Ether", "etheur"),
-    ("Solana", "soleur"),
-    ("Dogecoin", "dogeeur"),
-    ("Cardano", "adaeur"),
-    ("Pepe", "pepeeur"),
-];
-
-/// The columns, from B on.
-const FIELDS: [(&str, &str); 4] =
-    [("Buy", "buy"), ("Sell", "sell"), ("Last", "last"), ("Change", "change")];
 
 /// How long, and what is to go wrong.
 #[derive(Debug, clap::Args)]
@@ -77,7 +56,7 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let stage = match Stage::set(arguments) {
+    let stage = match Stage::set(Duration::from_millis(arguments.every)) {
         Ok(stage) => Stage { config: stage.config.status(flags.status).log(flags.log), ..stage },
         Err(cause) => {
             print_error(&format!("ratesheet: the demo cannot be set up: {cause}\n"));
@@ -96,107 +75,65 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
         Look::Lines => logging.log.clone(),
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
-    let exit = actix_rt::System::new().block_on(stage.play(arguments, look, log));
+    let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
     logging.finish();
     exit
 }
 
-/// Everything that the demo needs.
-struct Stage {
-    sandbox: Sandbox,
-    config: Config,
-    /// The stand-in's key, which opens nothing.
-    key: ServiceAccountKey,
-}
-
-impl Stage {
-    fn set(arguments: &Arguments) -> io::Result<Self> {
-        let sandbox = Sandbox::start()?;
-        sandbox.set_quota(None);
-        sandbox.set_journal_limit(100);
-        sandbox.create_spreadsheet(SPREADSHEET, "The demo", &[(TAB, 100, 26)]);
-        let key = ServiceAccountKey::from_json(sandbox.service_account_key().as_bytes())
-            .map_err(io::Error::other)?;
-        let every = Duration::from_millis(arguments.every);
-        let mut sheet = SheetConfig::new(SPREADSHEET, TAB).every(every);
-        for (row, (name, pair)) in (2..).zip(PAIRS) {
-            sandbox.set_cell(SPREADSHEET, TAB, &format!("A{row}"), name);
-            for (column, (title, field)) in ('B'..).zip(FIELDS) {
-                sandbox.set_cell(SPREADSHEET, TAB, &format!("{column}1"), title);
-                sheet = sheet.cell(&format!("kraken:{pair}:{field}"), &format!("{column}{row}"));
-            }
+/// Has the service work on the stage, and shows it, until it ends.
+async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> Exit {
+    let supervisor =
+        SupervisorActor::new(stage.config.clone()).key(stage.key.clone()).logger(log.clone());
+    let service = Service::start(supervisor, log.clone());
+    let face =
+        Bound::by(&stage.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
+    let _face = match face {
+        Ok(face) => face,
+        Err(problem) => {
+            print_error(&format!("ratesheet demo: {problem}\n"));
+            return Exit::Config;
         }
-        sandbox.set_cell(SPREADSHEET, TAB, "A9", "Problem");
-        let mut config = Config::new().sheet(sheet.problem("B9"));
-        config.kraken.url = sandbox.url();
-        config.kraken.requests_per_second = 50.0;
-        // Who has ended an outage wants to see that it is over, and a crash likewise.
-        config.retry.backoff.max = Duration::from_secs(2);
-        config.supervision.backoff.max = Duration::from_secs(2);
-        let mut google = GoogleConfig::default();
-        google.url = sandbox.url();
-        google.writes_per_minute = 3_000;
-        Ok(Self { sandbox, config: config.google(google), key })
-    }
-
-    async fn play(&self, arguments: &Arguments, look: Look, log: Logger) -> Exit {
-        let supervisor =
-            SupervisorActor::new(self.config.clone()).key(self.key.clone()).logger(log.clone());
-        let service = Service::start(supervisor, log.clone());
-        let face =
-            Bound::by(&self.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
-        let _face = match face {
-            Ok(face) => face,
-            Err(problem) => {
-                print_error(&format!("ratesheet demo: {problem}\n"));
-                return Exit::Config;
+    };
+    let show = Show {
+        stage,
+        supervisor: service.supervisor.clone(),
+        drill: arguments.drill,
+        outages: Outages::default(),
+        start: Instant::now(),
+    };
+    let mut screen = Screen::new(look);
+    print(&screen.opening());
+    let (sender, events) = unbounded_channel();
+    let mut gave_up = None;
+    let watch = |event: &Event| {
+        // Whoever shows them is there as long as there are any.
+        drop(sender.send(event.clone()));
+        match event {
+            Event::Report(Report::Spreadsheet(report))
+                if arguments.ticks.is_some_and(|ticks| report.settled >= ticks) =>
+            {
+                Watch::Done
             }
-        };
-        let show = Show {
-            stage: self,
-            supervisor: service.supervisor.clone(),
-            drill: arguments.drill,
-            outages: Outages::default(),
-            start: Instant::now(),
-        };
-        let mut screen = Screen::new(look);
-        print(&screen.opening());
-        let (sender, events) = unbounded_channel();
-        let mut gave_up = None;
-        let watch = |event: &Event| {
-            // Whoever shows them is there as long as there are any.
-            drop(sender.send(event.clone()));
-            match event {
-                Event::Report(Report::Spreadsheet(report))
-                    if arguments.ticks.is_some_and(|ticks| report.settled >= ticks) =>
-                {
-                    Watch::Done
-                }
-                Event::Escalated(why) => {
-                    gave_up = Some(why.reason.clone());
-                    Watch::Done
-                }
-                _ => Watch::On,
+            Event::Escalated(why) => {
+                gave_up = Some(why.reason.clone());
+                Watch::Done
             }
-        };
-        let no_file = || Err("the demo has no configuration file".to_owned());
-        let (quit, asked) = oneshot::channel();
-        let exit = tokio::select! {
-            biased; // signals are heeded before the terminal is changed
-            exit = service.serve_until(asked, no_file, watch) => exit,
-            gone = show.go_on(&mut screen, look, events, quit) => gone,
-        };
-        print(&screen.closing(self.rows()));
-        if let Some(why) = gave_up {
-            print_error(&format!("ratesheet demo: it gave up: {why}\n"));
+            _ => Watch::On,
         }
-        exit
+    };
+    let no_file = || Err("the demo has no configuration file".to_owned());
+    let (quit, asked) = oneshot::channel();
+    let exit = tokio::select! {
+        biased; // signals are heeded before the terminal is changed
+        exit = service.serve_until(asked, no_file, watch) => exit,
+        gone = show.go_on(&mut screen, look, events, quit) => gone,
+    };
+    print(&screen.closing(stage.rows()));
+    // Among lines, the log has said so.
+    if let (Look::Picture { .. }, Some(why)) = (look, gave_up) {
+        print_error(&format!("ratesheet demo: it gave up: {why}\n"));
     }
-
-    /// What is in the spreadsheet by now: read from the stand-in of Google, not from ourselves.
-    fn rows(&self) -> Rows {
-        self.sandbox.rows(SPREADSHEET, TAB)
-    }
+    exit
 }
 
 /// What the person sees, and does.

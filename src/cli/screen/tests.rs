@@ -42,8 +42,8 @@ fn a_pipe_gets_each_tick_and_each_news_once_and_the_sheet_at_the_end() {
 fn a_picture_shows_which_way_a_price_went_until_it_goes_another() {
     let mut screen = Screen::new(COLOURED);
     assert!(!picture(&mut screen, 7.5).contains('▲'));
-    assert!(picture(&mut screen, 8.0).contains("\x1b[32m  8 ▲\x1b[0m"));
-    assert!(picture(&mut screen, 8.0).contains("\x1b[32m  8 ▲\x1b[0m"));
+    assert!(picture(&mut screen, 8.0).contains("\x1b[32m   8 ▲\x1b[0m"));
+    assert!(picture(&mut screen, 8.0).contains("\x1b[32m   8 ▲\x1b[0m"));
     assert!(picture(&mut screen, 6.5).contains("\x1b[31m 6.5 ▼\x1b[0m"));
 }
 
