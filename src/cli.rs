@@ -10,12 +10,15 @@ mod exit;
 mod face;
 mod fields;
 mod findings;
+mod grid;
 mod healthcheck;
 mod inbox;
 mod init;
 mod layers;
 mod logger;
+mod news;
 mod once;
+mod outage;
 mod outcome;
 mod pairs;
 mod probe;
@@ -24,7 +27,9 @@ mod run;
 mod schema;
 mod screen;
 mod service;
+mod stage;
 mod table;
+mod terminal;
 mod version;
 
 use std::{

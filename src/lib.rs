@@ -69,6 +69,10 @@
 //! An application that embeds the actors says `default-features = false`.
 
 mod config;
+mod dial;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod heartbeat;
 mod http;
@@ -88,6 +92,7 @@ mod tree;
 
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
+    dial::{Dialer, Line},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,

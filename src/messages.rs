@@ -351,6 +351,13 @@ pub struct Fault {
     pub next: Next,
 }
 
+impl Fault {
+    /// A fault, as a test of whoever hears of faults needs one.
+    pub const fn new(actor: ActorName, exit: Exit, count: u32, next: Next) -> Self {
+        Self { actor, exit, count, next }
+    }
+}
+
 /// How an actor ended that should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {

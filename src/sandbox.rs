@@ -22,7 +22,8 @@
 //! ```
 //!
 //! What is not as in reality:
-//! - Everything is plain HTTP/1.1, uncompressed, with a `Content-Length`.
+//! - Everything is plain HTTP/1.1 with a `Content-Length`; of its three services Kraken alone packs
+//!   its answers, in gzip, for whoever takes it.
 //! - Kraken's edge caches nothing, and Kraken limits no rate; xStocks are not traded.
 //! - Typed input (`USER_ENTERED`) is read as in an English locale: numbers, percents, ISO dates,
 //!   true and false; formulas know `+ - * /`, brackets and cells of their tab.

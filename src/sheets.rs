@@ -9,6 +9,8 @@ mod client;
 mod config;
 mod credentials;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inspect;
 mod key;
 mod limited;

@@ -143,12 +143,7 @@ impl Outcome {
         let some = |wanted: &[FailureClass]| self.failures().any(|f| wanted.contains(&f.class));
         if some(&[FailureClass::Credentials]) {
             Exit::Credentials
-        } else if some(&[
-            FailureClass::Transient,
-            FailureClass::RateLimited,
-            FailureClass::Tls,
-            FailureClass::Clock,
-        ]) {
+        } else if some(&[FailureClass::Transient, FailureClass::RateLimited, FailureClass::Tls]) {
             Exit::Unavailable
         } else {
             Exit::Incomplete

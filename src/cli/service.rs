@@ -1,6 +1,8 @@
 //! A supervisor at work in this process, until it has stopped, been stopped, or given up.
 //! Touches: signals.
 
+use std::{future::pending, pin::pin};
+
 use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
 use ratesheet::{Config, Event, Reload, Shutdown, SupervisorActor};
 use slog::{Logger, crit, debug, error, info};
@@ -49,7 +51,17 @@ impl Service {
 
     /// Stays until the end. `reload` reads the configuration again, `watch` is shown every event.
     pub(super) async fn serve(
+        self,
+        reload: impl Fn() -> Result<Config, String>,
+        watch: impl FnMut(&Event) -> Watch,
+    ) -> Exit {
+        self.serve_until(pending::<()>(), reload, watch).await
+    }
+
+    /// As [`serve`](Self::serve); `quit` asks it to stop, as a signal does.
+    pub(super) async fn serve_until<T>(
         mut self,
+        quit: impl Future<Output = T>,
         reload: impl Fn() -> Result<Config, String>,
         mut watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
@@ -60,9 +72,11 @@ impl Service {
                 return Exit::GaveUp;
             }
         };
+        let mut quit = pin!(quit);
         let mut stopping = false;
         loop {
             let happening = tokio::select! {
+                _ = &mut quit, if !stopping => Happening::Asked(Asked::Interrupt),
                 asked = signals.next() => Happening::Asked(asked),
                 event = self.events.recv() => Happening::Event(event),
                 ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
@@ -76,7 +90,10 @@ impl Service {
                     stopping = true;
                     self.tell(Shutdown);
                 }
-                Happening::Event(Some(Event::Escalated(_))) => return Exit::GaveUp,
+                Happening::Event(Some(event @ Event::Escalated(_))) => {
+                    watch(&event);
+                    return Exit::GaveUp;
+                }
                 Happening::Event(Some(event)) => {
                     if !stopping && watch(&event) == Watch::Done {
                         stopping = true;

@@ -1,26 +1,23 @@
-//! awc's words for what has gone wrong, where ours are better: it tells of its own workings.
-//! Touches: nothing.
+//! Texts of others as parts of sentences of ours. Pure: no I/O, no clock, no randomness.
 
-use awc::error::ConnectError;
+/// This much of a foreign text goes into an error, in characters.
+const EXCERPT: usize = 200;
 
-use super::{CONNECT_WITHIN, HttpError, excerpt};
+/// The beginning of a foreign text, on one line, without control characters: what may be put
+/// into an error.
+pub(crate) fn excerpt(text: &str) -> String {
+    let clean = |c: char| if c.is_control() || is_directional(c) { ' ' } else { c };
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(EXCERPT).map(clean).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short.split_whitespace().collect::<Vec<_>>().join(" ")
+}
 
-/// Why no connection came about, or why it ended before anything was answered.
-pub(super) fn of_connect(cause: &ConnectError) -> HttpError {
-    let why = match cause {
-        // It says so too when the other side hangs up in place of an answer.
-        ConnectError::Disconnected => {
-            return HttpError::Broken("it was closed before anything was answered".into());
-        }
-        ConnectError::Io(cause) => return HttpError::from_io(cause),
-        ConnectError::Timeout => format!("no connection within {CONNECT_WITHIN:?}"),
-        ConnectError::Resolver(cause) => {
-            format!("the name of the host cannot be resolved: {}", excerpt(&cause.to_string()))
-        }
-        ConnectError::NoRecords => "the name of the host has no address".into(),
-        other => excerpt(&other.to_string()),
-    };
-    HttpError::Connect(why)
+/// Characters that make a line read other than it is written.
+const fn is_directional(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// The beginning of a foreign sentence as a clause, without its full stop: more may follow.
@@ -31,8 +28,6 @@ pub(crate) fn clause(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]
@@ -44,27 +39,6 @@ mod tests {
             (".", ""),
         ] {
             assert_eq!(clause(text), told);
-        }
-    }
-
-    #[test]
-    fn what_awc_says_of_its_own_workings_is_told_in_words() {
-        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-        let unknown = Box::new(io::Error::other("Name or service not known"));
-        for (cause, told) in [
-            (
-                ConnectError::Disconnected,
-                "the connection broke: it was closed before anything was answered",
-            ),
-            (ConnectError::Io(refused), "cannot connect: connection refused"),
-            (ConnectError::Timeout, "cannot connect: no connection within 3s"),
-            (ConnectError::NoRecords, "cannot connect: the name of the host has no address"),
-            (
-                ConnectError::Resolver(unknown),
-                "cannot connect: the name of the host cannot be resolved: Name or service not known",
-            ),
-        ] {
-            assert_eq!(of_connect(&cause).to_string(), told);
         }
     }
 }

@@ -261,7 +261,8 @@ async fn exchange(
     let expires = token
         .expiration_time()
         .ok_or(ExchangeError::Unusable("its answer does not say how long the token lives"))?;
-    let life = expires.unix_timestamp().saturating_sub(asked_at.as_second());
+    // Whole seconds, as Google counts them, wherever in a second it was asked for.
+    let life = (expires.unix_timestamp_nanos() - asked_at.as_nanosecond()) / 1_000_000_000;
     let life = u64::try_from(life).map(Duration::from_secs).unwrap_or_default();
     AccessToken::new(secret, asked, life).map_err(ExchangeError::Unusable)
 }

@@ -182,13 +182,7 @@ mod tests {
     use super::*;
 
     fn sorted(status: u16, body: &str) -> SheetsError {
-        SheetsError::from_answer(&Answer {
-            status,
-            content_type: "application/json; charset=UTF-8".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        })
+        SheetsError::from_answer(&Answer::json(status, body))
     }
 
     fn error(message: &str, status: &str, reason: &str) -> String {

@@ -247,10 +247,13 @@ impl Plan {
             }
             self.suspects.pop_front();
         }
-        // What was set aside is tried by itself, so that it holds up nothing else.
+        // What was set aside is tried by itself, so that it holds up nothing else. Where the budget
+        // is so small that something else is always due, its turn comes all the same.
         let (aside, well): (Vec<_>, Vec<_>) =
             (0..targets.len()).filter(due).partition(|&cell| targets[cell].quarantine.is_some());
-        if !well.is_empty() || aside.is_empty() || !self.may_probe(now) {
+        let overdue = |cell: &usize| targets[*cell].probe_overdue(now, self.between_probes);
+        let its_turn = well.is_empty() || aside.iter().any(overdue);
+        if aside.is_empty() || !its_turn || !self.may_probe(now) {
             return well;
         }
         self.next_probe = Some(now + self.between_probes);
@@ -444,6 +447,11 @@ impl Target {
         self.absent.is_none() && self.quarantine.is_none()
     }
 
+    /// Whether it was to be tried again so long ago.
+    fn probe_overdue(&self, now: Instant, long: Duration) -> bool {
+        self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
+    }
+
     /// Has it written afresh if it would be too old by the next tick.
     fn age(&mut self, now: Instant, every: Duration) {
         if let Some((_, sent)) = &self.confirmed {
@@ -467,5 +475,7 @@ impl Target {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::guard::{Guarded, Policy};
 use crate::{
     config::Config,
+    dial::Dialer,
     heartbeat::Heart,
     http::{Tls, TlsError},
     kraken::{Feed, KrakenActor},
@@ -48,6 +49,7 @@ pub(super) struct Surroundings {
     pub(super) faults: WeakRecipient<Fault>,
     pub(super) log: Logger,
     pub(super) key: Option<ServiceAccountKey>,
+    pub(super) dialer: Option<Dialer>,
     /// After so many ticks there are no more.
     pub(super) ticks: Option<u64>,
 }
@@ -56,7 +58,7 @@ impl Tree {
     /// Starts the children, the last in the corridor first: sheets, kraken, schedule. So nobody
     /// sends to somebody who is not there yet.
     pub(super) fn build(config: &Config, around: &Surroundings) -> Result<Self, BuildError> {
-        let tls = Tls::new(&config.tls)?;
+        let tls = Tls::new(&config.tls)?.over(around.dialer.clone());
         let policy = |name, dispensable| Policy {
             name,
             supervision: config.supervision,
