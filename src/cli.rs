@@ -14,6 +14,7 @@ mod inbox;
 mod init;
 mod layers;
 mod logger;
+mod notify;
 mod once;
 mod outcome;
 mod pairs;

@@ -10,6 +10,7 @@ mod config_mutations;
 mod invariants;
 mod isolation;
 mod library;
+mod notify;
 mod online;
 mod outages;
 mod readme;

@@ -169,7 +169,11 @@ pub(crate) struct Process(Option<Child>);
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self(Some(ratesheet(arguments).spawn().unwrap()))
+        Self::of(&mut ratesheet(arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
     }
 
     /// Reads its log up to the line that has this in it.
