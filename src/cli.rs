@@ -14,6 +14,8 @@ mod inbox;
 mod init;
 mod layers;
 mod logger;
+#[cfg(test)]
+mod manual;
 mod notify;
 mod once;
 mod outcome;
