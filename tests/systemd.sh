@@ -83,7 +83,7 @@ else
     # The demo is the real service, TLS apart, and its stand-ins besides.
     env -i "$(command -v strace)" -f -qq -o "$temp/trace" "$ratesheet" demo --ticks 5 --every 200 > "$temp/demo" 2>&1 \
         || fail "the demo does not run below strace"
-    grep -o '^[0-9]* [a-z_0-9]*(' "$temp/trace" | cut -d ' ' -f 2 | tr -d '(' | sort -u > "$temp/used"
+    sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$temp/trace" | sort -u > "$temp/used"
     barred=$(comm -23 "$temp/used" "$temp/allowed" | xargs)
     if [ "$(wc -l < "$temp/used")" -lt 20 ]; then
         fail "hardly any system call was seen"
