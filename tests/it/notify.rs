@@ -136,10 +136,8 @@ fn a_service_manager_that_cannot_be_talked_to_is_told_of_in_the_log() {
     let rig = Rig::new();
     let file = rig.file(&sheet("A1"));
     let mut command = ratesheet(&["-c", file.path().to_str().unwrap()]);
-    let mut process = {
-        command.env("NOTIFY_SOCKET", "vsock:2:1234");
-        Process::of(command)
-    };
+    command.env("NOTIFY_SOCKET", "vsock:2:1234");
+    let mut process = Process::of(command);
     process.says("the service manager cannot be told anything at NOTIFY_SOCKET");
     process.says("at work");
     process.signal("TERM");
