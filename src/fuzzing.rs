@@ -13,14 +13,14 @@ use crate::{
 
 pub use crate::{
     kraken::fuzzing::{asset_pairs, ticker},
-    sheets::fuzzing::{cell, key, plan, sheets_answer, source, spreadsheet},
+    sheets::fuzzing::{cell, key, plan, sheets_answer, source, spreadsheet, token_answer},
 };
 
 /// What must hold of some bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its fuzzer and of its corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("asset_pairs", asset_pairs),
     ("cell", cell),
     ("configuration", configuration),
@@ -32,6 +32,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("source", source),
     ("spreadsheet", spreadsheet),
     ("ticker", ticker),
+    ("token_answer", token_answer),
 ];
 
 /// A configuration is read, or every mistake in it is told at a place that it has.

@@ -1,10 +1,17 @@
 //! What must hold of anything that calls itself Google's answer, and of whatever somebody takes
 //! for a cell, a spreadsheet or a key. Touches: nothing.
 
+use actix_rt::System;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
 use super::{
-    SpreadsheetId, a1::CellRef, error::SheetsError, key::ServiceAccountKey, reading, wire,
+    SpreadsheetId, a1::CellRef, auth, error::SheetsError, key::ServiceAccountKey, reading, wire,
 };
-use crate::{fuzzing::assert_printable, http::Answer};
+use crate::{
+    dial::{Dialer, Line},
+    fuzzing::assert_printable,
+    http::{Answer, Tls},
+};
 
 pub use super::plan::fuzzing::plan;
 
@@ -80,4 +87,46 @@ pub fn key(bytes: &[u8]) {
             assert!(!told.contains('\n') && told.chars().count() < 600, "{told}");
         }
     }
+}
+
+/// Whatever the token endpoint answers, as an HTTP message or as the body of a good one: there is
+/// a token that can stand in a header, or one printable line that repeats nothing of ours.
+pub fn token_answer(bytes: &[u8]) {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len());
+    let whole = bytes.starts_with(b"HTTP/");
+    let answer = [if whole { b"" } else { head.as_bytes() }, bytes].concat();
+    let dialer = Dialer::new(move |_, _| {
+        let (ours, theirs) = duplex(64 * 1024);
+        drop(actix_rt::spawn(answer_once(theirs, answer.clone())));
+        async { Ok(Line::new(ours)) }
+    });
+    let tls = Tls::new(&crate::TlsConfig::default()).expect("roots are compiled in");
+    let tls = tls.over(Some(dialer));
+    match System::new().block_on(auth::request_token(a_key(), &tls)) {
+        Ok(token) => assert!(token.secret().bytes().all(|byte| byte.is_ascii_graphic())),
+        Err(error) => {
+            let told = error.failure().to_string();
+            assert_printable(&told);
+            assert!(!told.contains("eyJ"), "{told}");
+        }
+    }
+}
+
+/// Reads a request, answers it, and hangs up.
+async fn answer_once(mut line: DuplexStream, answer: Vec<u8>) {
+    let mut request = [0; 8 * 1024];
+    // Whoever asked may have gone: there is nobody to tell then.
+    if line.read(&mut request).await.is_ok() && line.write_all(&answer).await.is_ok() {
+        drop(line.shutdown().await);
+    }
+}
+
+fn a_key() -> ServiceAccountKey {
+    let key = serde_json::json!({
+        "type": "service_account",
+        "private_key": include_str!("../../tests/keys/rsa-2048.pem"),
+        "client_email": "bot@p.iam.gserviceaccount.com",
+        "token_uri": "http://127.0.0.1:1/token",
+    });
+    ServiceAccountKey::from_json(key.to_string().as_bytes()).expect("it is a key")
 }
