@@ -36,7 +36,7 @@ fn screen() -> Screen {
     let tty = Tty::start(&["demo", "--every", "300"], &[("TERM", "xterm-256color")]);
     tty.shows("● all is well");
     tty.press("k");
-    let seconds = Regex::new("● Kraken has been in trouble for ([0-9]+) s").unwrap();
+    let seconds = Regex::new("● Kraken in trouble for ([0-9]+) s").unwrap();
     tty.until("an outage of some seconds", |screen| {
         let text = screen.contents();
         let lasted: u32 = seconds.captures(&text)?.get(1)?.as_str().parse().ok()?;
