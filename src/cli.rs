@@ -16,7 +16,10 @@ mod inbox;
 mod init;
 mod layers;
 mod logger;
+#[cfg(test)]
+mod manual;
 mod news;
+mod notify;
 mod once;
 mod outage;
 mod outcome;

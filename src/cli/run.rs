@@ -10,6 +10,7 @@ use super::{
     layers::{self, Environment, Loaded},
     load,
     logger::Logging,
+    notify::Manager,
     service::{Service, Watch},
 };
 
@@ -41,7 +42,11 @@ pub(super) fn run(options: &Options) -> Exit {
 async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging: &Logging) -> Exit {
     let log = &logging.log;
     let supervisor = SupervisorActor::new(config).logger(log.clone());
-    let service = Service::start(supervisor, log.clone());
+    let manager = Manager::of_process().unwrap_or_else(|problem| {
+        warn!(log, "{}", problem);
+        Manager::default()
+    });
+    let service = Service::start(supervisor, log.clone()).managed_by(manager);
     let face = match Face::start(bound, service.supervisor.clone(), log.clone()) {
         Ok(face) => face,
         Err(problem) => {

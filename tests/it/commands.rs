@@ -196,3 +196,12 @@ fn kraken_in_trouble_is_told_and_ends_with_69() {
     assert_eq!(said.code, 69);
     assert!(said.err.contains("cannot connect"), "{}", said.err);
 }
+
+#[test]
+fn the_version_says_what_it_is_made_of() {
+    let said = run(&["version"]);
+    assert!(said.code == 0 && said.out.contains(env!("CARGO_PKG_VERSION")), "{}", said.out);
+    let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
+}

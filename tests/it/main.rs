@@ -20,6 +20,7 @@ mod isolation;
 mod keyless;
 mod library;
 mod log;
+mod notify;
 mod online;
 mod outages;
 mod patience;
