@@ -1,10 +1,10 @@
 //! `ratesheet run`: the service. Touches: signals.
 
 use ratesheet::{Config, SupervisorActor};
-use slog::{Logger, crit, info, warn};
+use slog::{crit, info, warn};
 
 use super::{
-    Options,
+    Options, credentials,
     exit::Exit,
     face::{Bound, Face},
     layers::{self, Environment, Loaded},
@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options) -> Exit {
     }
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &log)),
+        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::Config
@@ -39,7 +39,8 @@ pub(super) fn run(options: &Options) -> Exit {
     exit
 }
 
-async fn serve(config: Config, bound: Option<Bound>, options: &Options, log: &Logger) -> Exit {
+async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging: &Logging) -> Exit {
+    let log = &logging.log;
     let supervisor = SupervisorActor::new(config).logger(log.clone());
     let manager = Manager::of_process().unwrap_or_else(|problem| {
         warn!(log, "{}", problem);
@@ -56,7 +57,12 @@ async fn serve(config: Config, bound: Option<Bound>, options: &Options, log: &Lo
     let reload = || {
         let loaded = layers::load(&Environment::of_process(), &options.flags());
         let config = loaded.map_err(|error| error.to_string())?.config;
+        credentials::identity(&config).map_err(|error| error.to_string())?;
         face.follow(&config)?;
+        logging.follow(&config.log);
+        if let Some(warning) = credentials::warning(&config) {
+            warn!(log, "{}", warning);
+        }
         Ok(config)
     };
     service.serve(reload, |_| Watch::On).await

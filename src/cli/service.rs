@@ -1,7 +1,7 @@
 //! A supervisor at work in this process, until it has stopped, been stopped, or given up.
 //! Touches: signals.
 
-use std::rc::Rc;
+use std::{future::pending, pin::pin, rc::Rc};
 
 use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
 use ratesheet::{Config, Event, GetStatus, Reload, Shutdown, State, SupervisorActor};
@@ -60,7 +60,17 @@ impl Service {
 
     /// Stays until the end. `reload` reads the configuration again, `watch` is shown every event.
     pub(super) async fn serve(
+        self,
+        reload: impl Fn() -> Result<Config, String>,
+        watch: impl FnMut(&Event) -> Watch,
+    ) -> Exit {
+        self.serve_until(pending::<()>(), reload, watch).await
+    }
+
+    /// As [`serve`](Self::serve); `quit` asks it to stop, as a signal does.
+    pub(super) async fn serve_until<T>(
         mut self,
+        quit: impl Future<Output = T>,
         reload: impl Fn() -> Result<Config, String>,
         mut watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
@@ -73,9 +83,11 @@ impl Service {
         };
         self.ready_at_work();
         let mut pulse = self.manager.pulse();
+        let mut quit = pin!(quit);
         let mut stopping = false;
         loop {
             let happening = tokio::select! {
+                _ = &mut quit, if !stopping => Happening::Asked(Asked::Interrupt),
                 asked = signals.next() => Happening::Asked(asked),
                 event = self.events.recv() => Happening::Event(event),
                 ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
@@ -96,7 +108,10 @@ impl Service {
                     self.manager.stopping();
                     self.tell(Shutdown);
                 }
-                Happening::Event(Some(Event::Escalated(_))) => return Exit::GaveUp,
+                Happening::Event(Some(event @ Event::Escalated(_))) => {
+                    watch(&event);
+                    return Exit::GaveUp;
+                }
                 Happening::Event(Some(event)) => {
                     if !stopping && watch(&event) == Watch::Done {
                         stopping = true;

@@ -21,14 +21,14 @@ use yup_oauth2::{
     error::{AuthError, AuthErrorCode, SendError},
 };
 
-use super::{key::ServiceAccountKey, limited::client};
+use super::{credentials::Credentials, key::ServiceAccountKey, limited::client};
 use crate::{
-    http::{Tls, excerpt},
+    http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
 };
 
 /// The whole of a token request, from connecting to the last byte.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The one scope: the spreadsheets that are shared with the account, and nothing else.
 const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
@@ -45,6 +45,21 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
+    /// A token that was asked for at that moment, and lives so long from then on.
+    ///
+    /// # Errors
+    /// When no token is like this: in words.
+    pub(super) fn new(secret: &str, asked: Instant, life: Duration) -> Result<Self, &'static str> {
+        let printable = secret.bytes().all(|b| b.is_ascii_graphic());
+        if secret.is_empty() || secret.len() > 16 * 1024 || !printable {
+            return Err("the token in its answer is not a token");
+        }
+        if life.is_zero() || life > LONGEST_LIFE {
+            return Err("the token in its answer lives for an absurd time");
+        }
+        Ok(Self { secret: secret.into(), asked, life })
+    }
+
     /// For the Authorization header, and for nothing else.
     pub(super) fn secret(&self) -> &str {
         &self.secret
@@ -89,13 +104,22 @@ pub(super) enum TokenError {
     /// The token endpoint cannot be reached, or is in trouble.
     #[error("Google's token endpoint gives no token: {0}")]
     Unavailable(String),
+    /// The metadata server cannot be reached, or is in trouble.
+    #[error("Google's metadata server gives no token: {reason}")]
+    NoMetadata { reason: String, remedy: &'static str },
+    /// The metadata server has no identity to give, or not this one.
+    #[error("Google's metadata server gives no token: {reason}")]
+    NoIdentity { reason: String, remedy: &'static str },
 }
 
 impl TokenError {
     /// The failure as it is reported.
     pub(super) fn failure(&self) -> Failure {
         let (class, remedy) = match self {
-            Self::Key { remedy, .. } => (FailureClass::Credentials, *remedy),
+            Self::Key { remedy, .. } | Self::NoIdentity { remedy, .. } => {
+                (FailureClass::Credentials, *remedy)
+            }
+            Self::NoMetadata { remedy, .. } => (FailureClass::Transient, *remedy),
             Self::Rejected { .. } => (
                 FailureClass::Credentials,
                 "Create a new key for the service account in the Google Cloud console, and put \
@@ -139,8 +163,22 @@ impl<T> Drop for OwnTask<T> {
     }
 }
 
+/// The key to ask with.
+///
+/// # Errors
+/// When its file cannot be used, or there is none.
+pub(super) fn key(credentials: &Credentials) -> Result<ServiceAccountKey, TokenError> {
+    match credentials {
+        Credentials::File(path) => read_key(path),
+        Credentials::Key(key) => Ok(key.clone()),
+        Credentials::Metadata(_) => {
+            Err(TokenError::Key { reason: "there is no key".into(), remedy: "" })
+        }
+    }
+}
+
 /// Reads a key file.
-pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
+fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
     let bytes = read_regular(path).map_err(|cause| {
         unusable(
@@ -182,19 +220,13 @@ async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, Exch
     let asked_at = jiff::Timestamp::now();
     let token = authenticator.token(&[SCOPE]).await.map_err(ExchangeError::Library)?;
     let secret = token.token().ok_or(ExchangeError::Unusable("there is no token in its answer"))?;
-    let printable = secret.bytes().all(|b| b.is_ascii_graphic());
-    if secret.is_empty() || secret.len() > 16 * 1024 || !printable {
-        return Err(ExchangeError::Unusable("the token in its answer is not a token"));
-    }
     let expires = token
         .expiration_time()
         .ok_or(ExchangeError::Unusable("its answer does not say how long the token lives"))?;
-    let life = expires.unix_timestamp().saturating_sub(asked_at.as_second());
+    // Whole seconds, as Google counts them, wherever in a second it was asked for.
+    let life = (expires.unix_timestamp_nanos() - asked_at.as_nanosecond()) / 1_000_000_000;
     let life = u64::try_from(life).map(Duration::from_secs).unwrap_or_default();
-    if life.is_zero() || life > LONGEST_LIFE {
-        return Err(ExchangeError::Unusable("the token in its answer lives for an absurd time"));
-    }
-    Ok(AccessToken { secret: secret.into(), asked, life })
+    AccessToken::new(secret, asked, life).map_err(ExchangeError::Unusable)
 }
 
 fn sort(error: ExchangeError, account: String) -> TokenError {
@@ -225,7 +257,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
     let clean = |text: &str| if text.contains("eyJ") { String::new() } else { text.to_owned() };
     let description = clean(error.error_description.as_deref().unwrap_or_default());
     let code = clean(error.error.as_str());
-    let reason = excerpt(&format!("{code}: {description}"));
+    let reason = clause(&format!("{code}: {description}"));
     let reason = reason.trim_matches([':', ' ']).to_owned();
     match error.error {
         AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {

@@ -60,6 +60,9 @@ fn init_writes_a_configuration_that_check_takes_and_never_another_over_it() {
         assert!(said.out.contains(words), "{words}\n{}", said.out);
     }
     let checked = run_in(folder.path(), &["check"]);
+    assert_eq!(checked.code, 78, "{}", checked.out);
+    assert!(checked.out.contains("There are no credentials"), "{}", checked.out);
+    let checked = run_in(folder.path(), &["check", "--credentials", "metadata"]);
     assert_eq!(checked.code, 0, "{}", checked.out);
     assert!(checked.out.contains("the tab with gid 7 of 15Cc"), "{}", checked.out);
     let before = fs::read(folder.path().join("ratesheet.json")).unwrap();

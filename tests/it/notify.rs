@@ -43,7 +43,7 @@ impl Managed {
         let file = rig.file(&sheet("A1"));
         let mut command = ratesheet(&["-c", file.path().to_str().unwrap()]);
         command.env("NOTIFY_SOCKET", name).env("WATCHDOG_USEC", patience.as_micros().to_string());
-        Self { socket, process: Process::of(&mut command), file, _folder: folder }
+        Self { socket, process: Process::of(command), file, _folder: folder }
     }
 
     /// The next message.
@@ -136,7 +136,8 @@ fn a_service_manager_that_cannot_be_talked_to_is_told_of_in_the_log() {
     let rig = Rig::new();
     let file = rig.file(&sheet("A1"));
     let mut command = ratesheet(&["-c", file.path().to_str().unwrap()]);
-    let mut process = Process::of(command.env("NOTIFY_SOCKET", "vsock:2:1234"));
+    command.env("NOTIFY_SOCKET", "vsock:2:1234");
+    let mut process = Process::of(command);
     process.says("the service manager cannot be told anything at NOTIFY_SOCKET");
     process.says("at work");
     process.signal("TERM");

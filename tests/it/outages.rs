@@ -56,6 +56,7 @@ outages! {
     kraken_without_end: Kraken, Fault::Infinite;
     kraken_redirects: Kraken, Fault::Redirect { code: 307, to: "http://127.0.0.1:9/".into() };
     kraken_compressed: Kraken, Fault::ContentEncoding("br".into());
+    kraken_packed_in_what_is_no_gzip: Kraken, Fault::ContentEncoding("gzip".into());
     kraken_half_json: Kraken, Fault::GarbageJson;
     kraken_empty: Kraken, Fault::EmptyBody;
     kraken_unavailable: Kraken, Fault::KrakenError("EService:Unavailable".into());

@@ -38,6 +38,7 @@ fn asked_to_stop_it_stops_at_once_and_cleanly() {
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
         let log = String::from_utf8(output.stderr).unwrap();
         assert!(log.lines().last().unwrap().contains("\"msg\":\"stopped\""), "{log}");
+        assert!(!log.contains("abandoned"), "{log}");
     }
 }
 
@@ -74,8 +75,13 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
     assert!(held.is_ok());
     let asked = Instant::now();
     process.signal("TERM");
-    assert_eq!(process.end().status.code(), Some(0));
+    let output = process.end();
+    assert_eq!(output.status.code(), Some(0));
     let took = asked.elapsed();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let told = log.lines().rev().nth(1).unwrap();
+    assert!(told.contains("was not finished within shutdown_grace"), "{log}");
+    assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{log}");
     assert!((Duration::from_millis(250)..Duration::from_millis(1_500)).contains(&took), "{took:?}");
 }
 
