@@ -92,6 +92,17 @@ fn every_row_has_tests_that_exist_or_a_reason() {
 }
 
 #[test]
+fn the_threats_name_tests_that_exist() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let code: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+    let named: Vec<_> = code.into_iter().filter(|code| code.contains("::")).collect();
+    assert!(named.len() > 20, "{}", named.len());
+    for test in named {
+        assert!(exists(test), "SECURITY.md names {test}, which is not there");
+    }
+}
+
+#[test]
 fn what_is_no_test_is_noticed() {
     assert!(exists("matrix::what_is_no_test_is_noticed"));
     assert!(exists("outages::kraken_500") && exists("status::a_loop_that_hangs_is_not_alive"));

@@ -94,6 +94,10 @@ fn init_knows_with_whom_to_share() {
     assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
     let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
     assert!(written.contains(&format!("\"credentials\": {key:?}")), "{written}");
+    let said = run_in(folder.path(), &["init", "-c", "m.json", "--credentials", "metadata"]);
+    assert!(said.out.contains("with the service account of the machine"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("m.json")).unwrap();
+    assert!(written.contains("\"credentials\": \"metadata\""), "{written}");
     let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
     by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
     let said = Said::from(by_variable.output().unwrap());

@@ -5,10 +5,11 @@ use std::{
     collections::BTreeSet,
     fs,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
 
