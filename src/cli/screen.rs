@@ -94,6 +94,7 @@ impl Screen {
         let kept = wrong.as_ref().map_or("", |_| "  The cells keep their last values.");
         lines.push(self.status(wrong));
         lines.push(self.paint("2", kept));
+        lines.push(String::new());
         let items: Vec<_> = self.news.since(0).collect();
         let blank = SHOWN.saturating_sub(items.len());
         lines.extend(items.into_iter().map(|item| self.item(item)));
