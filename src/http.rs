@@ -1,6 +1,6 @@
 //! awc's one way out: every request of ours but the token's goes through here, under a deadline
 //! that covers all of it, with a cap on the answer, to the host that was named and no other.
-//! Touches: the network, the file of certificate authorities. Never: credentials of its own.
+//! Touches: the network. Never: credentials of its own.
 //!
 //! awc by itself waits for ever for a body that drips, takes a truncated body for a whole one,
 //! follows redirects with the request's body to another host, and unpacks a few bytes into
@@ -10,12 +10,11 @@ mod body;
 mod error;
 mod few;
 mod gzip;
+mod tls;
+mod words;
 
 use std::{
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
@@ -25,14 +24,16 @@ use awc::{
     http::{StatusCode, header},
 };
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::timeout;
 
+pub use self::tls::{TlsConfig, TlsError};
 pub(crate) use self::{
     error::HttpError,
     few::{Few, FewByName},
+    tls::Tls,
+    words::{clause, excerpt},
 };
-use crate::{pace::retry_after, tree::Section};
+use crate::pace::retry_after;
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -52,97 +53,11 @@ const PLAIN: &str = "identity";
 /// Of a large answer a quarter comes over the wire.
 const PACKED: &str = "gzip";
 
-/// This much of a foreign text goes into an error, in characters.
-const EXCERPT: usize = 200;
-
 /// The gist of an answer is looked for in so many bytes of it.
 const GIST: usize = 8 * 1024;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
-
-/// Which certificate authorities are trusted: section `tls` of the configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TlsConfig {
-    /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl TlsConfig {
-    /// Reads the section `tls`.
-    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
-        Self { ca_file: section.path("ca_file") }
-    }
-}
-
-/// Why there are no certificate authorities to trust.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// The file cannot be read.
-    #[error("tls.ca_file {path:?} cannot be read: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The file has no certificate in it, or a broken one.
-    #[error(
-        "tls.ca_file {0:?} holds no usable certificate; it must be PEM: -----BEGIN CERTIFICATE-----"
-    )]
-    NoCertificate(PathBuf),
-    /// rustls or awc could not be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Setup(String),
-}
-
-/// The one TLS configuration of a tree, for awc and for yup-oauth2's client alike. It names its
-/// crypto provider (ring) and asks nothing of the process, so it disturbs no host application.
-#[derive(Clone)]
-pub(crate) struct Tls(Arc<rustls::ClientConfig>);
-
-impl Tls {
-    pub(crate) fn new(config: &TlsConfig) -> Result<Self, TlsError> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if let Some(path) = &config.ca_file {
-            add_authorities(&mut roots, path)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let client = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|cause| TlsError::Setup(cause.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(client)))
-    }
-
-    /// The configuration without a protocol chosen, as hyper-rustls wants it.
-    pub(crate) fn for_hyper(&self) -> rustls::ClientConfig {
-        (*self.0).clone()
-    }
-
-    fn for_awc(&self) -> Arc<rustls::ClientConfig> {
-        let mut config = (*self.0).clone();
-        // Never h2: awc still needs h2 0.3, which has a known weakness and no successor.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
-    }
-}
-
-fn add_authorities(roots: &mut rustls::RootCertStore, path: &PathBuf) -> Result<(), TlsError> {
-    let unreadable = |source| TlsError::Unreadable { path: path.clone(), source };
-    let pem = std::fs::read(path).map_err(unreadable)?;
-    let mut found = false;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or_else(|| TlsError::NoCertificate(path.clone()))?;
-        found = true;
-    }
-    if found { Ok(()) } else { Err(TlsError::NoCertificate(path.clone())) }
-}
 
 /// A client with a deadline for each request. It belongs to the thread that made it.
 #[derive(Clone)]
@@ -168,12 +83,14 @@ impl Http {
             .conn_keep_alive(KEEP_IDLE)
             .conn_lifetime(KEEP_AT_MOST);
         let client = Client::builder()
-            .connector(connector)
             .disable_timeout() // it ends with the head; ours covers the body too
             .disable_redirects()
             .add_default_header((header::USER_AGENT, USER_AGENT))
-            .add_default_header((header::ACCEPT_ENCODING, PLAIN))
-            .finish();
+            .add_default_header((header::ACCEPT_ENCODING, PLAIN));
+        let client = match tls.dialer() {
+            None => client.connector(connector).finish(),
+            Some(dialer) => client.connector(connector.connector(dialer)).finish(),
+        };
         Ok(Self { client, deadline })
     }
 
@@ -193,6 +110,17 @@ impl Http {
     pub(crate) async fn get_packed(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
         let request = self.client.get(url).insert_header((header::ACCEPT_ENCODING, PACKED));
         self.finish(request.no_decompress().send(), None, PACKED, cap).await
+    }
+
+    /// Gets `url` with one more header, and in nobody's name: no token goes there.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        header: (&'static str, &'static str),
+        cap: usize,
+    ) -> Result<Answer, HttpError> {
+        let request = self.client.get(url).insert_header(header);
+        self.finish(request.no_decompress().send(), None, PLAIN, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -289,6 +217,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// An answer for a test.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            content_type: "application/json; charset=UTF-8".into(),
+            retry_after: None,
+            clock_ahead: None,
+            body: body.into(),
+        }
+    }
+
     /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
     /// says may end up in an error, a log, a page.
     pub(crate) fn without(mut self, secret: &str) -> Self {
@@ -309,7 +249,7 @@ impl Answer {
         let beginning = self.body.get(..GIST).unwrap_or(&self.body);
         let text = String::from_utf8_lossy(beginning);
         let gist = html_title(&text).unwrap_or_else(|| text.trim().to_owned());
-        let gist = excerpt(&gist);
+        let gist = clause(&gist);
         let kind = if kind.is_empty() { "no content type" } else { kind };
         match gist.is_empty() {
             true => format!("HTTP {}, {}, nothing in it", self.status, excerpt(kind)),
@@ -340,35 +280,12 @@ fn html_title(text: &str) -> Option<String> {
     Some(text[start..end].trim().to_owned())
 }
 
-/// The beginning of a foreign text, on one line, without control characters: what may be put
-/// into an error.
-pub(crate) fn excerpt(text: &str) -> String {
-    let clean = |c: char| if c.is_control() || is_directional(c) { ' ' } else { c };
-    let mut chars = text.chars();
-    let mut short: String = chars.by_ref().take(EXCERPT).map(clean).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Characters that make a line read other than it is written.
-const fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn answer(content_type: &str, body: &str) -> Answer {
-        Answer {
-            status: 502,
-            content_type: content_type.into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer { content_type: content_type.into(), ..Answer::json(502, body) }
     }
 
     #[test]
@@ -386,7 +303,7 @@ mod tests {
             assert_eq!(answer(content_type, body).describe(), told);
         }
         let long = answer("text/plain", &"ä".repeat(10_000)).describe();
-        assert!(long.chars().count() < EXCERPT + 40 && long.ends_with('…'));
+        assert!(long.chars().count() < 240 && long.ends_with('…'));
     }
 
     #[test]
@@ -416,15 +333,5 @@ mod tests {
         let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
         assert!(told.contains("ya29 is"), "{told}");
         assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));
-    }
-
-    #[test]
-    fn a_file_without_certificates_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let config = TlsConfig { ca_file: Some(file.path().into()) };
-        assert!(matches!(Tls::new(&config), Err(TlsError::NoCertificate(_))));
-        let config = TlsConfig { ca_file: Some("/nonexistent/ca.pem".into()) };
-        let text = Tls::new(&config).err().unwrap().to_string();
-        assert!(text.contains("/nonexistent/ca.pem"), "{text}");
     }
 }

@@ -69,6 +69,10 @@
 //! An application that embeds the actors says `default-features = false`.
 
 mod config;
+mod dial;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod heartbeat;
 mod http;
@@ -88,6 +92,7 @@ mod tree;
 
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
+    dial::{Dialer, Line},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,
@@ -96,8 +101,8 @@ pub use crate::{
     schedule::ScheduleActor,
     sheets::{
         Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
-        InspectedCell, Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig,
-        SheetsActor, SpreadsheetId, Tab,
+        InspectedCell, Inspection, InvalidCell, InvalidKey, MetadataServer, ServiceAccountKey,
+        SheetConfig, SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,

@@ -35,6 +35,7 @@ pub use self::{
 };
 use crate::{
     config::Config,
+    dial::Dialer,
     messages::{ActorName, Fault, Next, Report},
     sheets::ServiceAccountKey,
 };
@@ -104,6 +105,7 @@ pub struct Reload(pub Box<Config>);
 pub struct SupervisorActor {
     config: Arc<Config>,
     key: Option<ServiceAccountKey>,
+    dialer: Option<Dialer>,
     log: Logger,
     ticks: Option<u64>,
     tree: Option<Tree>,
@@ -127,6 +129,7 @@ impl SupervisorActor {
         Self {
             config: Arc::new(config),
             key: None,
+            dialer: None,
             log: crate::log_facade(),
             ticks: None,
             tree: None,
@@ -145,6 +148,13 @@ impl SupervisorActor {
     #[must_use]
     pub fn key(mut self, key: ServiceAccountKey) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Makes its connections by way of `dialer`, whoever they are to; by default by TCP.
+    #[must_use]
+    pub fn dialer(mut self, dialer: Dialer) -> Self {
+        self.dialer = Some(dialer);
         self
     }
 
@@ -184,6 +194,7 @@ impl SupervisorActor {
             faults: ctx.address().recipient().downgrade(),
             log: self.log.clone(),
             key: self.key.clone(),
+            dialer: self.dialer.clone(),
             ticks: self.ticks,
         };
         match Tree::build(&self.config, &around) {
@@ -202,11 +213,16 @@ impl SupervisorActor {
         self.era += 1;
         let tree = self.tree.take();
         let deadline = Instant::now() + self.config.shutdown_grace;
-        let turn = Rc::clone(&self.turn);
+        let (turn, log) = (Rc::clone(&self.turn), self.log.clone());
         let stopped = async move {
             let _turn = turn.lock().await;
-            if let Some(tree) = tree {
-                tree.stop(deadline).await;
+            let abandoned = match tree {
+                Some(tree) => tree.stop(deadline).await,
+                None => Vec::new(),
+            };
+            for spreadsheet in abandoned {
+                warn!(log, "a write was not finished within shutdown_grace and is abandoned: Google \
+                    may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)

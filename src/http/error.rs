@@ -41,15 +41,29 @@ pub(crate) enum HttpError {
 impl HttpError {
     pub(super) fn from_send(cause: SendRequestError) -> Self {
         match cause {
-            SendRequestError::Connect(ConnectError::Io(cause)) => Self::from_io(&cause),
-            SendRequestError::Connect(ConnectError::Timeout) => {
-                Self::Connect(format!("no connection within {CONNECT_WITHIN:?}"))
-            }
-            SendRequestError::Connect(cause) => Self::Connect(excerpt(&cause.to_string())),
+            SendRequestError::Connect(cause) => Self::from_connect(&cause),
             SendRequestError::Send(cause) => Self::Broken(cause.to_string()),
             SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
             other => Self::Broken(excerpt(&other.to_string())),
         }
+    }
+
+    /// Why no connection came about, or why it ended before anything was answered.
+    fn from_connect(cause: &ConnectError) -> Self {
+        let why = match cause {
+            // It says so too when the other side hangs up in place of an answer.
+            ConnectError::Disconnected => {
+                return Self::Broken("it was closed before anything was answered".into());
+            }
+            ConnectError::Io(cause) => return Self::from_io(cause),
+            ConnectError::Timeout => format!("no connection within {CONNECT_WITHIN:?}"),
+            ConnectError::Resolver(cause) => {
+                format!("the name of the host cannot be resolved: {}", excerpt(&cause.to_string()))
+            }
+            ConnectError::NoRecords => "the name of the host has no address".into(),
+            other => excerpt(&other.to_string()),
+        };
+        Self::Connect(why)
     }
 
     /// The error with nothing in it that could repeat `secret`.
@@ -83,5 +97,31 @@ impl HttpError {
             _ => (FailureClass::Transient, ""),
         };
         Failure { class, reason: format!("{server}: {self}"), remedy: remedy.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_awc_says_of_its_own_workings_is_told_in_words() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let unknown = Box::new(io::Error::other("Name or service not known"));
+        for (cause, told) in [
+            (
+                ConnectError::Disconnected,
+                "the connection broke: it was closed before anything was answered",
+            ),
+            (ConnectError::Io(refused), "cannot connect: connection refused"),
+            (ConnectError::Timeout, "cannot connect: no connection within 3s"),
+            (ConnectError::NoRecords, "cannot connect: the name of the host has no address"),
+            (
+                ConnectError::Resolver(unknown),
+                "cannot connect: the name of the host cannot be resolved: Name or service not known",
+            ),
+        ] {
+            assert_eq!(HttpError::from_connect(&cause).to_string(), told);
+        }
     }
 }

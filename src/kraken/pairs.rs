@@ -5,7 +5,7 @@
 //! its wsname; people say `BTC/EUR`. Requests are made with keys, which answers echo, so that an
 //! answer is never matched by guessing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::wire::AssetPairInfo;
 use crate::{quote::AssetPair, suggest::did_you_mean};
@@ -16,8 +16,9 @@ const ALIASES: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 /// Every name of every market.
 #[derive(Debug, Default)]
 pub(super) struct PairIndex {
-    /// Kraken's key by the canonical form of each name.
-    keys: HashMap<String, String>,
+    /// Kraken's key by the canonical form of each name; in order, so that of two names that are
+    /// equally near always the same one is suggested.
+    keys: BTreeMap<String, String>,
     /// The names to suggest, one for each market.
     names: Vec<String>,
 }

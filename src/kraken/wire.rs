@@ -195,13 +195,7 @@ mod tests {
     use crate::quote::QuoteField;
 
     fn answer(body: &str) -> Answer {
-        Answer {
-            status: 200,
-            content_type: "application/json".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer::json(200, body)
     }
 
     fn read(body: &str) -> Result<Tickers, KrakenError> {

@@ -23,7 +23,8 @@ use yup_oauth2::{
     hyper::rt::{Read, ReadBuf, ReadBufCursor, Write},
 };
 
-use crate::http::Tls;
+use super::overheard::{Heard, Overhearing};
+use crate::{dial::Dialer, http::Tls};
 
 /// The most that a token endpoint may answer, in bytes, its head included. An answer has about
 /// two kilobytes; yup-oauth2 makes eighty times as much of a hostile one.
@@ -34,47 +35,73 @@ const ANSWER_CAP: usize = 32 * 1024;
 ///
 /// Plain http is possible here, since a key file names its own `token_uri`; which of these are
 /// acceptable is decided when the key is read.
-pub(super) fn client(tls: &Tls) -> CustomHyperClientBuilder<LimitedConnector> {
+///
+/// What it hears of the answer's head is left in `heard`.
+pub(super) fn client(
+    tls: &Tls,
+    heard: &Heard,
+) -> CustomHyperClientBuilder<Overhearing<LimitedConnector>> {
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls.for_hyper())
         .https_or_http()
-        .enable_http1()
-        .build();
+        .enable_http1();
+    let inner = match tls.dialer() {
+        None => LimitedConnector::Network(https.build()),
+        Some(dialer) => LimitedConnector::Dialer(https.wrap_connector(dialer)),
+    };
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
-        .build(LimitedConnector(https));
+        .build(Overhearing { inner, heard: heard.clone() });
     CustomHyperClientBuilder::from(client)
 }
 
 /// Connects, and limits what the connection carries.
 #[derive(Clone)]
-pub(super) struct LimitedConnector(HttpsConnector<HttpConnector>);
+pub(super) enum LimitedConnector {
+    Network(HttpsConnector<HttpConnector>),
+    Dialer(HttpsConnector<Dialer>),
+}
 
-type Inner = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
-type InnerError = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
+type ConnectError = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
+type Connecting = Pin<Box<dyn Future<Output = Result<Limited, ConnectError>> + Send>>;
 
 impl Service<Uri> for LimitedConnector {
-    type Response = Limited<Inner>;
-    type Error = InnerError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Response = Limited;
+    type Error = ConnectError;
+    type Future = Connecting;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        match self {
+            Self::Network(network) => network.poll_ready(cx),
+            Self::Dialer(dialer) => dialer.poll_ready(cx),
+        }
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.0.call(to);
-        Box::pin(async move { Ok(Limited { inner: connecting.await?, left: ANSWER_CAP }) })
+        match self {
+            Self::Network(network) => limited(network.call(to)),
+            Self::Dialer(dialer) => limited(dialer.call(to)),
+        }
     }
 }
 
+fn limited<T: Wire + 'static>(
+    connecting: impl Future<Output = Result<T, ConnectError>> + Send + 'static,
+) -> Connecting {
+    Box::pin(async move { Ok(Limited { inner: Box::new(connecting.await?), left: ANSWER_CAP }) })
+}
+
+trait Wire: Read + Write + Connection + Send + Unpin {}
+
+impl<T: Read + Write + Connection + Send + Unpin> Wire for T {}
+
 /// A connection from which no more than so many bytes can be read.
-pub(super) struct Limited<T> {
-    inner: T,
+pub(super) struct Limited {
+    inner: Box<dyn Wire>,
     left: usize,
 }
 
-impl<T: Read + Unpin> Read for Limited<T> {
+impl Read for Limited {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -95,7 +122,7 @@ impl<T: Read + Unpin> Read for Limited<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Limited<T> {
+impl Write for Limited {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -113,7 +140,7 @@ impl<T: Write + Unpin> Write for Limited<T> {
     }
 }
 
-impl<T: Connection> Connection for Limited<T> {
+impl Connection for Limited {
     fn connected(&self) -> Connected {
         self.inner.connected()
     }

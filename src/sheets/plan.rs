@@ -5,6 +5,8 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
+mod value;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -14,16 +16,17 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
+use self::value::{date_time, value_of};
 use super::{
     a1,
-    config::{SheetConfig, Tab},
+    config::{SheetConfig, Tab, one_tab},
     error::cell_failure,
     problem::{self, Standing},
-    wire::{Properties, ValueRange},
+    wire::{self, Properties, ValueRange},
 };
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
-    quote::{AssetPair, Quote, QuoteField},
+    quote::QuoteField,
     sheets::{CellRef, locate},
 };
 
@@ -85,6 +88,7 @@ impl Plan {
     /// A plan for these sheets, all of one spreadsheet. However many cells are set aside, the
     /// writes that probe them are so far apart.
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
+        let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
             let quotes = sheet.cells.iter().map(|mapping| {
                 (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
@@ -92,7 +96,7 @@ impl Plan {
             let updated = sheet.updated.iter().map(|cell| (cell, CellContent::Updated));
             let problem = sheet.problem.iter().map(|cell| (cell, CellContent::Problem));
             let all = quotes.chain(updated).chain(problem);
-            all.map(|(cell, content)| Target::new(*index, &sheet.tab, cell, content))
+            all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
         });
         Self {
             targets: targets.collect(),
@@ -171,12 +175,8 @@ impl Plan {
                     }
                     target.range = Some(range);
                 }
-                Err((text, remedy)) => {
-                    let failure = Failure {
-                        class: FailureClass::Cell,
-                        reason: format!("cell {} cannot be written: {text}", target.cell),
-                        remedy,
-                    };
+                Err((reason, remedy)) => {
+                    let failure = Failure { class: FailureClass::Cell, reason, remedy };
                     target.range = None;
                     target.quarantine = Some((failure, until));
                 }
@@ -247,10 +247,13 @@ impl Plan {
             }
             self.suspects.pop_front();
         }
-        // What was set aside is tried by itself, so that it holds up nothing else.
+        // What was set aside is tried by itself, so that it holds up nothing else. Where the budget
+        // is so small that something else is always due, its turn comes all the same.
         let (aside, well): (Vec<_>, Vec<_>) =
             (0..targets.len()).filter(due).partition(|&cell| targets[cell].quarantine.is_some());
-        if !well.is_empty() || aside.is_empty() || !self.may_probe(now) {
+        let overdue = |cell: &usize| targets[*cell].probe_overdue(now, self.between_probes);
+        let its_turn = well.is_empty() || aside.iter().any(overdue);
+        if aside.is_empty() || !its_turn || !self.may_probe(now) {
             return well;
         }
         self.next_probe = Some(now + self.between_probes);
@@ -268,6 +271,12 @@ impl Plan {
         self.suspects.pop_front();
         self.alike = None;
         self.derive_all();
+    }
+
+    /// Whether there is a price, or another figure of a quote, in a write.
+    pub(super) fn has_quotes(&self, write: &Write) -> bool {
+        let is_quote = |&cell: &usize| self.targets[cell].standing().is_quote;
+        write.cells.iter().any(is_quote)
     }
 
     /// A write may have been done or not, or may be done until `late`: its cells are written
@@ -337,6 +346,7 @@ impl Plan {
         self.alike = None;
         self.suspects.clear();
         for target in &mut self.targets {
+            let text = wire::without_entry(text);
             let same = |(failure, _): &mut (Failure, Instant)| failure.reason.ends_with(text);
             target.quarantine.take_if(same);
         }
@@ -345,8 +355,7 @@ impl Plan {
 
     fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
         let target = &mut self.targets[cell];
-        let name = target.cell.to_string();
-        target.quarantine = Some((cell_failure(&name, text), until));
+        target.quarantine = Some((cell_failure(text), until));
         let sheet = target.sheet;
         self.derive(sheet);
     }
@@ -379,16 +388,12 @@ impl Plan {
 }
 
 impl Target {
-    fn new(sheet: SheetIndex, tab: &Tab, cell: &CellRef, content: CellContent) -> Self {
-        let name = match tab {
-            Tab::Title(title) => cell.range(title),
-            _ => cell.to_string(),
-        };
+    fn new(sheet: SheetIndex, tab: &Tab, only: bool, cell: &CellRef, content: CellContent) -> Self {
         Self {
             sheet,
             tab: tab.clone(),
             cell: cell.clone(),
-            name: name.into(),
+            name: tab.cell_name(cell, only).into(),
             content,
             range: None,
             wanted: None,
@@ -442,6 +447,11 @@ impl Target {
         self.absent.is_none() && self.quarantine.is_none()
     }
 
+    /// Whether it was to be tried again so long ago.
+    fn probe_overdue(&self, now: Instant, long: Duration) -> bool {
+        self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
+    }
+
     /// Has it written afresh if it would be too old by the next tick.
     fn age(&mut self, now: Instant, every: Duration) {
         if let Some((_, sent)) = &self.confirmed {
@@ -465,34 +475,7 @@ impl Target {
     }
 }
 
-/// The number that a field of a quote is in a cell; none of a time whose zone is unknown.
-fn value_of(
-    quote: &Quote,
-    pair: &AssetPair,
-    field: QuoteField,
-    zone: Option<&TimeZone>,
-) -> Result<Option<f64>, Failure> {
-    if field == QuoteField::Time {
-        return Ok(zone.map(|zone| date_time(quote.at, zone)));
-    }
-    quote.cell_number(field).map(Some).ok_or_else(|| Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken states no {field} for {pair} at present"),
-        remedy: String::new(),
-    })
-}
-
-/// A moment as a spreadsheet's date-time number: days since 30 December 1899, 00:00, in the
-/// spreadsheet's time zone
-/// (<https://developers.google.com/workspace/sheets/api/guides/formats#about_date_time_values>).
-fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
-    const UNIX_EPOCH: f64 = 25_569.0;
-    const SECONDS: f64 = 86_400.0;
-    let offset = zone.to_offset(at).seconds();
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 fit a double's 53 bits
-    let seconds = at.as_millisecond() as f64 / 1_000.0;
-    UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
-}
-
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    http::{Answer, Few, excerpt},
+    http::{Answer, Few, clause, excerpt},
     messages::CellValue,
 };
 
@@ -281,8 +281,7 @@ pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
         url = url.or(detail.metadata.and_then(|metadata| metadata.activation_url));
     }
     Some(ApiError {
-        // The sentence that it becomes a part of has a full stop of its own.
-        message: excerpt(&error.message).trim_end_matches('.').to_owned(),
+        message: clause(&error.message),
         status: excerpt(&error.status),
         reason: excerpt(&reason.unwrap_or_default()),
         // Told to people as a thing to open: Google's own console or nothing.
@@ -290,6 +289,12 @@ pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
             .filter(|url| url.starts_with("https://console."))
             .map(|url| excerpt(&url)),
     })
+}
+
+/// What an error says of an entry, without which entry of the write it was.
+pub(super) fn without_entry(message: &str) -> &str {
+    let rest = message.strip_prefix("Invalid data[").and_then(|rest| rest.split_once("]: "));
+    rest.map_or(message, |(_, text)| text)
 }
 
 /// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.
@@ -304,13 +309,7 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> Answer {
-        Answer {
-            status: 200,
-            content_type: "application/json".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer::json(200, body)
     }
 
     #[test]

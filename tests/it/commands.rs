@@ -60,6 +60,9 @@ fn init_writes_a_configuration_that_check_takes_and_never_another_over_it() {
         assert!(said.out.contains(words), "{words}\n{}", said.out);
     }
     let checked = run_in(folder.path(), &["check"]);
+    assert_eq!(checked.code, 78, "{}", checked.out);
+    assert!(checked.out.contains("There are no credentials"), "{}", checked.out);
+    let checked = run_in(folder.path(), &["check", "--credentials", "metadata"]);
     assert_eq!(checked.code, 0, "{}", checked.out);
     assert!(checked.out.contains("the tab with gid 7 of 15Cc"), "{}", checked.out);
     let before = fs::read(folder.path().join("ratesheet.json")).unwrap();
@@ -91,6 +94,10 @@ fn init_knows_with_whom_to_share() {
     assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
     let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
     assert!(written.contains(&format!("\"credentials\": {key:?}")), "{written}");
+    let said = run_in(folder.path(), &["init", "-c", "m.json", "--credentials", "metadata"]);
+    assert!(said.out.contains("with the service account of the machine"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("m.json")).unwrap();
+    assert!(written.contains("\"credentials\": \"metadata\""), "{written}");
     let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
     by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
     let said = Said::from(by_variable.output().unwrap());

@@ -5,13 +5,17 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
-    Account, Feed, GetStatus, KrakenActor, QuoteBatch, QuoteField, Restart, ScheduleActor,
-    ServiceAccountKey, SheetIndex, SheetsActor, Shutdown, SupervisorActor,
+    Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
+    QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
+    SupervisorActor,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
+};
 
 use crate::rig::{ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
 
@@ -113,19 +117,91 @@ fn three_trees_in_one_process_do_not_know_each_other() {
     });
 }
 
-#[test]
-fn under_a_plain_tokio_host_it_lives_in_a_thread_of_its_own() {
-    let rig = Arc::new(Rig::new());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let config = rig.config().sheet(one_price(ONE));
-        let engine = std::thread::spawn(move || {
-            block_on(with_tree(config, async |_| drop(stopped.await)));
+/// An engine in a thread of its own, until it is told to stop. What it tells is for the host.
+struct Engine {
+    tree: Addr<SupervisorActor>,
+    events: UnboundedReceiver<Event>,
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Engine {
+    async fn start(config: Config) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, events) = unbounded_channel();
+        let (started, tree) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            block_on(async {
+                let host = Ear(sender).start().recipient();
+                let tree = SupervisorActor::new(config).subscriber(host).start();
+                started.send(tree.clone()).unwrap();
+                drop(stopped.await);
+                tree.send(Shutdown).await.unwrap();
+            });
         });
-        rig.fresh(&[(ONE, "A1")]).await;
-        stop.send(()).unwrap();
-        engine.join().unwrap();
+        Self { tree: tree.await.unwrap(), events, stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.thread.join().expect("it stops without a panic");
+    }
+}
+
+/// Passes on to the host what a tree tells.
+struct Ear(UnboundedSender<Event>);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.send(event).unwrap_or_default();
+    }
+}
+
+#[test]
+fn under_a_plain_tokio_host_three_engines_live_in_threads_of_their_own() {
+    let rigs = Arc::new([Rig::new(), Rig::new(), Rig::new()]);
+    let host = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    host.block_on(async {
+        let engine = async |rig: &Rig| Engine::start(rig.config().sheet(one_price(ONE))).await;
+        let (mut a, b, c) =
+            (engine(&rigs[0]).await, engine(&rigs[1]).await, engine(&rigs[2]).await);
+        for rig in rigs.iter() {
+            rig.fresh(&[(ONE, "A1")]).await;
+        }
+        // One gives up, and the host is told; it lives on, and so do the others.
+        let order = DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: true };
+        assert!(a.tree.send(order).await.unwrap());
+        let why = loop {
+            match tokio::time::timeout(SOON, a.events.recv()).await.expect("it gives up") {
+                Some(Event::Escalated(why)) => break why,
+                Some(_) => {}
+                None => panic!("it has gone without a word"),
+            }
+        };
+        assert_eq!(why.actor, Some(ActorName::Kraken));
+        for rig in &rigs[1..] {
+            rig.fresh(&[(ONE, "A1")]).await;
+        }
+        // One is stopped; the last one does not notice.
+        b.stop();
+        rigs[2].fresh(&[(ONE, "A1")]).await;
+        // The host has the one that gave up begin again.
+        let calm = DrillActor {
+            actor: ActorName::Sheets("nobody".into()),
+            drill: Drill::Stop,
+            relentless: false,
+        };
+        a.tree.send(calm).await.unwrap();
+        a.tree.send(Restart).await.unwrap();
+        rigs[0].fresh(&[(ONE, "A1")]).await;
+        a.stop();
+        c.stop();
     });
 }
 

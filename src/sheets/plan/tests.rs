@@ -1,7 +1,10 @@
 //! Tests of the plan: what is written, when, and what is not.
 
 use super::*;
-use crate::{quote::Price, quote::decimal, sheets::wire::TabProperties};
+use crate::{
+    quote::{AssetPair, Price, Quote, decimal},
+    sheets::wire::TabProperties,
+};
 
 const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
 const SHEET: SheetIndex = SheetIndex(0);
@@ -186,6 +189,26 @@ fn a_cell_that_google_names_is_set_aside_and_the_rest_is_written() {
     assert_eq!(write.ranges[0].range, "'Sheet 1'!A1");
     bench.plan.confirmed(&write);
     assert_eq!(bench.plan.report()[0].failing, None);
+}
+
+#[test]
+fn a_cell_that_was_set_aside_gets_its_turn_even_if_something_else_is_always_due() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+    let (write, until) = (bench.render(), bench.now + Duration::from_secs(20));
+    bench.plan.rejected(&write, 0, "You are trying to edit a protected cell", until);
+    let mut waited = Duration::ZERO;
+    for price in 2..20 {
+        // At each write there is a new price of the other cell.
+        bench.quotes(&[("xbteur", "1"), ("etheur", &price.to_string())], &[]);
+        let write = bench.render();
+        bench.plan.confirmed(&write);
+        if write.ranges[0].range == "'Sheet 1'!A1" {
+            waited = bench.now.duration_since(until);
+            break;
+        }
+    }
+    assert_eq!(waited.as_secs(), 10, "the time between two probes");
 }
 
 #[test]

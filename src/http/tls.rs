@@ -1,0 +1,129 @@
+//! Whom a tree trusts, and what it speaks to them over.
+//! Touches: the file of certificate authorities.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use crate::{dial::Dialer, tree::Section};
+
+/// Which certificate authorities are trusted: section `tls` of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Whether the certificate authorities can be read, before anybody needs them.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn check(&self) -> Result<(), TlsError> {
+        Tls::new(self).map(drop)
+    }
+
+    /// Reads the section `tls`.
+    pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
+        Self { ca_file: section.path("ca_file") }
+    }
+}
+
+/// Why there are no certificate authorities to trust.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The file cannot be read.
+    #[error("tls.ca_file {path:?} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file has no certificate in it, or a broken one.
+    #[error(
+        "tls.ca_file {0:?} holds no usable certificate; it must be PEM: -----BEGIN CERTIFICATE-----"
+    )]
+    NoCertificate(PathBuf),
+    /// rustls or awc could not be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// The one TLS configuration of a tree, for awc and for yup-oauth2's client alike, and what it is
+/// spoken over. It names its crypto provider (ring) and asks nothing of the process, so it
+/// disturbs no host application.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    config: Arc<rustls::ClientConfig>,
+    dialer: Option<Dialer>,
+}
+
+impl Tls {
+    pub(crate) fn new(config: &TlsConfig) -> Result<Self, TlsError> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        if let Some(path) = &config.ca_file {
+            add_authorities(&mut roots, path)?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| TlsError::Setup(cause.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(client), dialer: None })
+    }
+
+    /// The same over connections that `dialer` makes, if there is one, and TCP otherwise.
+    pub(crate) fn over(self, dialer: Option<Dialer>) -> Self {
+        Self { dialer, ..self }
+    }
+
+    /// Who makes the connections, if it is not TCP.
+    pub(crate) fn dialer(&self) -> Option<Dialer> {
+        self.dialer.clone()
+    }
+
+    /// The configuration without a protocol chosen, as hyper-rustls wants it.
+    pub(crate) fn for_hyper(&self) -> rustls::ClientConfig {
+        (*self.config).clone()
+    }
+
+    /// The configuration as awc is to have it.
+    pub(super) fn for_awc(&self) -> Arc<rustls::ClientConfig> {
+        let mut config = (*self.config).clone();
+        // Never h2: awc still needs h2 0.3, which has a known weakness and no successor.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+}
+
+fn add_authorities(roots: &mut rustls::RootCertStore, path: &PathBuf) -> Result<(), TlsError> {
+    let unreadable = |source| TlsError::Unreadable { path: path.clone(), source };
+    let pem = std::fs::read(path).map_err(unreadable)?;
+    let mut found = false;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+        added.ok_or_else(|| TlsError::NoCertificate(path.clone()))?;
+        found = true;
+    }
+    if found { Ok(()) } else { Err(TlsError::NoCertificate(path.clone())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let config = TlsConfig { ca_file: Some(file.path().into()) };
+        assert!(matches!(Tls::new(&config), Err(TlsError::NoCertificate(_))));
+        let config = TlsConfig { ca_file: Some("/nonexistent/ca.pem".into()) };
+        let text = Tls::new(&config).err().unwrap().to_string();
+        assert!(text.contains("/nonexistent/ca.pem"), "{text}");
+    }
+}

@@ -1,0 +1,66 @@
+//! The arguments: ours, and those of a test by libtest, which are borne with.
+
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    /// How many seeds are tried.
+    pub(crate) seeds: u64,
+    /// The one seed that is shown.
+    pub(crate) seed: Option<u64>,
+    /// How long a run lasts, in its own time.
+    pub(crate) length: Duration,
+    /// Whether the tests are only named.
+    pub(crate) lists: bool,
+    filters: Vec<String>,
+    exact: bool,
+    skips: Vec<String>,
+}
+
+impl Arguments {
+    pub(crate) fn from_command_line() -> Self {
+        let mut arguments = Self {
+            seeds: 300,
+            seed: None,
+            length: Duration::from_secs(3_600),
+            lists: false,
+            filters: Vec::new(),
+            exact: false,
+            skips: Vec::new(),
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let (name, own) = match word.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (word, None),
+            };
+            let mut number = || {
+                let text = own.clone().or_else(|| words.next()).unwrap_or_default();
+                text.parse::<u64>().unwrap_or_else(|_| panic!("{name} wants a number, not {text}"))
+            };
+            match name.as_str() {
+                "--seeds" => arguments.seeds = number(),
+                "--seed" => arguments.seed = Some(number()),
+                "--hours" => arguments.length = Duration::from_secs(3_600 * number()),
+                "--list" => arguments.lists = true,
+                "--exact" => arguments.exact = true,
+                "--skip" => arguments.skips.extend(own.or_else(|| words.next())),
+                "--test-threads" | "--format" | "--color" | "--logfile" if own.is_none() => {
+                    words.next();
+                }
+                flag if flag.starts_with('-') => {}
+                _ => arguments.filters.push(name),
+            }
+        }
+        arguments
+    }
+
+    /// Whether a test is wanted.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        let matches = |filter: &String| {
+            if self.exact { name == filter } else { name.contains(filter.as_str()) }
+        };
+        let wanted = self.filters.is_empty() || self.filters.iter().any(matches);
+        wanted && !self.skips.iter().any(matches)
+    }
+}

@@ -1,0 +1,455 @@
+//! Judges a run by what its servers see, request by request. It knows the configuration and
+//! nothing of the product's inside.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{
+    faults::Service,
+    google,
+    http1::Request,
+    kraken::{self, decode},
+    plan::{Plan, Role, secs},
+};
+
+/// What must not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Broken {
+    /// Two writes of one spreadsheet in flight.
+    TwoWrites,
+    /// Two fetches in flight.
+    TwoFetches,
+    /// A cell goes back to an older price.
+    Backwards,
+    /// A write carries an older price than there was when it began.
+    OldPayload,
+    /// One price of one cell is written twice with success.
+    WrittenTwice,
+    /// What was not configured is touched.
+    Foreign,
+    /// What is neither a price of the cell's nor a plain text gets into a cell.
+    WrongValue,
+    /// More fetches than ticks and failures account for.
+    Burst,
+    /// No fetch after a standstill.
+    LostTick,
+    /// A token that was rejected is used again and again.
+    RejectedToken,
+    /// More requests than the budget allows.
+    Budget,
+    /// Connections or requests pile up.
+    Growth,
+    /// An actor fails that nobody has made fail.
+    Fault,
+    /// A cell is not fresh when it must be.
+    NotFresh,
+    /// It does not stop in time.
+    NotStopped,
+}
+
+/// Requests may be on the way for so long between their making and their arrival: connecting
+/// takes 3 s at the most.
+const ON_THE_WAY: Duration = secs(4);
+
+/// For this long after a drill of an actor, it is excused.
+const CONVALESCENCE: Duration = secs(90);
+
+/// The cells of a write, each with the fetch that its price is of; texts have none.
+type Written = Vec<(String, Option<u64>)>;
+
+/// A request that has begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    service: Service,
+    at: Duration,
+    write: Option<(usize, Written)>,
+    fetch: Option<u64>,
+    list: bool,
+    token: String,
+}
+
+#[derive(Debug, Default)]
+struct Cell {
+    sent: u64,
+    /// The fetch of the last success, and how many failures its spreadsheet had had by then.
+    acked: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Checker {
+    in_flight: BTreeMap<u64, Begun>,
+    /// By spreadsheet and range: what it is, and how it stands.
+    cells: BTreeMap<(usize, String), Cell>,
+    /// By pair: the fetches that brought a good price of it, and when they had.
+    brought: BTreeMap<usize, VecDeque<(Duration, u64)>>,
+    /// When each fetch began.
+    fetches: Vec<Duration>,
+    fetch_times: VecDeque<Duration>,
+    write_times: VecDeque<Duration>,
+    kraken_times: VecDeque<Duration>,
+    /// Failures that count against a spreadsheet, and against Kraken.
+    failures: BTreeMap<usize, u64>,
+    kraken_failures: VecDeque<Duration>,
+    rejections: BTreeMap<String, usize>,
+    drills: BTreeMap<Role, Duration>,
+    drilled: usize,
+    faults: usize,
+    stalled: Duration,
+    /// Until when a fetch must begin, after a standstill.
+    tick_due: Option<Duration>,
+    kraken_ill: bool,
+    pub(crate) verdict: Option<(Broken, String)>,
+}
+
+impl Checker {
+    pub(crate) fn broken(&mut self, what: Broken, text: String) {
+        self.verdict.get_or_insert((what, text));
+    }
+
+    /// A request has arrived.
+    pub(crate) fn begins(&mut self, id: u64, begun: Begun, plan: &Plan, open: usize) {
+        let now = begun.at;
+        self.late_tick(now);
+        let allowed = 2 * plan.spreadsheets.len() + 4;
+        if open > allowed || self.in_flight.len() > allowed {
+            let text = format!("{open} connections, {} requests in flight", self.in_flight.len());
+            self.broken(Broken::Growth, text);
+        }
+        match begun.service {
+            Service::Kraken => self.kraken_begins(&begun, plan),
+            Service::Sheets => self.sheets_begins(&begun, plan),
+            Service::Token => {}
+        }
+        self.in_flight.insert(id, begun);
+    }
+
+    fn kraken_begins(&mut self, begun: &Begun, plan: &Plan) {
+        let twin = |other: &&Begun| other.service == Service::Kraken && other.list == begun.list;
+        if let Some(other) = self.in_flight.values().find(twin) {
+            let text = format!("a fetch begins while one of {:?} is in flight", other.at);
+            self.broken(Broken::TwoFetches, text);
+        }
+        let now = begun.at;
+        count(&mut self.kraken_times, now);
+        let most = (60.0 * plan.config.kraken.requests_per_second) as usize + 2 + 4;
+        if self.kraken_times.len() > most {
+            let text = format!("{} requests to Kraken in a minute", self.kraken_times.len());
+            self.broken(Broken::Budget, text);
+        }
+        let Some(fetch) = begun.fetch else { return };
+        self.tick_due = None;
+        self.fetches.push(now);
+        assert_eq!(self.fetches.len() as u64, fetch, "fetches are counted from one");
+        count(&mut self.fetch_times, now);
+        forget(&mut self.kraken_failures, now, 2 * secs(60));
+        let ticks: u64 = plan.sheets.iter().map(|sheet| 60 / sheet.every.as_secs() + 1).sum();
+        let excuses = 2 * self.kraken_failures.len() + 2 * self.recent_drills(now);
+        if self.fetch_times.len() > ticks as usize + 2 + excuses {
+            let (fetches, excuses) = (self.fetch_times.len(), excuses);
+            let text = format!("{fetches} fetches in a minute, {ticks} ticks, {excuses} excuses");
+            self.broken(Broken::Burst, text);
+        }
+    }
+
+    fn recent_drills(&self, now: Duration) -> usize {
+        self.drills.values().filter(|at| now < **at + 2 * CONVALESCENCE).count()
+    }
+
+    fn sheets_begins(&mut self, begun: &Begun, plan: &Plan) {
+        let rejected = self.rejections.get(&begun.token).copied().unwrap_or_default();
+        if rejected > plan.spreadsheets.len() + self.drilled {
+            let text = format!("{} has been rejected {rejected} times", begun.token);
+            self.broken(Broken::RejectedToken, text);
+        }
+        let Some((book, cells)) = &begun.write else { return };
+        let twin = |other: &&Begun| other.write.as_ref().is_some_and(|(own, _)| own == book);
+        if let Some(other) = self.in_flight.values().find(twin) {
+            let text = format!("a write of {book} begins, one of {:?} is in flight", other.at);
+            self.broken(Broken::TwoWrites, text);
+        }
+        let now = begun.at;
+        count(&mut self.write_times, now);
+        let most = plan.config.google.writes_per_minute as usize + 5 + 4;
+        if self.write_times.len() > most {
+            let text = format!("{} writes in a minute", self.write_times.len());
+            self.broken(Broken::Budget, text);
+        }
+        let excused = self.is_ill(Role::Sheets(*book), now);
+        for (range, fetch) in cells {
+            let Some(fetch) = *fetch else { continue };
+            let cell = self.cells.entry((*book, range.clone())).or_default();
+            let before = cell.sent;
+            cell.sent = before.max(fetch);
+            if fetch < before {
+                let text = format!("{range} of {book}: fetch {fetch} after {before}");
+                self.broken(Broken::Backwards, text);
+            }
+            if excused {
+                continue;
+            }
+            let pair = pair_of(plan, *book, range);
+            let newer = self.newest(pair, now).filter(|newer| fetch < *newer);
+            if let Some(newer) = newer {
+                let text = format!("{range} of {book}: fetch {fetch}, though {newer} was there");
+                self.broken(Broken::OldPayload, text);
+            }
+        }
+    }
+
+    /// The newest fetch that had brought a price of this pair when a request was made that
+    /// arrives now, if the pair is one sheet's alone.
+    fn newest(&self, pair: Option<usize>, now: Duration) -> Option<u64> {
+        let by = now.checked_sub(self.stalled + ON_THE_WAY)?;
+        let brought = self.brought.get(&pair?)?;
+        brought.iter().rev().find(|(at, _)| *at <= by).map(|(_, fetch)| *fetch)
+    }
+
+    /// A request has ended: with an answer that arrived whole and does what was asked, or not.
+    pub(crate) fn ends(&mut self, id: u64, now: Duration, end: &End) {
+        let Some(begun) = self.in_flight.remove(&id) else { return };
+        match begun.service {
+            Service::Kraken => {
+                self.kraken_ill = !end.good;
+                if !end.good {
+                    self.kraken_failures.push_back(now);
+                }
+                let Some(fetch) = begun.fetch.filter(|_| !self.is_ill(Role::Kraken, now)) else {
+                    return;
+                };
+                for pair in &end.pairs {
+                    let brought = self.brought.entry(*pair).or_default();
+                    // In the time of a process that never stands still.
+                    brought.push_back((now.saturating_sub(self.stalled), fetch));
+                    if brought.len() > 64 {
+                        brought.pop_front();
+                    }
+                }
+            }
+            Service::Sheets => self.sheets_ends(&begun, end),
+            Service::Token => {
+                if !end.good {
+                    self.failures.values_mut().for_each(|failures| *failures += 1);
+                }
+            }
+        }
+    }
+
+    fn sheets_ends(&mut self, begun: &Begun, end: &End) {
+        if end.whole && end.status == 401 {
+            *self.rejections.entry(begun.token.clone()).or_default() += 1;
+        }
+        if !end.good {
+            // A token or a read that fails is everybody's trouble.
+            self.failures.values_mut().for_each(|failures| *failures += 1);
+        }
+        let Some((book, cells)) = &begun.write else { return };
+        let failures = *self.failures.entry(*book).or_default();
+        for (range, fetch) in cells.iter().filter(|_| end.good) {
+            let Some(fetch) = *fetch else { continue };
+            let cell = self.cells.entry((*book, range.clone())).or_default();
+            let before = cell.acked.replace((fetch, failures));
+            if before == Some((fetch, failures)) {
+                let text = format!("{range} of {book}: fetch {fetch}");
+                self.broken(Broken::WrittenTwice, text);
+            }
+        }
+    }
+
+    /// The process stands still from now on for so long.
+    pub(crate) fn stalls(&mut self, now: Duration, long: Duration, plan: &Plan) {
+        let slowest = plan.sheets.iter().map(|sheet| sheet.every).min().unwrap();
+        let busy = self.in_flight.values().any(|begun| begun.service == Service::Kraken);
+        let ill = self.kraken_ill || busy || self.recent_drills(now) > 0;
+        if !ill && long > slowest && now > secs(60) {
+            // Kraken's pace may hold it up for two seconds, connecting for three.
+            self.tick_due = Some(now + long + ON_THE_WAY);
+        }
+        self.stalled += long;
+    }
+
+    fn late_tick(&mut self, now: Duration) {
+        if let Some(due) = self.tick_due.filter(|due| now > *due) {
+            self.tick_due = None;
+            self.broken(Broken::LostTick, format!("there is no fetch by {due:?}"));
+        }
+    }
+
+    /// Something went wrong with Kraken that is no request's end.
+    pub(crate) fn kraken_unreachable(&mut self, now: Duration) {
+        self.kraken_ill = true;
+        self.tick_due = None;
+        self.kraken_failures.push_back(now);
+    }
+
+    pub(crate) fn sheets_unreachable(&mut self) {
+        self.failures.values_mut().for_each(|failures| *failures += 1);
+    }
+
+    pub(crate) fn drills(&mut self, now: Duration, role: Role) {
+        self.drills.insert(role, now);
+        self.drilled += 1;
+        self.tick_due = None;
+        self.failures.values_mut().for_each(|failures| *failures += 1);
+    }
+
+    /// An actor has failed.
+    pub(crate) fn fault(&mut self, text: String) {
+        self.faults += 1;
+        if self.faults > self.drilled {
+            self.broken(Broken::Fault, text);
+        }
+    }
+
+    fn is_ill(&self, role: Role, now: Duration) -> bool {
+        let lately =
+            |role: &Role| self.drills.get(role).is_some_and(|at| now < *at + CONVALESCENCE);
+        lately(&role) || lately(&Role::Kraken)
+    }
+
+    /// Every cell must show a price that was asked for after `since`.
+    pub(crate) fn fresh(
+        &mut self,
+        shown: &BTreeMap<(usize, String), Value>,
+        plan: &Plan,
+        since: Duration,
+    ) {
+        for (book, range, pair, field) in quote_cells(plan) {
+            let value = shown.get(&(book, range.clone())).and_then(Value::as_f64);
+            let of = value.and_then(decode);
+            let fetched = of.and_then(|(_, _, fetch)| self.fetches.get(fetch as usize - 1));
+            let right = of.is_some_and(|(p, f, _)| (p, f) == (pair, field));
+            if !right || fetched.is_none_or(|at| *at < since) {
+                let name = &kraken::names(pair)[2];
+                let text = format!(
+                    "{range} of {book} ({name}) has {value:?}, fetched at {fetched:?}, and must be \
+                     of {since:?} or later"
+                );
+                self.broken(Broken::NotFresh, text);
+            }
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    pub(crate) status: u16,
+    /// Whether all of the answer arrived.
+    pub(crate) whole: bool,
+    /// … and does what was asked.
+    pub(crate) good: bool,
+    /// The pairs that it brought good prices of.
+    pub(crate) pairs: Vec<usize>,
+}
+
+impl Begun {
+    /// Sorts a request, and says what about it must not be.
+    pub(crate) fn new(
+        service: Service,
+        at: Duration,
+        request: &Request,
+        fetch: Option<u64>,
+        plan: &Plan,
+    ) -> Result<Self, (Broken, String)> {
+        let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
+        let token = request.bearer.clone();
+        let list = request.path() == "/0/public/AssetPairs";
+        let mut begun = Self { service, at, write: None, fetch, list, token };
+        match (service, request.method.as_str()) {
+            (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
+            (Service::Token, "POST") if request.path() == "/token" => {}
+            (Service::Sheets, method) => {
+                let id = google::spreadsheet(request);
+                let book = plan.spreadsheets.iter().position(|own| own == id);
+                let book = book.ok_or_else(foreign)?;
+                let rest = request.path().trim_start_matches("/v4/spreadsheets/");
+                match (method, rest.strip_prefix(id)) {
+                    ("GET", Some("")) => {}
+                    ("POST", Some("/values:batchUpdate")) => {
+                        begun.write = Some((book, written(plan, book, request)?));
+                    }
+                    _ => return Err(foreign()),
+                }
+            }
+            _ => return Err(foreign()),
+        }
+        Ok(begun)
+    }
+}
+
+/// Reads what a write is about.
+fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
+    let mut written = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (range, value) in google::cells(request) {
+        // By the number of its tab, whatever its title is at present.
+        let place = known(plan, book, &range);
+        let (name, sheet, cell) =
+            place.ok_or_else(|| (Broken::Foreign, format!("{range} of {book} is written")))?;
+        let wrong = || (Broken::WrongValue, format!("{value} in {range} of {book}"));
+        if !seen.insert(name.clone()) {
+            return Err(wrong());
+        }
+        let sheet = &plan.sheets[sheet];
+        let fetch = match sheet.cells.iter().find(|(own, ..)| *own == cell) {
+            Some((_, pair, field)) => {
+                let (p, f, fetch) = value.as_f64().and_then(decode).ok_or_else(wrong)?;
+                Some(fetch).filter(|_| (p, f) == (*pair, *field)).map(Some).ok_or_else(wrong)?
+            }
+            None => {
+                let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
+                let text = value.as_str().ok_or_else(wrong)?;
+                (text.chars().all(plain) && text.len() <= 500).then_some(None).ok_or_else(wrong)?
+            }
+        };
+        written.push((name, fetch));
+    }
+    Ok(written)
+}
+
+/// The configured cell that a range is: its name in the journal, its sheet, its own name.
+fn known(plan: &Plan, book: usize, range: &str) -> Option<(String, usize, String)> {
+    let (title, cell) = google::split(range)?;
+    let title = title.trim_start_matches("Renamed ");
+    let sheet = plan.sheets.iter().position(|s| s.spreadsheet == book && s.title() == title)?;
+    let own = &plan.sheets[sheet];
+    let configured =
+        own.cells.iter().any(|(name, ..)| *name == cell) || own.problem.as_ref() == Some(&cell);
+    configured.then(|| (format!("{title}!{cell}"), sheet, cell))
+}
+
+/// The pair of a cell, if no other sheet shows it.
+fn pair_of(plan: &Plan, book: usize, name: &str) -> Option<usize> {
+    let (title, cell) = name.rsplit_once('!')?;
+    let sheet = plan.sheets.iter().find(|s| s.spreadsheet == book && s.title() == title)?;
+    let (_, pair, _) = sheet.cells.iter().find(|(own, ..)| own == cell)?;
+    sheet.own.contains(pair).then_some(*pair)
+}
+
+/// Every cell that shows a price: spreadsheet, name, pair, field.
+fn quote_cells(plan: &Plan) -> Vec<(usize, String, usize, usize)> {
+    let of = |sheet: &crate::plan::Sheet| {
+        let (book, title) = (sheet.spreadsheet, sheet.title());
+        let cell = move |(cell, pair, field): &(String, usize, usize)| {
+            (book, format!("{title}!{cell}"), *pair, *field)
+        };
+        sheet.cells.iter().map(cell).collect::<Vec<_>>()
+    };
+    plan.sheets.iter().flat_map(of).collect()
+}
+
+/// Counts an event, and forgets those of more than a minute ago.
+fn count(times: &mut VecDeque<Duration>, now: Duration) {
+    times.push_back(now);
+    forget(times, now, secs(60));
+}
+
+fn forget(times: &mut VecDeque<Duration>, now: Duration, after: Duration) {
+    while times.front().is_some_and(|at| *at + after <= now) {
+        times.pop_front();
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes wrong on the way and in the servers, and when. Each seed has a few kinds of it, for
+//! a while, with some chance: a swarm finds more than a run in which everything breaks at once.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::{
+    google,
+    http1::Reply,
+    kraken::Quirk,
+    plan::{LATEST, LONGEST_ASKED_WAIT, secs},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    Kraken,
+    Sheets,
+    Token,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 3] = [Self::Kraken, Self::Sheets, Self::Token];
+
+    pub(crate) const fn port(self) -> u16 {
+        match self {
+            Self::Kraken => 1,
+            Self::Sheets => 2,
+            Self::Token => 3,
+        }
+    }
+
+    pub(crate) fn at(port: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.port() == port)
+    }
+}
+
+/// A kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Refuse,
+    NeverConnect,
+    SlowConnect,
+    Hang,
+    Reset,
+    ResetMid,
+    Truncate,
+    Drip,
+    Delay,
+    /// A status that is no success.
+    Status,
+    RateLimit,
+    /// What should not be in a success.
+    BadBody,
+    /// It is done, and the connection breaks before the answer.
+    LostReply,
+    /// The connection breaks, and it is done some time later.
+    LateApply,
+    /// It answers, and something in the answer is odd.
+    Quirk,
+}
+
+/// Some trouble, for a while.
+#[derive(Debug, Clone)]
+pub(crate) struct Episode {
+    pub(crate) service: Service,
+    pub(crate) fault: Fault,
+    from: Duration,
+    to: Duration,
+    chance: f64,
+}
+
+impl Fault {
+    const ALL: [Self; 15] = [
+        Self::Refuse,
+        Self::NeverConnect,
+        Self::SlowConnect,
+        Self::Hang,
+        Self::Reset,
+        Self::ResetMid,
+        Self::Truncate,
+        Self::Drip,
+        Self::Delay,
+        Self::Status,
+        Self::RateLimit,
+        Self::BadBody,
+        Self::LostReply,
+        Self::LateApply,
+        Self::Quirk,
+    ];
+
+    /// The episodes of a run whose faults end at `healed`.
+    pub(crate) fn episodes(dice: &mut Rng, healed: Duration) -> Vec<Episode> {
+        let kinds: Vec<_> = Self::ALL.into_iter().filter(|_| dice.f64() < 0.35).collect();
+        let services: Vec<_> = Service::ALL.into_iter().filter(|_| dice.f64() < 0.7).collect();
+        let (Some(_), Some(_)) = (kinds.first(), services.first()) else { return Vec::new() };
+        let until = healed.as_millis() as u64;
+        let episode = |dice: &mut Rng| {
+            let from = dice.u64(0..until);
+            // From seconds to a quarter of an hour, more short ones than long ones.
+            let length = (1_000.0 * (dice.f64() * 6.8).exp()) as u64;
+            Episode {
+                service: dice.choice(services.iter().copied()).unwrap(),
+                fault: dice.choice(kinds.iter().copied()).unwrap(),
+                from: Duration::from_millis(from),
+                to: Duration::from_millis((from + length).min(until)),
+                chance: dice.choice([0.2, 0.5, 1.0]).unwrap(),
+            }
+        };
+        (0..dice.usize(0..25)).map(|_| episode(dice)).collect()
+    }
+
+    /// Whether it strikes before there is a connection.
+    pub(crate) const fn is_of_connecting(self) -> bool {
+        matches!(self, Self::Refuse | Self::NeverConnect | Self::SlowConnect)
+    }
+}
+
+impl Episode {
+    pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Rng) -> bool {
+        let time = self.service == service && self.from <= now && now < self.to;
+        time && dice.f64() < self.chance
+    }
+}
+
+/// A refusal of `service`, or of something on the way to it.
+pub(crate) fn status(service: Service, dice: &mut Rng) -> Reply {
+    let code = dice.choice([500, 502, 503, 504, 403, 408, 520]).unwrap();
+    match service {
+        Service::Sheets if code >= 500 && dice.bool() => {
+            google::refusal(code, "UNAVAILABLE", "The service is currently unavailable. =1+1")
+        }
+        Service::Token if dice.bool() => {
+            Reply::bad(code, r#"{"error":"internal_failure"}"#.to_owned())
+        }
+        // A page with 403 that is not Google's is not one that only a person can mend.
+        _ => Reply::page(code),
+    }
+}
+
+pub(crate) fn rate_limit(service: Service, dice: &mut Rng) -> Reply {
+    let reply = match service {
+        Service::Sheets => google::refusal(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota"),
+        _ => Reply::page(429),
+    };
+    let wait = dice.u64(0..=LONGEST_ASKED_WAIT.as_secs());
+    Reply { retry_after: dice.bool().then_some(wait), ..reply }
+}
+
+/// A body that has no business in a success.
+pub(crate) fn bad_body(dice: &mut Rng) -> Reply {
+    let body = dice.choice([
+        "",
+        "{}",
+        "[]",
+        "null",
+        "{\"error\":[],\"resu",
+        "{\"totalUpdatedCells\":\"many\"}",
+        "{\"access_token\":\"\"}",
+        "{\"access_token\":\"x\",\"token_type\":\"Bearer\"}",
+        "{\"access_token\":\"x\",\"expires_in\":99999999,\"token_type\":\"Bearer\"}",
+    ]);
+    if dice.bool() { Reply::page(200) } else { Reply::bad(200, body.unwrap().to_owned()) }
+}
+
+/// What a token endpoint says to a key.
+pub(crate) fn token_error(dice: &mut Rng) -> Reply {
+    let text = dice.choice([
+        r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#,
+        r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#,
+        r#"{"error":"disabled_client"}"#,
+    ]);
+    Reply::bad(400, text.unwrap().to_owned())
+}
+
+pub(crate) fn quirk(dice: &mut Rng) -> (Quirk, usize) {
+    let quirks = [
+        Quirk::BadNumbers,
+        Quirk::LeftOut,
+        Quirk::BadTicker,
+        Quirk::Beside,
+        Quirk::Error("EService:Unavailable"),
+        Quirk::Error("EGeneral:Temporary lockout"),
+        Quirk::Error("EAPI:Rate limit exceeded"),
+        Quirk::Error("=IMPORTXML(1)"),
+    ];
+    (dice.choice(quirks).unwrap(), dice.usize(..))
+}
+
+/// How late a write is carried out whose connection has died.
+pub(crate) fn late(dice: &mut Rng) -> Duration {
+    secs(dice.u64(0..=LATEST.as_secs()))
+}

@@ -1,0 +1,141 @@
+//! A Google that gives out tokens and keeps spreadsheets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::http1::{Reply, Request};
+
+/// A spreadsheet: its tabs' titles by their numbers, and what is in the cells.
+#[derive(Debug, Default)]
+pub(crate) struct Spreadsheet {
+    pub(crate) tabs: BTreeMap<u32, String>,
+    pub(crate) cells: BTreeMap<(u32, String), Value>,
+    /// Cells that nobody may write to.
+    pub(crate) protected: BTreeSet<(u32, String)>,
+    /// It is not shared with us at present.
+    pub(crate) denied: bool,
+    /// It is in the bin at present.
+    pub(crate) gone: bool,
+}
+
+/// Tokens and spreadsheets.
+#[derive(Debug, Default)]
+pub(crate) struct Google {
+    pub(crate) spreadsheets: BTreeMap<String, Spreadsheet>,
+    /// Tokens given out so far.
+    tokens: u64,
+    /// Tokens up to this one are no longer taken.
+    revoked: u64,
+    /// When each token that is taken ends, in milliseconds.
+    ends: BTreeMap<u64, u64>,
+}
+
+impl Google {
+    /// Takes no token any more that has been given out up to now.
+    pub(crate) const fn revoke(&mut self) {
+        self.revoked = self.tokens;
+    }
+
+    /// A new token that lives for so many seconds.
+    pub(crate) fn token(&mut self, now: u64, life: u64) -> Reply {
+        self.tokens += 1;
+        self.ends.insert(self.tokens, now + life * 1_000);
+        let token = format!("token-{:012}", self.tokens);
+        let body = json!({"access_token": token, "expires_in": life, "token_type": "Bearer"});
+        Reply::good(body.to_string())
+    }
+
+    fn takes(&self, token: &str, now: u64) -> bool {
+        let number = token.strip_prefix("token-").and_then(|number| number.parse().ok());
+        number.is_some_and(|number| {
+            number > self.revoked && self.ends.get(&number).is_some_and(|end| now < *end)
+        })
+    }
+
+    /// Answers a request to the Sheets API, and does what it asks.
+    pub(crate) fn answer(&mut self, request: &Request, named: bool, now: u64) -> Reply {
+        if !self.takes(&request.bearer, now) {
+            let text = "Request had invalid authentication credentials.";
+            return refusal(401, "UNAUTHENTICATED", text);
+        }
+        let Some(sheet) = self.spreadsheets.get_mut(spreadsheet(request)) else {
+            return refusal(404, "NOT_FOUND", "Requested entity was not found.");
+        };
+        if sheet.gone {
+            return refusal(404, "NOT_FOUND", "Requested entity was not found.");
+        }
+        if sheet.denied {
+            return refusal(403, "PERMISSION_DENIED", "The caller does not have permission");
+        }
+        if request.method == "GET" { sheet.properties() } else { sheet.write(request, named) }
+    }
+}
+
+impl Spreadsheet {
+    fn properties(&self) -> Reply {
+        let tab = |(gid, title): (&u32, &String)| {
+            json!({"properties": {"sheetId": gid, "title": title,
+                "gridProperties": {"rowCount": 100, "columnCount": 26}}})
+        };
+        let tabs: Vec<_> = self.tabs.iter().map(tab).collect();
+        Reply::good(json!({"properties": {"timeZone": "Etc/UTC"}, "sheets": tabs}).to_string())
+    }
+
+    /// Writes all entries or none. `named` says whether a refusal names the entry.
+    fn write(&mut self, request: &Request, named: bool) -> Reply {
+        let mut found = Vec::new();
+        for (entry, (range, value)) in cells(request).into_iter().enumerate() {
+            let refused = match self.find(&range) {
+                None => format!("Unable to parse range: {range}"),
+                Some(cell) if self.protected.contains(&cell) => {
+                    "You are trying to edit a protected cell or object.".to_owned()
+                }
+                Some(cell) => {
+                    found.push((cell, value));
+                    continue;
+                }
+            };
+            let text = if named { format!("Invalid data[{entry}]: {refused}") } else { refused };
+            return refusal(400, "INVALID_ARGUMENT", &text);
+        }
+        let count = found.len();
+        self.cells.extend(found);
+        Reply::good(json!({ "totalUpdatedCells": count }).to_string())
+    }
+
+    fn find(&self, range: &str) -> Option<(u32, String)> {
+        let (title, cell) = split(range)?;
+        let (gid, _) = self.tabs.iter().find(|(_, other)| **other == title)?;
+        Some((*gid, cell))
+    }
+}
+
+/// The spreadsheet that a request is about.
+pub(crate) fn spreadsheet(request: &Request) -> &str {
+    let rest = request.path().strip_prefix("/v4/spreadsheets/").unwrap_or_default();
+    rest.split('/').next().unwrap_or_default()
+}
+
+/// The tab's title and the cell of `'Sheet 1'!A1`.
+pub(crate) fn split(range: &str) -> Option<(String, String)> {
+    let (title, cell) = range.rsplit_once('!')?;
+    Some((title.trim_matches('\'').to_owned(), cell.to_owned()))
+}
+
+/// The ranges that a write is for, and what it writes there.
+pub(crate) fn cells(request: &Request) -> Vec<(String, Value)> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let entries = body["data"].as_array().cloned().unwrap_or_default();
+    let cell = |entry: &Value| {
+        let range = entry["range"].as_str().unwrap_or_default().to_owned();
+        (range, entry["values"][0][0].clone())
+    };
+    entries.iter().map(cell).collect()
+}
+
+/// An error in Google's envelope.
+pub(crate) fn refusal(status: u16, name: &str, text: &str) -> Reply {
+    let error = json!({"error": {"code": status, "message": text, "status": name}});
+    Reply::bad(status, error.to_string())
+}

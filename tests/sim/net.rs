@@ -1,0 +1,251 @@
+//! The network: connections in memory, and the servers' side of them.
+
+use std::{
+    cell::Cell,
+    future::pending,
+    io,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ratesheet::{Dialer, Line};
+use tokio::{
+    io::{
+        AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
+        WriteHalf, duplex, split,
+    },
+    sync::{mpsc, oneshot},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    checker::End,
+    faults::{self, Fault, Service},
+    http1::{self, Reply, Request},
+    planted::Meddled,
+    world::{Exchange, World},
+};
+
+/// The product's end of a connection.
+struct Wire {
+    duplex: DuplexStream,
+    /// Whether its end is a reset.
+    reset: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = std::task::ready!(Pin::new(&mut self.duplex).poll_read(cx, buffer));
+        let ended = buffer.filled().len() == before && buffer.remaining() > 0;
+        if ended && self.reset.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.duplex).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.duplex).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.duplex).poll_shutdown(cx)
+    }
+}
+
+type Call = (u16, oneshot::Sender<io::Result<Line>>);
+
+/// Makes connections to the servers of a world.
+pub(crate) fn dialer(world: &Rc<World>) -> Dialer {
+    let (calls, mut waiting) = mpsc::unbounded_channel::<Call>();
+    let world = Rc::clone(world);
+    actix_rt::spawn(async move {
+        while let Some((port, line)) = waiting.recv().await {
+            actix_rt::spawn(connect(Rc::clone(&world), port, line));
+        }
+    });
+    Dialer::new(move |_, port| {
+        let (answer, line) = oneshot::channel();
+        let sent = calls.send((port, answer));
+        async move {
+            sent.map_err(io::Error::other)?;
+            line.await.map_err(io::Error::other)?
+        }
+    })
+}
+
+/// Counts an open connection.
+struct Open<'a>(&'a Cell<usize>);
+
+impl<'a> Open<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+async fn connect(world: Rc<World>, port: u16, mut line: oneshot::Sender<io::Result<Line>>) {
+    let service = Service::at(port).expect("a port of ours");
+    let fault = world.fault(service, true);
+    if let Some(fault) = fault {
+        world.unreachable(service, fault);
+    }
+    match fault {
+        Some(Fault::Refuse) => {
+            drop(line.send(Err(io::ErrorKind::ConnectionRefused.into())));
+            return;
+        }
+        Some(Fault::NeverConnect) => return line.closed().await,
+        Some(_) => sleep(Duration::from_millis(world.dice(|dice| dice.u64(0..5_000)))).await,
+        None => {}
+    }
+    let (ours, duplex) = duplex(64 * 1024);
+    let reset = Arc::new(AtomicBool::new(false));
+    if line.send(Ok(Line::new(Wire { duplex, reset: Arc::clone(&reset) }))).is_ok() {
+        serve(&world, service, ours, &reset).await;
+    }
+}
+
+/// Answers one request after the other, until the connection ends.
+async fn serve(world: &Rc<World>, service: Service, ours: DuplexStream, reset: &AtomicBool) {
+    let _open = Open::new(&world.open);
+    let (mut reader, mut writer) = split(ours);
+    let mut buffer = Vec::new();
+    loop {
+        let read = timeout(world.plan.keep_alive, http1::read(&mut reader, &mut buffer)).await;
+        let Ok(Ok(Some(request))) = read else { return };
+        let request = match world.meddles(service, request) {
+            Meddled::Sent(request) => request,
+            Meddled::Swallowed(reply) => {
+                drop(writer.write_all(&reply.bytes()).await);
+                continue;
+            }
+        };
+        let exchange = world.begins(service, request);
+        world.bug_sees_fault(&exchange);
+        let goes_on = tokio::select! {
+            biased;
+            goes_on = answer(world, &exchange, &mut writer, reset) => goes_on,
+            _ = reader.read_u8() => false,
+        };
+        if !goes_on {
+            world.ends(&exchange, &End::default()); // unless it has ended well
+            world.bug_sees_end(&exchange, None, false);
+            return;
+        }
+    }
+}
+
+/// Does and answers what was asked, as far as the fault lets it; whether the connection goes on.
+async fn answer(
+    world: &Rc<World>,
+    exchange: &Exchange,
+    writer: &mut WriteHalf<DuplexStream>,
+    reset: &AtomicBool,
+) -> bool {
+    sleep(Duration::from_millis(world.plan.latency)).await;
+    reset.store(world.dice(|dice| dice.bool()), Ordering::Relaxed);
+    let delay = |most| Duration::from_millis(world.dice(|dice| dice.u64(0..most)));
+    let (service, fault) = (exchange.service, exchange.fault);
+    match fault {
+        Some(Fault::Hang) => pending().await,
+        Some(Fault::Reset) => return false,
+        Some(Fault::LateApply) => {
+            apply_late(world, exchange);
+            return if world.dice(|dice| dice.bool()) { pending().await } else { false };
+        }
+        Some(Fault::Delay) if world.dice(|dice| dice.bool()) => sleep(delay(40_000)).await,
+        _ => {}
+    }
+    let (reply, pairs) = match fault {
+        Some(Fault::Status) => (world.dice(|dice| faults::status(service, dice)), Vec::new()),
+        Some(Fault::RateLimit) => {
+            (world.dice(|dice| faults::rate_limit(service, dice)), Vec::new())
+        }
+        Some(Fault::BadBody) => {
+            drop(world.act(exchange)); // whether it is done is nobody's to know
+            (world.dice(faults::bad_body), Vec::new())
+        }
+        _ => world.act(exchange),
+    };
+    let bytes = reply.bytes();
+    let half = bytes.len() - reply.body.len() / 2 - 1;
+    match fault {
+        Some(Fault::LostReply) => return false,
+        Some(Fault::ResetMid | Fault::Truncate) => {
+            drop(writer.write_all(&bytes[..half]).await);
+            reset.store(fault == Some(Fault::ResetMid), Ordering::Relaxed);
+            return false;
+        }
+        Some(Fault::Drip) => {
+            let pause = delay(2_000);
+            for drop in bytes.chunks(16) {
+                sleep(pause).await;
+                if writer.write_all(drop).await.is_err() {
+                    return false;
+                }
+            }
+        }
+        Some(Fault::Delay) => {
+            sleep(delay(40_000)).await;
+            if writer.write_all(&bytes).await.is_err() {
+                return false;
+            }
+        }
+        _ if writer.write_all(&bytes).await.is_err() => return false,
+        _ => {}
+    }
+    // An answer with which something is wrong may be of any use, or of none.
+    let good = reply.good && fault.is_none_or(|fault| fault == Fault::Delay);
+    let end = End { status: reply.status, whole: true, good, pairs };
+    world.ends(exchange, &end);
+    world.bug_sees_end(exchange, Some(&reply), good);
+    true
+}
+
+/// Carries out a write some time after its connection has died.
+fn apply_late(world: &Rc<World>, exchange: &Exchange) {
+    let late = world.dice(faults::late);
+    let world = Rc::clone(world);
+    let Exchange { id, service, request, fetch, .. } = exchange;
+    let (id, service, fetch) = (*id, *service, *fetch);
+    let exchange = Exchange { id, service, request: request.clone(), fault: None, fetch };
+    actix_rt::spawn(async move {
+        sleep(late).await;
+        let (reply, _) = world.act(&exchange);
+        world.note(&format!("#{id} is done late: {}", reply.good));
+    });
+}
+
+/// A request that is made beside all connections.
+pub(crate) async fn beside(world: &World, service: Service, request: Request) {
+    let exchange = world.begins(service, request);
+    let (Reply { status, good, .. }, pairs) = world.act(&exchange);
+    world.ends(&exchange, &End { status, whole: true, good, pairs });
+}

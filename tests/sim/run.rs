@@ -1,0 +1,147 @@
+//! One seed's run: a whole tree of actors, in a world of its own, on a thread of its own, by a
+//! clock that jumps from one event to the next.
+
+use std::{rc::Rc, thread, time::Duration};
+
+use actix::{Actor, Context, Handler};
+use ratesheet::{
+    ActorName, DrillActor, Event, ServiceAccountKey, Shutdown, SupervisorActor,
+    actix::Addr,
+    slog::{Discard, Logger, o},
+};
+use tokio::{
+    runtime::Builder,
+    time::{advance, sleep_until},
+};
+
+use crate::{
+    checker::Broken,
+    faults::Service,
+    net,
+    plan::{Happening, Plan, Role},
+    planted::{Bug, Planted},
+    world::World,
+};
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) hash: u64,
+    pub(crate) verdict: Option<(Broken, String)>,
+    /// The end of the journal.
+    pub(crate) journal: Vec<String>,
+    pub(crate) requests: u64,
+}
+
+/// Runs a seed. Of its journal so many lines are kept.
+pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
+    // On a thread of its own, since awc, actix and fastrand keep things for each thread.
+    let run = move || {
+        fastrand::seed(seed);
+        let paused = || Builder::new_current_thread().enable_time().start_paused(true).build();
+        let system = actix_rt::System::with_tokio_rt(|| paused().unwrap());
+        system.block_on(async move {
+            let world = World::new(Plan::new(seed, length), Planted::new(bug), keep);
+            tokio::select! {
+                biased;
+                () = world.broken.notified() => {}
+                () = story(&world) => {}
+            }
+            outcome(&world)
+        })
+    };
+    thread::Builder::new().name(format!("seed {seed}")).spawn(run).unwrap().join().unwrap()
+}
+
+fn outcome(world: &World) -> Outcome {
+    let (hash, journal) = world.journal();
+    let mut state = world.state.borrow_mut();
+    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests: state.requests() }
+}
+
+async fn story(world: &Rc<World>) {
+    let plan = &world.plan;
+    let witness = Witness(Rc::clone(world)).start();
+    let supervisor = SupervisorActor::new(plan.config.clone())
+        .key(key())
+        .dialer(net::dialer(world))
+        .logger(Logger::root(Discard, o!()))
+        .subscriber(witness.recipient())
+        .start();
+    for (at, happening) in &plan.happenings {
+        sleep_until(world.at(*at)).await;
+        world.happens(happening);
+        world.bug_sees(happening);
+        match happening {
+            Happening::Standstill(long) => advance(*long).await,
+            Happening::Drill(role, drill) => {
+                let (actor, drill) = (name(plan, *role), *drill);
+                let order = DrillActor { actor, drill, relentless: false };
+                supervisor.send(order).await.unwrap();
+            }
+            _ => {}
+        }
+    }
+    let bound = plan.healed + plan.bound;
+    for (at, since) in [(bound, plan.healed), (plan.end, plan.end - plan.bound)] {
+        sleep_until(world.at(at)).await;
+        world.must_be_fresh(since);
+        world.note("all cells are to be fresh");
+    }
+    stop(world, &supervisor).await;
+}
+
+async fn stop(world: &World, supervisor: &Addr<SupervisorActor>) {
+    let before = world.now();
+    supervisor.send(Shutdown).await.unwrap();
+    let took = world.now() - before;
+    if took > world.plan.config.shutdown_grace {
+        let text = format!("it took {took:?} to stop");
+        world.state.borrow_mut().checker.broken(Broken::NotStopped, text);
+    }
+    world.note("stopped");
+}
+
+fn name(plan: &Plan, role: Role) -> ActorName {
+    match role {
+        Role::Schedule => ActorName::Schedule,
+        Role::Kraken => ActorName::Kraken,
+        Role::Sheets(book) => ActorName::Sheets(plan.spreadsheets[book].as_str().into()),
+    }
+}
+
+fn key() -> ServiceAccountKey {
+    let json = serde_json::json!({
+        "type": "service_account",
+        "client_email": "simulated@example.iam.gserviceaccount.com",
+        "private_key_id": "1",
+        "private_key": include_str!("../keys/rsa-2048.pem"),
+        "token_uri": format!("http://127.0.0.1:{}/token", Service::Token.port()),
+    });
+    ServiceAccountKey::from_json(json.to_string().as_bytes()).unwrap()
+}
+
+/// Notes the faults of the actors.
+struct Witness(Rc<World>);
+
+impl Actor for Witness {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Witness {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        let text = match event {
+            Event::Fault(fault) => format!("{} {}", fault.actor, fault.exit),
+            Event::Escalated(escalated) => {
+                let text = format!("{escalated:?}");
+                self.0.state.borrow_mut().checker.broken(Broken::Fault, text.clone());
+                text
+            }
+            _ => return,
+        };
+        self.0.state.borrow_mut().checker.fault(text.clone());
+        self.0.note(&text);
+    }
+}

@@ -1,0 +1,138 @@
+//! Many seeds, on all cores.
+
+use std::{
+    panic,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    arguments::Arguments,
+    checker::Broken,
+    planted::Bug,
+    run::{Outcome, run},
+};
+
+type Test = fn(&Arguments) -> Result<(), String>;
+
+pub(crate) const TESTS: [(&str, Test); 3] = [
+    ("simulation::whatever_goes_wrong_every_promise_is_kept", promises),
+    ("simulation::one_seed_is_one_journal", one_journal),
+    ("simulation::planted_bugs_are_found", planted_bugs),
+];
+
+/// Seeds that have failed once.
+const FAILED_ONCE: &str = include_str!("seeds.txt");
+
+/// A planted bug must be found within so many seeds.
+const SEEDS_FOR_A_BUG: u64 = 200;
+
+/// How much of a journal is shown of a seed that fails.
+const SHOWN: usize = 40;
+
+/// A panic on purpose is nothing to talk about.
+pub(crate) fn quiet_drills() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if info.payload().downcast_ref::<&str>() != Some(&"a drill") {
+            usual(info);
+        }
+    }));
+}
+
+/// Shows one seed.
+pub(crate) fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
+    let outcome = run(seed, arguments.length, None, usize::MAX);
+    for line in &outcome.journal {
+        println!("{line}");
+    }
+    let Outcome { hash, requests, verdict, .. } = outcome;
+    println!("seed {seed}: {requests} requests, journal {hash:016x}, {verdict:?}");
+    if verdict.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn promises(arguments: &Arguments) -> Result<(), String> {
+    let before = Instant::now();
+    let once = FAILED_ONCE.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    let seeds: Vec<u64> = once.chain(0..arguments.seeds).collect();
+    let requests = AtomicU64::new(0);
+    let failed = first(&seeds, |seed| {
+        let outcome = run(seed, arguments.length, None, SHOWN);
+        requests.fetch_add(outcome.requests, Ordering::Relaxed);
+        let (broken, text) = outcome.verdict?;
+        Some(report(seed, arguments, broken, &text, &outcome.journal))
+    });
+    println!("{} seeds, {requests:?} requests, {:?}", seeds.len(), before.elapsed());
+    failed.map_or(Ok(()), |(_, text)| Err(text))
+}
+
+fn report(seed: u64, arguments: &Arguments, broken: Broken, text: &str, end: &[String]) -> String {
+    let hours = arguments.length.as_secs() / 3_600;
+    format!(
+        "{}\nseed {seed}: {broken:?}: {text}\nagain: cargo test --test sim -- --seed {seed} \
+         --hours {hours}\nand keep the seed in tests/sim/seeds.txt",
+        end.join("\n")
+    )
+}
+
+fn one_journal(arguments: &Arguments) -> Result<(), String> {
+    let seeds: Vec<u64> = (0..8).collect();
+    let differs = first(&seeds, |seed| {
+        let [one, other] = [(); 2].map(|()| run(seed, arguments.length, None, usize::MAX));
+        let lines = one.journal.iter().zip(&other.journal);
+        let differing = lines.clone().find(|(one, other)| one != other);
+        (one.hash != other.hash).then(|| format!("seed {seed}: {differing:#?}"))
+    });
+    let [one, other] = [0, 1].map(|seed| run(seed, arguments.length, None, 1).hash);
+    match differs {
+        Some((_, text)) => Err(text),
+        None if one == other => Err("two seeds have one journal".into()),
+        None => Ok(()),
+    }
+}
+
+fn planted_bugs(arguments: &Arguments) -> Result<(), String> {
+    let seeds: Vec<u64> = (0..SEEDS_FOR_A_BUG).collect();
+    for bug in Bug::ALL {
+        let found = first(&seeds, |seed| {
+            let (broken, _) = run(seed, arguments.length, Some(bug), 1).verdict?;
+            (broken == bug.breaks()).then_some(broken)
+        });
+        match found {
+            Some((seed, broken)) => println!("{bug:?} is found by seed {seed}: {broken:?}"),
+            None => return Err(format!("{bug:?} is not found within {} seeds", seeds.len())),
+        }
+    }
+    Ok(())
+}
+
+/// The first of the seeds, in their order, that something comes of.
+fn first<T: Send>(seeds: &[u64], run: impl Fn(u64) -> Option<T> + Sync) -> Option<(u64, T)> {
+    let next = AtomicU64::new(0);
+    let found: Mutex<Option<(usize, T)>> = Mutex::new(None);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let earlier = |found: &Option<(usize, T)>| found.as_ref().is_some_and(|(f, _)| *f < at);
+            if at >= seeds.len() || earlier(&found.lock().unwrap()) {
+                return;
+            }
+            if let Some(outcome) = run(seeds[at]) {
+                let mut found = found.lock().unwrap();
+                if !earlier(&found) {
+                    *found = Some((at, outcome));
+                }
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    let (at, outcome) = found.into_inner().unwrap()?;
+    Some((seeds[at], outcome))
+}

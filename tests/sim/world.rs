@@ -1,0 +1,264 @@
+//! Everything outside of the product: its servers, what happens to them, and the journal of it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    hash::{DefaultHasher, Hasher as _},
+    rc::Rc,
+    time::Duration,
+};
+
+use fastrand::Rng;
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    checker::{Begun, Checker, End},
+    faults::{self, Fault, Service},
+    google::{Google, Spreadsheet},
+    http1::{Reply, Request},
+    kraken::Kraken,
+    plan::{Happening, Plan, Sheet},
+    planted::Planted,
+};
+
+/// What was seen, in order: all of it as a hash, the last of it as lines.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    hash: DefaultHasher,
+    lines: VecDeque<String>,
+    keep: usize,
+}
+
+impl Journal {
+    fn note(&mut self, line: String) {
+        self.hash.write(line.as_bytes());
+        self.lines.push_back(line);
+        if self.lines.len() > self.keep {
+            self.lines.pop_front();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) dice: Rng,
+    pub(crate) kraken: Kraken,
+    pub(crate) google: Google,
+    pub(crate) checker: Checker,
+    pub(crate) planted: Planted,
+    journal: Journal,
+    requests: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    start: Instant,
+    /// Open connections.
+    pub(crate) open: Cell<usize>,
+    pub(crate) state: RefCell<State>,
+    /// Something must not have happened.
+    pub(crate) broken: Notify,
+}
+
+/// A request, from its arrival to its end.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) id: u64,
+    pub(crate) service: Service,
+    pub(crate) request: Request,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) fetch: u64,
+}
+
+impl State {
+    /// How many requests there have been.
+    pub(crate) const fn requests(&self) -> u64 {
+        self.requests
+    }
+}
+
+impl World {
+    /// The world of a plan. Of its journal so many lines are kept.
+    pub(crate) fn new(plan: Plan, planted: Planted, keep: usize) -> Rc<Self> {
+        let mut google = Google::default();
+        for (number, id) in plan.spreadsheets.iter().enumerate() {
+            let own = plan.sheets.iter().filter(|sheet| sheet.spreadsheet == number);
+            let tabs = own.map(|sheet| (sheet.gid, sheet.title())).collect();
+            google.spreadsheets.insert(id.clone(), Spreadsheet { tabs, ..Spreadsheet::default() });
+        }
+        let state = State {
+            dice: Rng::with_seed(!plan.seed),
+            kraken: Kraken::new(plan.pairs),
+            google,
+            checker: Checker::default(),
+            planted,
+            journal: Journal { keep, ..Journal::default() },
+            requests: 0,
+        };
+        let start = Instant::now();
+        let (open, broken) = (Cell::new(0), Notify::new());
+        Rc::new(Self { plan, start, open, state: RefCell::new(state), broken })
+    }
+
+    /// The time since the beginning.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn at(&self, time: Duration) -> Instant {
+        self.start + time
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        let line = format!("{:>12.3} {text}", self.now().as_secs_f64());
+        let mut state = self.state.borrow_mut();
+        state.journal.note(line);
+        if state.checker.verdict.is_some() {
+            self.broken.notify_one();
+        }
+    }
+
+    /// The journal: its hash and its last lines.
+    pub(crate) fn journal(&self) -> (u64, Vec<String>) {
+        let state = self.state.borrow();
+        (state.journal.hash.finish(), state.journal.lines.iter().cloned().collect())
+    }
+
+    pub(crate) fn dice<T>(&self, throw: impl FnOnce(&mut Rng) -> T) -> T {
+        throw(&mut self.state.borrow_mut().dice)
+    }
+
+    /// The trouble that a connection, or a request, of this service is in now.
+    pub(crate) fn fault(&self, service: Service, connecting: bool) -> Option<Fault> {
+        let now = self.now();
+        self.dice(|dice| {
+            let of = self.plan.episodes.iter();
+            let mut of = of.filter(|episode| episode.fault.is_of_connecting() == connecting);
+            of.find(|episode| episode.strikes(service, now, dice)).map(|episode| episode.fault)
+        })
+    }
+
+    /// A connection is not to be had.
+    pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
+        match service {
+            Service::Kraken => self.state.borrow_mut().checker.kraken_unreachable(self.now()),
+            _ => self.state.borrow_mut().checker.sheets_unreachable(),
+        }
+        self.note(&format!("{service:?} {fault:?}"));
+    }
+
+    /// A request has arrived.
+    pub(crate) fn begins(&self, service: Service, request: Request) -> Exchange {
+        let fault = self.fault(service, false);
+        let mut state = self.state.borrow_mut();
+        state.requests += 1;
+        let id = state.requests;
+        let is_fetch = service == Service::Kraken && request.path().ends_with("/Ticker");
+        state.kraken.fetches += u64::from(is_fetch);
+        let fetch = state.kraken.fetches;
+        let seen = Some(fetch).filter(|_| is_fetch);
+        match Begun::new(service, self.now(), &request, seen, &self.plan) {
+            Ok(begun) => state.checker.begins(id, begun, &self.plan, self.open.get()),
+            Err((broken, text)) => state.checker.broken(broken, text),
+        }
+        drop(state);
+        let body = match service {
+            Service::Sheets => String::from_utf8_lossy(&request.body),
+            _ => "".into(), // what asks for a token has the time in it
+        };
+        let Request { method, target, bearer, .. } = &request;
+        self.note(&format!("#{id} {service:?} {method} {target} {bearer} {fault:?} {body}"));
+        Exchange { id, service, request, fault, fetch }
+    }
+
+    /// Does what a request asks, or what its fault makes of it.
+    pub(crate) fn act(&self, exchange: &Exchange) -> (Reply, Vec<usize>) {
+        let Exchange { service, request, fault, fetch, .. } = exchange;
+        let now = u64::try_from(self.now().as_millis()).unwrap();
+        let State { dice, kraken, google, .. } = &mut *self.state.borrow_mut();
+        let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
+        match service {
+            Service::Kraken => kraken.answer(request, *fetch, quirk),
+            Service::Sheets => (google.answer(request, self.plan.names_entries, now), Vec::new()),
+            Service::Token if quirk.is_some() => (faults::token_error(dice), Vec::new()),
+            Service::Token => (google.token(now, self.plan.token_life), Vec::new()),
+        }
+    }
+
+    /// A request has ended.
+    pub(crate) fn ends(&self, exchange: &Exchange, end: &End) {
+        self.state.borrow_mut().checker.ends(exchange.id, self.now(), end);
+        let End { status, whole, good, .. } = end;
+        self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
+    }
+
+    /// Something happens to the servers.
+    pub(crate) fn happens(&self, happening: &Happening) {
+        self.note(&format!("{happening:?}"));
+        let State { kraken, google, checker, .. } = &mut *self.state.borrow_mut();
+        match *happening {
+            Happening::Rename(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                book.tabs.insert(sheet.gid, format!("Renamed {}", sheet.title()));
+            }
+            Happening::RenameBack(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                book.tabs.insert(sheet.gid, sheet.title());
+            }
+            Happening::Protect(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                book.protected.insert((sheet.gid, "B1".into()));
+            }
+            Happening::Unprotect(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                book.protected.remove(&(sheet.gid, "B1".into()));
+            }
+            Happening::Deny(book) => self.spreadsheet(google, book).denied = true,
+            Happening::Allow(book) => self.spreadsheet(google, book).denied = false,
+            Happening::Bin(book) => self.spreadsheet(google, book).gone = true,
+            Happening::Restore(book) => self.spreadsheet(google, book).gone = false,
+            Happening::Delist(pair) => drop(kraken.delisted.insert(pair)),
+            Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
+            Happening::Revoke => google.revoke(),
+            Happening::Standstill(long) => checker.stalls(self.now(), long, &self.plan),
+            Happening::Drill(role, _) => checker.drills(self.now(), role),
+            Happening::Healed => {
+                for book in google.spreadsheets.values_mut() {
+                    (book.denied, book.gone) = (false, false);
+                    book.protected.clear();
+                }
+                for sheet in &self.plan.sheets {
+                    let book = google.spreadsheets.get_mut(self.plan.spreadsheet_of(sheet));
+                    book.unwrap().tabs.insert(sheet.gid, sheet.title());
+                }
+                kraken.delisted.clear();
+            }
+        }
+    }
+
+    fn tab<'a>(&self, google: &'a mut Google, sheet: usize) -> (&'a mut Spreadsheet, &Sheet) {
+        let sheet = &self.plan.sheets[sheet];
+        (self.spreadsheet(google, sheet.spreadsheet), sheet)
+    }
+
+    fn spreadsheet<'a>(&self, google: &'a mut Google, book: usize) -> &'a mut Spreadsheet {
+        google.spreadsheets.get_mut(&self.plan.spreadsheets[book]).unwrap()
+    }
+
+    /// Every cell must show a price that was asked for after `since`.
+    pub(crate) fn must_be_fresh(&self, since: Duration) {
+        let State { google, checker, .. } = &mut *self.state.borrow_mut();
+        let mut shown = BTreeMap::new();
+        for sheet in &self.plan.sheets {
+            let book = &google.spreadsheets[self.plan.spreadsheet_of(sheet)];
+            for (cell, ..) in &sheet.cells {
+                if let Some(value) = book.cells.get(&(sheet.gid, cell.clone())) {
+                    let name = format!("{}!{cell}", sheet.title());
+                    shown.insert((sheet.spreadsheet, name), value.clone());
+                }
+            }
+        }
+        checker.fresh(&shown, &self.plan, since);
+    }
+}
