@@ -1,6 +1,7 @@
 //! The real process at twenty ticks a second, with faults all the time: whether anything grows.
 //!
-//! `cargo bench --bench soak` takes ten minutes; `-- --ticks 1000` less. It prints a line for every
+//! `cargo bench --bench soak` takes ten minutes; `-- --ticks 1000` less, `--every 10`
+//! hurries, `--calm` is without faults. It prints a line for every
 //! thousand ticks, then what it judges, and ends with 1 if that is not well:
 //! the first third is left out, of the rest the memory's slope (least squares) must be below 2 KB
 //! for a thousand ticks, its peak may grow by 1 MB, and descriptors and threads must stay as many.
@@ -20,7 +21,34 @@ use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
 use tokio::time::Instant;
 
 const ID: &str = "1-the-spreadsheet-that-is-soaked";
-const EVERY: Duration = Duration::from_millis(50);
+
+/// What is wanted.
+struct Order {
+    ticks: u32,
+    /// The time from tick to tick.
+    every: Duration,
+    /// No faults.
+    calm: bool,
+}
+
+impl Order {
+    fn read() -> Self {
+        let arguments: Vec<String> = std::env::args().collect();
+        let number = |flag: &str| -> Option<u32> {
+            let at = arguments.iter().position(|argument| argument == flag)?;
+            Some(arguments.get(at + 1)?.parse().unwrap())
+        };
+        Self {
+            ticks: number("--ticks").unwrap_or(12_000),
+            every: Duration::from_millis(number("--every").unwrap_or(50).into()),
+            calm: arguments.iter().any(|argument| argument == "--calm"),
+        }
+    }
+
+    fn duration(&self) -> Duration {
+        self.every * self.ticks
+    }
+}
 
 /// A sample every so many ticks.
 const SAMPLE: u32 = 50;
@@ -97,7 +125,7 @@ fn faults() -> Vec<Fault> {
 }
 
 /// A service of twenty pairs in a hurry.
-fn start(sandbox: &Sandbox, folder: &std::path::Path) -> Child {
+fn start(sandbox: &Sandbox, folder: &std::path::Path, every: Duration) -> Child {
     let pairs = [
         "xbteur", "xbtusd", "etheur", "ethusd", "soleur", "adaeur", "xrpeur", "doteur", "ltceur",
         "linkeur",
@@ -120,7 +148,7 @@ fn start(sandbox: &Sandbox, folder: &std::path::Path) -> Child {
               "kraken": {{ "url": "{url}", "deadline": 300, "requests_per_second": 500 }},
               "google": {{ "url": "{url}", "deadline": 300, "writes_per_minute": 60000 }},
               "retry": {{ "backoff_min": 10, "backoff_max": 200, "probe": 500 }} }}"#,
-        EVERY.as_millis(),
+        every.as_millis(),
         data.join(", ")
     );
     fs::write(&config, text).unwrap();
@@ -136,7 +164,7 @@ fn start(sandbox: &Sandbox, folder: &std::path::Path) -> Child {
 }
 
 /// Meets the service with something every half of a second, and takes samples.
-fn soak(sandbox: &Sandbox, pid: u32, ticks: u32) -> Vec<Sample> {
+fn soak(sandbox: &Sandbox, pid: u32, order: &Order) -> Vec<Sample> {
     let (mut samples, faults) = (Vec::new(), faults());
     let mut dice = fastrand::Rng::with_seed(1);
     println!(
@@ -144,8 +172,8 @@ fn soak(sandbox: &Sandbox, pid: u32, ticks: u32) -> Vec<Sample> {
         "ticks", "own KiB", "RSS KiB", "peak KiB", "fds", "threads"
     );
     let begin = Instant::now();
-    while begin.elapsed() < EVERY * ticks {
-        let tick = (begin.elapsed().as_millis() / EVERY.as_millis()) as u32;
+    while begin.elapsed() < order.duration() {
+        let tick = (begin.elapsed().as_millis() / order.every.as_millis()) as u32;
         if samples.len() as u32 <= tick / SAMPLE {
             let sample = Sample::of(pid, tick);
             if samples.len().is_multiple_of((1_000 / SAMPLE) as usize) {
@@ -154,7 +182,7 @@ fn soak(sandbox: &Sandbox, pid: u32, ticks: u32) -> Vec<Sample> {
             }
             samples.push(sample);
             sandbox.clear_faults();
-        } else if tick.is_multiple_of(10) {
+        } else if !order.calm && tick.is_multiple_of(10) {
             let service = match dice.u8(..10) {
                 0..5 => Service::Kraken,
                 5..9 => Service::Sheets,
@@ -166,7 +194,7 @@ fn soak(sandbox: &Sandbox, pid: u32, ticks: u32) -> Vec<Sample> {
             let fault = faults[dice.usize(..faults.len())].clone();
             sandbox.inject(FaultRule::new(service, fault).times(dice.u64(1..4)));
         }
-        thread::sleep(EVERY);
+        thread::sleep(order.every);
     }
     samples
 }
@@ -200,20 +228,18 @@ fn judge(samples: &[Sample]) -> bool {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == "--ticks");
-    let ticks = at.and_then(|at| arguments.get(at + 1)).map_or(12_000, |n| n.parse().unwrap());
+    let order = Order::read();
     let sandbox = Sandbox::start().unwrap();
     sandbox.set_quota(None);
     sandbox.set_journal_limit(1_000);
     sandbox.create_spreadsheet(ID, "Soak", &[("Sheet 1", 100, 26)]);
     let folder = tempfile::tempdir().unwrap();
-    let mut child = start(&sandbox, folder.path());
+    let mut child = start(&sandbox, folder.path(), order.every);
     let there = |s: &Sandbox| s.cell(ID, "Sheet 1", "A1").is_some();
     sandbox.wait_for_blocking(there, Duration::from_secs(30)).unwrap();
     let before = cpu(child.id());
-    let samples = soak(&sandbox, child.id(), ticks);
-    let load = (cpu(child.id()) - before) / (EVERY * ticks).as_secs_f64() * 100.0;
+    let samples = soak(&sandbox, child.id(), &order);
+    let load = (cpu(child.id()) - before) / order.duration().as_secs_f64() * 100.0;
     sandbox.clear_faults();
     let price = sandbox.cell(ID, "Sheet 1", "A1");
     let goes_on = |s: &Sandbox| s.cell(ID, "Sheet 1", "A1") != price;
