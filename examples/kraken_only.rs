@@ -64,7 +64,7 @@ async fn ask() -> Result<(), Box<dyn Error>> {
         KrakenActor::new(config, RetryConfig::default(), &TlsConfig::default())?.feed(feed).start();
 
     // Ticks come from wherever you like; `ScheduleActor` sends them at a steady pace.
-    kraken.send(Tick { seq: 1, at: Instant::now(), due: vec![mine] }).await?;
+    kraken.send(Tick::new(1, Instant::now(), vec![mine])).await?;
     received.await?;
     Ok(())
 }

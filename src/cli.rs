@@ -3,18 +3,25 @@
 
 mod check;
 mod completions;
+mod credentials;
 mod demo;
 mod drill;
 mod exit;
 mod face;
 mod fields;
 mod findings;
+mod grid;
 mod healthcheck;
 mod inbox;
 mod init;
 mod layers;
 mod logger;
+#[cfg(test)]
+mod manual;
+mod news;
+mod notify;
 mod once;
+mod outage;
 mod outcome;
 mod pairs;
 mod probe;
@@ -23,7 +30,9 @@ mod run;
 mod schema;
 mod screen;
 mod service;
+mod stage;
 mod table;
+mod terminal;
 mod version;
 
 use std::{
@@ -58,7 +67,7 @@ struct Options {
     /// /etc/ratesheet/ratesheet.json]
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The service account's key file
+    /// The service account's key file; `metadata` is the identity that Google gives its machines
     #[arg(long, global = true, value_name = "FILE")]
     credentials: Option<String>,
     /// Where the status page listens
@@ -148,22 +157,15 @@ pub(crate) fn main() -> ExitCode {
     process::end(exit)
 }
 
-/// The configuration to go by, with a key that can be used; or how to end. What is wrong has been
-/// told then; what is merely odd is still to be told.
+/// The configuration to go by, with credentials that can be used; or how to end. What is wrong has
+/// been told then; what is merely odd is still to be told.
 fn load(options: &Options) -> Result<Loaded, Exit> {
     let mut loaded = load_keyless(options)?;
-    let Some(path) = &loaded.config.credentials else {
-        print_error(
-            "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to \
-             the path of a service account's key.\n",
-        );
-        return Err(Exit::Config);
-    };
-    if let Err(error) = layers::read_key(path) {
+    if let Err(error) = credentials::identity(&loaded.config) {
         print_error(&format!("{error}\n"));
-        return Err(Exit::Credentials);
+        return Err(error.exit());
     }
-    loaded.warnings.extend(layers::key_warning(path));
+    loaded.warnings.extend(credentials::warning(&loaded.config));
     Ok(loaded)
 }
 
@@ -174,6 +176,10 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
         print_error(&format!("{error}\n"));
         Exit::Config
     })?;
+    if let Err(error) = loaded.config.tls.check() {
+        print_error(&format!("{error}\n"));
+        return Err(Exit::Config);
+    }
     // What the configuration by itself is odd in, the supervisor tells.
     let told = loaded.config.warnings();
     loaded.warnings.retain(|warning| !told.contains(warning));

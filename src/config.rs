@@ -5,14 +5,14 @@ mod schema;
 mod sections;
 mod warnings;
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 pub use self::sections::{HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig};
 use crate::{
     http::TlsConfig,
     kraken::KrakenConfig,
     pace::RetryConfig,
-    sheets::{GoogleConfig, SheetConfig, TargetKey},
+    sheets::{CellRef, Credentials, GoogleConfig, SheetConfig, TargetKey, one_tab},
     supervisor::SupervisionConfig,
     tree::{ConfigError, ConfigProblem, DurationRange, MOST_BYTES, Mistakes, Refusal, millis},
 };
@@ -52,8 +52,8 @@ const MOST_SPREADSHEETS: usize = 500;
 pub struct Config {
     /// The sheets. None is valid: then nothing happens.
     pub sheets: Vec<SheetConfig>,
-    /// The file with the service account's key.
-    pub credentials: Option<PathBuf>,
+    /// In whose name the sheets are written.
+    pub credentials: Option<Credentials>,
     /// How Kraken is asked.
     pub kraken: KrakenConfig,
     /// How Google is asked.
@@ -108,10 +108,11 @@ impl Config {
         self
     }
 
-    /// Sets the file with the service account's key.
+    /// Sets in whose name the sheets are written: by the path of a service account's key, by the
+    /// key itself, or by `"metadata"`, the identity that Google gives to its machines.
     #[must_use]
-    pub fn credentials(self, path: impl Into<PathBuf>) -> Self {
-        Self { credentials: Some(path.into()), ..self }
+    pub fn credentials(self, credentials: impl Into<Credentials>) -> Self {
+        Self { credentials: Some(credentials.into()), ..self }
     }
 
     /// Sets how Kraken is asked.
@@ -215,6 +216,13 @@ impl Config {
                 }
             }
         }
+    }
+
+    /// A cell of a sheet of this configuration, as a person tells it from all others of the
+    /// spreadsheet: `'Sheet 1'!A1`, `gid 7!A1`, or `A1` where there is no other tab.
+    pub fn cell_name(&self, sheet: &SheetConfig, cell: &CellRef) -> String {
+        let of_it = |other: &&SheetConfig| other.spreadsheet == sheet.spreadsheet;
+        sheet.tab.cell_name(cell, one_tab(self.sheets.iter().filter(of_it)))
     }
 
     /// What there is more of than is borne: what, how many, how many at most.

@@ -6,28 +6,34 @@
 //! follows redirects with the request's body to another host, and unpacks a few bytes into
 //! gigabytes. Each of these is fenced here.
 
+mod body;
+mod error;
+mod few;
+mod gzip;
 mod tls;
+mod words;
 
 use std::{
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
 use awc::{
     Client, ClientRequest, Connector, SendClientRequest,
-    error::{ConnectError, PayloadError, SendRequestError},
+    body::BodyStream,
     http::{StatusCode, header},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-pub(crate) use self::tls::Tls;
 pub use self::tls::{TlsConfig, TlsError};
-use crate::{
-    messages::{Failure, FailureClass},
-    pace::retry_after,
+pub(crate) use self::{
+    error::HttpError,
+    few::{Few, FewByName},
+    tls::Tls,
+    words::{clause, excerpt},
 };
+use crate::pace::retry_after;
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -41,8 +47,14 @@ const KEEP_IDLE: Duration = Duration::from_secs(90);
 /// No connection is kept longer, so that a changed address in DNS is found.
 const KEEP_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
-/// This much of a foreign text goes into an error, in characters.
-const EXCERPT: usize = 200;
+/// What an answer may be packed in: nothing, unless the caller asks for it.
+const PLAIN: &str = "identity";
+
+/// Of a large answer a quarter comes over the wire.
+const PACKED: &str = "gzip";
+
+/// The gist of an answer is looked for in so many bytes of it.
+const GIST: usize = 8 * 1024;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
@@ -74,7 +86,7 @@ impl Http {
             .disable_timeout() // it ends with the head; ours covers the body too
             .disable_redirects()
             .add_default_header((header::USER_AGENT, USER_AGENT))
-            .add_default_header((header::ACCEPT_ENCODING, "identity"));
+            .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
             None => client.connector(connector).finish(),
             Some(dialer) => client.connector(connector.connector(dialer)).finish(),
@@ -91,7 +103,24 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let request = authorized(self.client.get(url), bearer);
         protected(url, bearer)?;
-        self.finish(request.no_decompress().send(), bearer, cap).await
+        self.finish(request.no_decompress().send(), bearer, PLAIN, cap).await
+    }
+
+    /// Gets `url`, whose answer is large and may come in gzip. The cap is for what it unpacks to.
+    pub(crate) async fn get_packed(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
+        let request = self.client.get(url).insert_header((header::ACCEPT_ENCODING, PACKED));
+        self.finish(request.no_decompress().send(), None, PACKED, cap).await
+    }
+
+    /// Gets `url` with one more header, and in nobody's name: no token goes there.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        header: (&'static str, &'static str),
+        cap: usize,
+    ) -> Result<Answer, HttpError> {
+        let request = self.client.get(url).insert_header(header);
+        self.finish(request.no_decompress().send(), None, PLAIN, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -105,16 +134,17 @@ impl Http {
         let request = authorized(self.client.post(url), Some(bearer))
             .insert_header((header::CONTENT_TYPE, "application/json"));
         protected(url, Some(bearer))?;
-        self.finish(request.no_decompress().send_body(json), Some(bearer), cap).await
+        self.finish(request.no_decompress().send_body(json), Some(bearer), PLAIN, cap).await
     }
 
     async fn finish(
         &self,
         sent: SendClientRequest,
         bearer: Option<&str>,
+        accepted: &str,
         cap: usize,
     ) -> Result<Answer, HttpError> {
-        let outcome = match timeout(self.deadline, receive(sent, cap)).await {
+        let outcome = match timeout(self.deadline, receive(sent, accepted, cap)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Deadline(self.deadline)),
         };
@@ -144,8 +174,8 @@ fn authorized(request: ClientRequest, bearer: Option<&str>) -> ClientRequest {
     }
 }
 
-async fn receive(sent: SendClientRequest, cap: usize) -> Result<Answer, HttpError> {
-    let mut response = sent.await.map_err(HttpError::from_send)?;
+async fn receive(sent: SendClientRequest, accepted: &str, cap: usize) -> Result<Answer, HttpError> {
+    let response = sent.await.map_err(HttpError::from_send)?;
     let status = response.status();
     let text = |name| {
         let value = response.headers().get(name);
@@ -155,9 +185,9 @@ async fn receive(sent: SendClientRequest, cap: usize) -> Result<Answer, HttpErro
         let to = text(header::LOCATION).unwrap_or_default();
         return Err(HttpError::Redirect { status: status.as_u16(), to: excerpt(&to) });
     }
-    if let Some(encoding) = text(header::CONTENT_ENCODING)
-        && !encoding.eq_ignore_ascii_case("identity")
-    {
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or_else(|| PLAIN.into());
+    let packed = !encoding.eq_ignore_ascii_case(PLAIN);
+    if packed && !encoding.eq_ignore_ascii_case(accepted) {
         return Err(HttpError::Encoded(excerpt(&encoding)));
     }
     let length: Option<u64> = text(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
@@ -166,20 +196,13 @@ async fn receive(sent: SendClientRequest, cap: usize) -> Result<Answer, HttpErro
     let now = Timestamp::now();
     let retry_after = text(header::RETRY_AFTER).and_then(|text| retry_after(&text, now));
     let clock_ahead = text(header::DATE).and_then(|text| clock_ahead(&text, now));
-    let body = response.body().limit(cap).await.map_err(|cause| match cause {
-        PayloadError::Overflow => HttpError::TooLarge(cap),
-        other => HttpError::Body(other.to_string()),
-    })?;
-    // awc takes an early end of the connection for the end of the body.
-    if length.is_some_and(|length| length != body.len() as u64) {
-        return Err(HttpError::Truncated);
-    }
-    // … and reads a body without a length as an empty one.
-    if !framed && body.is_empty() && status != StatusCode::NO_CONTENT {
+    let body = body::read(BodyStream::new(response), length, packed, cap).await?;
+    // awc reads a body without a length as an empty one.
+    if !framed && body.received == 0 && status != StatusCode::NO_CONTENT {
         return Err(HttpError::Unframed);
     }
-    let (status, body) = (status.as_u16(), body.to_vec());
-    Ok(Answer { status, content_type, retry_after, clock_ahead, body })
+    let status = status.as_u16();
+    Ok(Answer { status, content_type, retry_after, clock_ahead, body: body.bytes })
 }
 
 /// An answer that arrived whole.
@@ -194,6 +217,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// An answer for a test.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            content_type: "application/json; charset=UTF-8".into(),
+            retry_after: None,
+            clock_ahead: None,
+            body: body.into(),
+        }
+    }
+
     /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
     /// says may end up in an error, a log, a page.
     pub(crate) fn without(mut self, secret: &str) -> Self {
@@ -210,9 +245,11 @@ impl Answer {
     /// title alone.
     pub(crate) fn describe(&self) -> String {
         let kind = self.content_type.split(';').next().unwrap_or_default().trim();
-        let text = String::from_utf8_lossy(&self.body);
+        // What tells most comes first, and a copy of all of it would be large.
+        let beginning = self.body.get(..GIST).unwrap_or(&self.body);
+        let text = String::from_utf8_lossy(beginning);
         let gist = html_title(&text).unwrap_or_else(|| text.trim().to_owned());
-        let gist = excerpt(&gist);
+        let gist = clause(&gist);
         let kind = if kind.is_empty() { "no content type" } else { kind };
         match gist.is_empty() {
             true => format!("HTTP {}, {}, nothing in it", self.status, excerpt(kind)),
@@ -243,111 +280,12 @@ fn html_title(text: &str) -> Option<String> {
     Some(text[start..end].trim().to_owned())
 }
 
-/// The beginning of a foreign text, on one line, without control characters: what may be put
-/// into an error.
-pub(crate) fn excerpt(text: &str) -> String {
-    let clean = |c: char| if c.is_control() || is_directional(c) { ' ' } else { c };
-    let mut chars = text.chars();
-    let mut short: String = chars.by_ref().take(EXCERPT).map(clean).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Characters that make a line read other than it is written.
-const fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum HttpError {
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    #[error("the certificate is not to be trusted: {0}")]
-    Certificate(String),
-    #[error("no answer within {0:?}")]
-    Deadline(Duration),
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    #[error("the answer broke off: {0}")]
-    Body(String),
-    #[error("the answer broke off before its end")]
-    Truncated,
-    #[error("the answer has no length, so that its end cannot be known")]
-    Unframed,
-    #[error("the answer is larger than {0} bytes")]
-    TooLarge(usize),
-    #[error("the answer is encoded as {0}, which was not asked for")]
-    Encoded(String),
-    #[error("redirected (HTTP {status}) to {to}, which is not followed")]
-    Redirect { status: u16, to: String },
-    #[error("the address is http, where anybody on the way can read the access token")]
-    InTheClear,
-}
-
-impl HttpError {
-    fn from_send(cause: SendRequestError) -> Self {
-        match cause {
-            SendRequestError::Connect(ConnectError::Io(cause)) => Self::from_io(&cause),
-            SendRequestError::Connect(ConnectError::Timeout) => {
-                Self::Connect(format!("no connection within {CONNECT_WITHIN:?}"))
-            }
-            SendRequestError::Connect(cause) => Self::Connect(excerpt(&cause.to_string())),
-            SendRequestError::Send(cause) => Self::Broken(cause.to_string()),
-            SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
-            other => Self::Broken(excerpt(&other.to_string())),
-        }
-    }
-
-    /// The error with nothing in it that could repeat `secret`.
-    fn without(self, secret: &str) -> Self {
-        if !tells(self.to_string().as_bytes(), secret) {
-            return self;
-        }
-        Self::Broken("the answer repeats the access token, and is not shown".into())
-    }
-
-    fn from_io(cause: &io::Error) -> Self {
-        let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match tls {
-            Some(rustls::Error::InvalidCertificate(why)) => Self::Certificate(why.to_string()),
-            Some(other) => Self::Connect(format!("TLS: {other}")),
-            None => Self::Connect(cause.to_string()),
-        }
-    }
-
-    /// What the failure means, where `server` is whom we asked: a name and a URL.
-    pub(crate) fn failure(&self, server: &str) -> Failure {
-        let (class, remedy) = match self {
-            Self::Certificate(_) => (
-                FailureClass::Tls,
-                "Check this machine's clock; if a proxy of your own signs certificates, name its \
-                 authority in tls.ca_file",
-            ),
-            Self::Redirect { .. } => {
-                (FailureClass::Transient, "Check the url in the configuration")
-            }
-            _ => (FailureClass::Transient, ""),
-        };
-        Failure { class, reason: format!("{server}: {self}"), remedy: remedy.into() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn answer(content_type: &str, body: &str) -> Answer {
-        Answer {
-            status: 502,
-            content_type: content_type.into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer { content_type: content_type.into(), ..Answer::json(502, body) }
     }
 
     #[test]
@@ -365,7 +303,7 @@ mod tests {
             assert_eq!(answer(content_type, body).describe(), told);
         }
         let long = answer("text/plain", &"ä".repeat(10_000)).describe();
-        assert!(long.chars().count() < EXCERPT + 40 && long.ends_with('…'));
+        assert!(long.chars().count() < 240 && long.ends_with('…'));
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod client;
 mod config;
 mod error;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod markets;
 mod pairs;
 mod roster;

@@ -70,6 +70,9 @@
 
 mod config;
 mod dial;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod heartbeat;
 mod http;
@@ -98,8 +101,8 @@ pub use crate::{
     schedule::ScheduleActor,
     sheets::{
         Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
-        InspectedCell, Inspection, InvalidCell, InvalidKey, ServiceAccountKey, SheetConfig,
-        SheetsActor, SpreadsheetId, Tab,
+        InspectedCell, Inspection, InvalidCell, InvalidKey, MetadataServer, ServiceAccountKey,
+        SheetConfig, SheetsActor, SpreadsheetId, Tab,
     },
     supervisor::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,

@@ -18,6 +18,7 @@ pub struct SheetIndex(pub usize);
 /// It is time for these sheets to be written afresh. From the ScheduleActor to the KrakenActor.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
+#[non_exhaustive]
 pub struct Tick {
     /// Counts the ticks, from 1.
     pub seq: u64,
@@ -27,12 +28,20 @@ pub struct Tick {
     pub due: Vec<SheetIndex>,
 }
 
+impl Tick {
+    /// The tick of this number, for these sheets. Numbers begin at 1 and grow.
+    pub const fn new(seq: u64, at: Instant, due: Vec<SheetIndex>) -> Self {
+        Self { seq, at, due }
+    }
+}
+
 /// What a fetch brought. From the KrakenActor to everybody with a due sheet.
 ///
 /// A fetch that failed as a whole brings a batch too, in which every pair is missing: so the
 /// receivers know why their cells stay as they are.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
+#[non_exhaustive]
 pub struct QuoteBatch {
     /// The newest tick that this batch answers.
     pub tick: u64,
@@ -44,8 +53,45 @@ pub struct QuoteBatch {
     pub missing: Arc<BTreeMap<AssetPair, Failure>>,
 }
 
+impl QuoteBatch {
+    /// Quotes for the sheets that were due at this tick. Ticks begin at 1 and grow.
+    ///
+    /// Whoever has quotes of another origin feeds a [`SheetsActor`](crate::SheetsActor) with them:
+    ///
+    /// ```
+    /// use ratesheet::{AssetPair, Price, Quote, QuoteBatch, SheetIndex, jiff::Timestamp};
+    ///
+    /// let pair: AssetPair = "xbteur".parse()?;
+    /// let mut quote = Quote::empty(Timestamp::now());
+    /// quote.last = Price::new(57_550.into());
+    /// let batch = QuoteBatch::new(1, [SheetIndex(0)], [(pair, quote)]);
+    /// assert!(batch.missing.is_empty());
+    /// # Ok::<(), ratesheet::InvalidPair>(())
+    /// ```
+    pub fn new(
+        tick: u64,
+        due: impl IntoIterator<Item = SheetIndex>,
+        quotes: impl IntoIterator<Item = (AssetPair, Quote)>,
+    ) -> Self {
+        Self {
+            tick,
+            due: due.into_iter().collect(),
+            quotes: Arc::new(quotes.into_iter().collect()),
+            missing: Arc::default(),
+        }
+    }
+
+    /// Says of which pairs there is no quote, and why. The cells of a pair that is neither here
+    /// nor there stay as they are.
+    #[must_use]
+    pub fn missing(self, missing: impl IntoIterator<Item = (AssetPair, Failure)>) -> Self {
+        Self { missing: Arc::new(missing.into_iter().collect()), ..self }
+    }
+}
+
 /// Something expected went wrong: it is told, and tried again. Never a bug.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// What sort of thing went wrong, by what it means for trying again.
     pub class: FailureClass,
@@ -54,6 +100,14 @@ pub struct Failure {
     /// What to do about it, in words: a sentence without a full stop; empty where there is
     /// nothing to do but to wait.
     pub remedy: String,
+}
+
+impl Failure {
+    /// A failure: what it means, what went wrong (a clause without a full stop), what to do about
+    /// it (a sentence without a full stop, or nothing).
+    pub fn new(class: FailureClass, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { class, reason: reason.into(), remedy: remedy.into() }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -111,6 +165,7 @@ impl FailureClass {
 
 /// A failure that lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failing {
     /// The newest of it.
     pub failure: Failure,
@@ -143,6 +198,7 @@ pub enum Report {
 
 /// How the ScheduleActor is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScheduleReport {
     /// Ticks sent since the start.
     pub ticks: u64,
@@ -154,6 +210,7 @@ pub struct ScheduleReport {
 
 /// How the KrakenActor is doing.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct KrakenReport {
     /// Requests sent since the start.
     pub requests: u64,
@@ -178,6 +235,7 @@ pub struct KrakenReport {
 
 /// How one spreadsheet is doing.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SpreadsheetReport {
     /// The spreadsheet's id.
     pub spreadsheet: Arc<str>,
@@ -201,6 +259,7 @@ pub struct SpreadsheetReport {
 
 /// How one cell is doing.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct CellReport {
     /// The configured sheet that it belongs to.
     pub sheet: SheetIndex,
@@ -280,6 +339,7 @@ impl fmt::Display for ActorName {
 /// An actor broke its promise: a bug. From the guard that keeps it alive to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
+#[non_exhaustive]
 pub struct Fault {
     /// Who.
     pub actor: ActorName,
@@ -289,6 +349,13 @@ pub struct Fault {
     pub count: u32,
     /// What happens next.
     pub next: Next,
+}
+
+impl Fault {
+    /// A fault, as a test of whoever hears of faults needs one.
+    pub const fn new(actor: ActorName, exit: Exit, count: u32, next: Next) -> Self {
+        Self { actor, exit, count, next }
+    }
 }
 
 /// How an actor ended that should not have.

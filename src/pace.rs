@@ -236,6 +236,47 @@ mod tests {
     }
 
     #[test]
+    fn no_span_of_time_sees_more_than_the_burst_and_its_share() {
+        for seed in 0..50 {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let (capacity, rate) = (dice.u32(1..10), 0.1 + dice.f64() * 20.0);
+            let mut now = Instant::now();
+            let mut bucket = TokenBucket::new(capacity, rate, now);
+            let mut taken = Vec::new();
+            for _ in 0..1_000 {
+                now += ms(dice.u64(..300));
+                if bucket.take(now).is_ok() {
+                    taken.push(now);
+                }
+            }
+            for (n, from) in taken.iter().enumerate() {
+                for (count, to) in (1_u32..).zip(&taken[n..]) {
+                    let span = to.duration_since(*from).as_secs_f64();
+                    let most = f64::from(capacity) + rate * span + 1e-6;
+                    assert!(f64::from(count) <= most, "seed {seed}: {count} in {span} s");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn waits_never_shrink_while_it_goes_on_and_dice_only_shorten_them() {
+        for seed in 0..1_000 {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let min = ms(dice.u64(1..5_000));
+            let backoff = Backoff { min, max: min + ms(dice.u64(..100_000)) };
+            let mut last = Duration::ZERO;
+            for failures in 1..70 {
+                let ceiling = backoff.ceiling(failures);
+                assert!((last..=backoff.max).contains(&ceiling), "seed {seed}: {ceiling:?}");
+                assert!(backoff.jittered(failures, dice.f64()) <= ceiling);
+                last = ceiling;
+            }
+            assert_eq!(last, backoff.max);
+        }
+    }
+
+    #[test]
     fn a_paused_bucket_gives_nothing_until_then() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(5, 1.0, start);

@@ -1,8 +1,9 @@
-//! A loopback stand-in of Kraken's public REST API, Google's token endpoint and the Sheets API.
+//! A loopback stand-in of Kraken's public REST API, Google's token endpoint, Google's metadata
+//! server and the Sheets API.
 //! Touches: sockets of 127.0.0.1, a thread of its own. Never: the network, files, the rest of
 //! this crate: it shares no parser with what it is meant to test.
 //!
-//! All three live on one server. A client is pointed at [`Sandbox::url`] for Kraken and for
+//! All of them live on one server. A client is pointed at [`Sandbox::url`] for Kraken and for
 //! Google, and given the key of [`Sandbox::service_account_key`]; nothing else differs from the
 //! real services, as far as they are known from records of their traffic.
 //!
@@ -21,7 +22,8 @@
 //! ```
 //!
 //! What is not as in reality:
-//! - Everything is plain HTTP/1.1, uncompressed, with a `Content-Length`.
+//! - Everything is plain HTTP/1.1 with a `Content-Length`; of its three services Kraken alone packs
+//!   its answers, in gzip, for whoever takes it.
 //! - Kraken's edge caches nothing, and Kraken limits no rate; xStocks are not traded.
 //! - Typed input (`USER_ENTERED`) is read as in an English locale: numbers, percents, ISO dates,
 //!   true and false; formulas know `+ - * /`, brackets and cells of their tab.
@@ -38,6 +40,7 @@ mod faults;
 mod journal;
 mod json;
 mod kraken;
+mod metadata;
 mod pages;
 mod server;
 mod sheets;
@@ -132,7 +135,8 @@ impl Sandbox {
     }
 
     /// Its base URL, such as `http://127.0.0.1:40123`, without a slash at the end. Kraken is below
-    /// `/0/`, the token endpoint is `/token`, Sheets is below `/v4/`.
+    /// `/0/`, the token endpoint is `/token`, the metadata server is below `/computeMetadata/`,
+    /// Sheets is below `/v4/`.
     pub fn url(&self) -> String {
         format!("http://{}", self.inner.address)
     }

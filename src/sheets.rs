@@ -7,11 +7,16 @@ mod auth;
 mod changes;
 mod client;
 mod config;
+mod credentials;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inspect;
 mod key;
 mod limited;
 mod locate;
+mod metadata;
+mod overheard;
 mod plan;
 mod problem;
 mod reading;
@@ -29,11 +34,11 @@ use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
-pub(crate) use self::reading::{PlacedSheet, TargetKey};
 pub use self::{
     a1::{CellRef, InvalidCell},
-    account::{Account, Credentials},
+    account::Account,
     config::{CellMapping, GoogleConfig, SheetConfig, SpreadsheetId, Tab},
+    credentials::{Credentials, MetadataServer},
     inspect::{FoundCell, InspectedCell, Inspection},
     key::{InvalidKey, ServiceAccountKey},
     wire::CellHolds,
@@ -46,6 +51,10 @@ use self::{
     survey::Survey,
     trouble::Trouble,
     wire::Properties,
+};
+pub(crate) use self::{
+    config::one_tab,
+    reading::{PlacedSheet, TargetKey},
 };
 use crate::{
     messages::{
@@ -85,6 +94,8 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    /// There has been a price in the spreadsheet.
+    priced: bool,
     seldom: Seldom,
     report: SpreadsheetReport,
     stopping: bool,
@@ -137,6 +148,7 @@ impl SheetsActor {
             survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
+            priced: false,
             seldom: Seldom::default(),
             report,
             stopping: false,
@@ -206,6 +218,7 @@ impl SheetsActor {
 
     fn properties_read(&mut self, read: Result<Properties, Trouble>, ctx: &mut Context<Self>) {
         let now = Instant::now();
+        self.account.introduce(&self.log);
         match read {
             Ok(properties) => {
                 self.survey.done(now);
@@ -282,7 +295,8 @@ impl SheetsActor {
                 self.plan.confirmed(write);
                 self.report.writes += 1;
                 self.report.cells_written += sent as u64;
-                if self.report.writes == 1 {
+                if !self.priced && self.plan.has_quotes(write) {
+                    self.priced = true;
                     info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
                 }
                 self.confirmed(tick);

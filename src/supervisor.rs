@@ -213,11 +213,16 @@ impl SupervisorActor {
         self.era += 1;
         let tree = self.tree.take();
         let deadline = Instant::now() + self.config.shutdown_grace;
-        let turn = Rc::clone(&self.turn);
+        let (turn, log) = (Rc::clone(&self.turn), self.log.clone());
         let stopped = async move {
             let _turn = turn.lock().await;
-            if let Some(tree) = tree {
-                tree.stop(deadline).await;
+            let abandoned = match tree {
+                Some(tree) => tree.stop(deadline).await,
+                None => Vec::new(),
+            };
+            for spreadsheet in abandoned {
+                warn!(log, "a write was not finished within shutdown_grace and is abandoned: Google \
+                    may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)

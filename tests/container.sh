@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds the image, and runs it with as little as it promises to need, against the sandbox in a
-# container of its own. It is no part of `cargo test`.
+# Builds the image and runs it, by the commands of the README word for word, and with as little as
+# it promises to need, against the sandbox in a container of its own. It is no part of `cargo test`.
 #
 # Usage: tests/container.sh
 # Without a docker daemon within reach it starts one, as root, below a temporary directory, and ends
-# it again. It ends nothing else; the images ratesheet:test and ratesheet-sandbox:test stay.
+# it again. It ends nothing else; the images ratesheet, ratesheet:test, ratesheet-sandbox and
+# ratesheet-sandbox:test stay.
 # DOCKER_BUILD_FLAGS: more flags for docker build, such as --network host.
 # Ends with a line `N passed, N failed`, or `skipped: why` and 0.
 # shellcheck disable=SC2001,SC2317 # sed has groups; a trap calls a function
@@ -75,6 +76,30 @@ say "docker $(docker version --format '{{.Server.Version}}')"
 # Where there is no BuildKit client, the builder before it.
 docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
+# ---- the README's words
+
+# A `docker` that adds to the README's commands what only this machine or this test needs: flags for
+# the build, the network of the sandbox, and an end of the log that is followed.
+mkdir "$temp/bin"
+cat > "$temp/bin/docker" <<SHIM
+#!/usr/bin/env bash
+verb=\$1; shift
+case \$verb in
+    build) exec $(command -v docker) build \${DOCKER_BUILD_FLAGS:-} "\$@" ;;
+    logs) exec timeout 5 $(command -v docker) logs "\$@" ;;
+    run) exec $(command -v docker) run \${DOCKER_RUN_FLAGS:-} "\$@" ;;
+    *) exec $(command -v docker) "\$verb" "\$@" ;;
+esac
+SHIM
+chmod 755 "$temp/bin/docker"
+# The N-th block of commands of the README's section.
+block() {
+    sed -n '/^## In a container$/,/^## In a cluster$/p' README.md \
+        | awk -v n="$1" '/^```sh$/ { seen++; next } /^```$/ { if (seen == n) exit; next } seen == n'
+}
+# as_told COMMANDS: runs them as a person would, but stops at the first that fails.
+as_told() { PATH=$temp/bin:$PATH bash -euc "$1" > "$temp/output" 2>&1; }
+
 # ---- the images
 
 base=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)
@@ -101,7 +126,17 @@ build() {
         finish
     fi
 }
-build "$image"
+commands=$(block 1)
+since=$(milliseconds)
+if as_told "$commands"; then
+    pass "the README's first commands, in $((($(milliseconds) - since) / 1000)) s: $(tr '\n' ';' <<< "$commands")"
+    check "the demo's last words: $(tail -n 1 "$temp/output")" grep -q 'cells in 5 writes' "$temp/output"
+else
+    tail -n 30 "$temp/output"
+    fail "the README's first commands"
+    finish
+fi
+docker tag ratesheet "$image"
 build "$sandbox_image" -f deploy/docker/sandbox.Dockerfile
 
 of_image() { docker image inspect --format "$1" "$image"; }
@@ -112,19 +147,17 @@ check "the image has $size bytes, at most $most_bytes" [ "$size" -le "$most_byte
 docker save "$image" | tar -x -C "$temp" --one-top-level=saved
 layers=$(grep -o '"Layers":\[[^]]*' "$temp/saved/manifest.json" | grep -o '"[^"]*/[^"]*"' | tr -d '"')
 files=$(for layer in $layers; do tar -tf "$temp/saved/$layer" | grep -v '/$'; done | sort | xargs)
-same "files" \
-    "etc/ssl/certs/ca-certificates.crt licenses/LICENSE-APACHE licenses/LICENSE-MIT ratesheet" "$files"
+same "files" "licenses/LICENSE-APACHE licenses/LICENSE-MIT ratesheet" "$files"
 for layer in $layers; do
-    tar -xOf "$temp/saved/$layer" etc/ssl/certs/ca-certificates.crt 2> /dev/null || true
-done > "$temp/roots"
-own=$(grep -c 'BEGIN CERTIFICATE' "$temp/roots" || true)
-check "$own roots aboard" [ "$own" -ge 100 ]
-foreign=0
-for file in /usr/local/share/ca-certificates/*.crt; do
-    line=$(sed -n '/BEGIN CERTIFICATE/{n;p;q}' "$file" 2> /dev/null || true)
-    if [ -n "$line" ] && grep -qF "$line" "$temp/roots"; then foreign=$((foreign + 1)); fi
-done
-same "roots of this machine's own aboard" 0 "$foreign"
+    tar -xOf "$temp/saved/$layer" ratesheet 2> /dev/null || true
+done > "$temp/program"
+# In the program, by the names of their subjects: those of Google and those that Kraken's edge uses.
+missing=$(for root in 'GTS Root R1' 'GTS Root R4' 'GlobalSign' 'ISRG Root X1' 'DigiCert Global Root G2' \
+    'USERTrust ECC Certification Authority'; do
+    grep -qaF "$root" "$temp/program" || printf '%s, ' "$root"
+done)
+same "roots that are not aboard" "" "$missing"
+check "the list of its crates is aboard" grep -qaF .dep-v0 "$temp/program"
 same "user" 65532:65532 "$(of_image '{{.Config.User}}')"
 same "entry point" '["/ratesheet"] ["run"]' \
     "$(of_image '{{json .Config.Entrypoint}} {{json .Config.Cmd}}')"
@@ -258,5 +291,68 @@ for round in 1 2 3; do
 done
 same "killed for its memory" false "$(state OOMKilled)"
 docker logs "$name" 2>&1 | tail -n 3 | cut -c 1-160 | sed 's/^/      /'
+
+# Killed at random, and fresh again each time.
+for _ in 1 2 3 4 5; do
+    docker start "$name" > /dev/null || true
+    sleep "$(awk -v r="$RANDOM" 'BEGIN { print r / 32768 * 2 }')"
+    docker kill -s KILL "$name" > /dev/null || true
+    docker wait "$name" > /dev/null
+done
+look || true
+since=$(milliseconds)
+docker start "$name" > /dev/null || true
+fresh "killed five times at random, it is fresh again" "$since"
+docker rm -f "$name" > /dev/null
+
+# ---- your own spreadsheet, as the README says it
+
+commands=$(block 2)
+if docker container inspect ratesheet > /dev/null 2>&1; then
+    fail "there is a container with the name ratesheet already: the README's commands are not run"
+else
+    look || true
+    since=$(milliseconds)
+    chown "$(id -u):$(id -g)" "$temp/key.json"
+    # 124: its last command follows the log until its time is over.
+    if ! (cd "$temp" && export DOCKER_RUN_FLAGS="--network container:$sandbox" \
+        && as_told "$commands" || [ $? = 124 ]); then
+        tail -n 5 "$temp/output"
+        fail "the README's commands for a spreadsheet of one's own"
+    fi
+    fresh "the README's commands for a spreadsheet of one's own" "$since"
+    check "the log that it follows" grep -q '"msg":"at work"' "$temp/output"
+    same "it runs as" "$(id -u):$(id -g)" "$(docker inspect --format '{{.Config.User}}' ratesheet)"
+    code=0; docker exec ratesheet /ratesheet healthcheck --ready > /dev/null || code=$?
+    same "it is ready" 0 "$code"
+    docker rm -f ratesheet > /dev/null
+fi
+
+# ---- both in two containers, by the README's line
+
+# shellcheck disable=SC2016 # a line within `…`
+line=$(grep -o '`docker-compose [^`]*up --build`' README.md | head -n 1 | tr -d '`')
+if ! command -v docker-compose > /dev/null; then
+    say "docker-compose is not installed: its line is not run"
+elif [ -z "$line" ]; then
+    fail "the README has no line of docker-compose"
+else
+    bash -c "exec $line" > "$temp/compose" 2>&1 &
+    compose=$!
+    for _ in $(seq 600); do
+        [ "$(grep -c '^sandbox_1 .*[0-9]\.[0-9]' "$temp/compose" || true)" -ge 3 ] && break
+        kill -0 "$compose" 2> /dev/null || break
+        sleep 0.5
+    done
+    if [ "$(grep -c '^sandbox_1 .*[0-9]\.[0-9]' "$temp/compose" || true)" -ge 3 ]; then
+        pass "$line: $(grep '^sandbox_1' "$temp/compose" | tail -n 1 | cut -c 1-80)"
+    else
+        tail -n 5 "$temp/compose"
+        fail "$line"
+    fi
+    kill -INT "$compose" 2> /dev/null || true
+    wait "$compose" || true
+    docker-compose -f deploy/compose.yaml down --volumes > "$temp/compose" 2>&1 || true
+fi
 
 finish

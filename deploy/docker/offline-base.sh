@@ -8,8 +8,8 @@
 # MIRROR: the Debian mirror, if it is not debootstrap's own.
 #
 # Never push what it makes: it is no official image, and if this machine trusts certificate
-# authorities of its own, so does the stand-in. Nothing of that reaches an image built on it, as
-# the Dockerfile takes Mozilla's roots alone.
+# authorities of its own, so does the stand-in. Nothing of that reaches an image built on it: those
+# that the program trusts are compiled in.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -7,6 +7,8 @@
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 
 FROM ${RUST_IMAGE} AS build
+# The program carries the list of the crates that it is made of, for scanners of vulnerabilities.
+RUN cargo install --locked --root /usr/local cargo-auditable@0.7.7
 WORKDIR /src
 # Dependencies first: they are built again only when Cargo.toml or Cargo.lock changes. Cargo insists
 # on the file of every example and test that the manifest declares; an image needs none of them.

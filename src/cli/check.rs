@@ -1,13 +1,14 @@
 //! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
-//! what [`layers`](super::layers) reads. Never: the network, but by [`probe`] when that is wanted.
+//! what [`layers`](super::layers) reads, the key's file. Never: the network, but by [`probe`] when that is wanted.
 
 use std::{collections::BTreeSet, io};
 
 use ratesheet::{Config, SheetConfig, Tab};
 
 use super::{
+    credentials::{self, Identity, identity},
     exit::Exit,
-    layers::{Environment, Flags, LoadError, Loaded, key_warning, load, read_key},
+    layers::{Environment, Flags, Loaded, load},
     probe::probe,
 };
 
@@ -32,7 +33,10 @@ pub(crate) fn check(
     arguments: Arguments,
     out: &mut dyn io::Write,
 ) -> Exit {
-    let loaded = load(environment, flags);
+    let loaded = load(environment, flags).map_err(|error| error.to_string()).and_then(|loaded| {
+        let trusted = loaded.config.tls.check();
+        trusted.map(|()| loaded).map_err(|error| error.to_string())
+    });
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     // Nobody is left to be told when this fails, and the exit code says it as well.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
@@ -40,35 +44,29 @@ pub(crate) fn check(
 }
 
 /// What is printed, and the exit code.
-fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return (format!("{error}\n"), Exit::Config),
     };
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
-    match &loaded.config.credentials {
-        None => loaded.warnings.push(
-            "There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, \
-             to the path of a service account's key."
-                .into(),
-        ),
-        Some(path) => {
-            let key = match read_key(path) {
-                Ok(key) => key,
-                Err(error) => {
-                    add(
-                        &mut text,
-                        format_args!("The configuration is well formed; the key is not:"),
-                    );
-                    add(&mut text, format_args!("{error}"));
-                    return (text, Exit::Credentials);
-                }
-            };
-            add(&mut text, format_args!("  as {}", key.client_email()));
-            loaded.warnings.extend(key_warning(path));
+    match identity(&loaded.config) {
+        Ok(Identity::Account(email)) => add(&mut text, format_args!("  as {email}")),
+        Ok(Identity::Machine) => {
+            add(&mut text, format_args!("  as the identity that Google has given to this machine"));
+        }
+        Ok(Identity::Nobody) => {}
+        Err(error) => {
+            add(
+                &mut text,
+                format_args!("The configuration is well formed, and yet nothing can be written:"),
+            );
+            add(&mut text, format_args!("{error}"));
+            return (text, error.exit());
         }
     }
+    loaded.warnings.extend(credentials::warning(&loaded.config));
     for warning in &loaded.warnings {
         add(&mut text, format_args!("warning: {warning}"));
     }
@@ -77,14 +75,14 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
 }
 
 /// What is printed, and the exit code, when Kraken and Google have been asked.
-fn online(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return (format!("{error}\n"), Exit::Config),
     };
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
-    loaded.warnings.extend(loaded.config.credentials.as_deref().and_then(key_warning));
+    loaded.warnings.extend(credentials::warning(&loaded.config));
     for warning in &loaded.warnings {
         add(&mut text, format_args!("warning: {warning}"));
     }
@@ -152,28 +150,32 @@ mod tests {
 
     #[test]
     fn a_well_formed_configuration_is_summed_up() {
-        let (text, code) = checked(&FILE.replace("5000", "1000"), &[]);
+        let metadata = ("RATESHEET__CREDENTIALS", "metadata");
+        let (text, code) = checked(&FILE.replace("5000", "1000"), &[metadata]);
         let expected = "ratesheet.json
   tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
+  as the identity that Google has given to this machine
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
 warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
 write waits for its turn. The smallest timeout that fits is 1200 ms for each.
-warning: There are no credentials: set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to the \
-path of a service account's key.
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";
         assert_eq!((text.as_str(), code), (expected, Exit::Done));
     }
 
     #[test]
-    fn mistakes_end_with_78_and_a_wrong_key_with_77() {
+    fn mistakes_and_no_credentials_end_with_78_and_a_wrong_key_with_77() {
         let (text, code) = checked("{}", &[]);
         assert_eq!(code, Exit::Config);
         assert_eq!(text.matches("ratesheet.json:1:1: error at $: found no ").count(), 3, "{text}");
+        let (text, code) = checked(FILE, &[]);
+        assert_eq!(code, Exit::Config);
+        assert!(text.contains("\nThere are no credentials\n  help: Set"), "{text}");
         let variable = "GOOGLE_APPLICATION_CREDENTIALS";
         let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
         assert_eq!(code, Exit::Credentials);
-        let told = "the key is not:\n/does/not/exist: error: the key cannot be read: No such";
+        let told =
+            "nothing can be written:\n/does/not/exist: error: the key cannot be read: No such";
         assert!(text.contains(told), "{text}");
         let (text, code) = checked(FILE, &[(variable, "config/example.json")]);
         assert_eq!(code, Exit::Credentials);

@@ -1,48 +1,41 @@
 //! `ratesheet demo`: all of it at work in one process, over real HTTP, with stand-ins of Kraken
-//! and Google. Touches: standard output.
+//! and Google. Touches: standard output; the terminal.
 
-use std::{
-    io::{self, IsTerminal, stdout},
-    time::Duration,
-};
+use std::time::Duration;
 
-use ratesheet::{
-    Config, Event, GoogleConfig, LogLevel, Report, ServiceAccountKey, SheetConfig,
-    SpreadsheetReport, SupervisorActor, sandbox::Sandbox,
+use actix::Addr;
+use ratesheet::{Event, LogLevel, Report, SupervisorActor};
+use slog::{Discard, Logger, o};
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        oneshot,
+    },
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::{
     Options,
     drill::DrillOrder,
     exit::Exit,
+    face::{Bound, Face},
+    layers,
     logger::Logging,
+    outage::Outages,
     print, print_error,
-    screen::{Screen, Sheet},
+    screen::Screen,
     service::{Service, Watch},
+    stage::{SPREADSHEET, Stage},
+    terminal::{Key, Look, Size, Terminal},
 };
 
-/// The spreadsheet of the demo, as its id.
-const SPREADSHEET: &str = "1-the-spreadsheet-of-the-demo";
-const TAB: &str = "Prices";
-
-/// What the sheet shows, a row each, and under which name people know it.
-const PAIRS: [(&str, &str); 6] = [
-    ("Bitcoin", "xbteur"),
-    ("Ether", "etheur"),
-    ("Solana", "soleur"),
-    ("Dogecoin", "dogeeur"),
-    ("Cardano", "adaeur"),
-    ("Pepe", "pepeeur"),
-];
-
-/// The columns, from B on.
-const FIELDS: [(&str, &str); 4] =
-    [("Buy", "buy"), ("Sell", "sell"), ("Last", "last"), ("Change", "change")];
+/// A picture is drawn anew this often even if nothing happens, so that its seconds go on.
+const REDRAWN_EVERY: Duration = Duration::from_millis(200);
 
 /// How long, and what is to go wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// End after so many ticks; otherwise with Ctrl-C
+    /// End after so many ticks; otherwise with q or Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     ticks: Option<u64>,
     /// From tick to tick, in milliseconds
@@ -56,101 +49,173 @@ pub(super) struct Arguments {
 
 /// Shows it at work.
 pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
-    let stage = match Stage::set(arguments) {
-        Ok(stage) => stage,
+    let flags = match layers::load_flags(&options.flags()) {
+        Ok(flags) => flags,
+        Err(error) => {
+            print_error(&format!("{error}\n"));
+            return Exit::Usage;
+        }
+    };
+    let stage = match Stage::set(Duration::from_millis(arguments.every)) {
+        Ok(stage) => Stage { config: stage.config.status(flags.status).log(flags.log), ..stage },
         Err(cause) => {
             print_error(&format!("ratesheet: the demo cannot be set up: {cause}\n"));
             return Exit::GaveUp;
         }
     };
-    let mut log = stage.config.log;
+    // Records among a picture would spoil it: it tells what they would tell. Who wants them
+    // nevertheless sees lines of both.
+    let look = if options.says_log_level() { Look::Lines } else { Look::of_process() };
+    let mut config = stage.config.log;
     if !options.says_log_level() {
-        log.level = LogLevel::Error;
+        config.level = LogLevel::Error;
     }
-    let logging = Logging::start(&log);
-    let exit = actix_rt::System::new().block_on(stage.play(arguments, &logging));
+    let logging = Logging::start(&config);
+    let log = match look {
+        Look::Lines => logging.log.clone(),
+        Look::Picture { .. } => Logger::root(Discard, o!()),
+    };
+    let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
     logging.finish();
     exit
 }
 
-/// Everything that the demo needs.
-struct Stage {
-    sandbox: Sandbox,
-    config: Config,
-    /// The stand-in's key, which opens nothing.
-    key: ServiceAccountKey,
-}
-
-impl Stage {
-    fn set(arguments: &Arguments) -> io::Result<Self> {
-        let sandbox = Sandbox::start()?;
-        sandbox.set_quota(None);
-        sandbox.set_journal_limit(100);
-        sandbox.create_spreadsheet(SPREADSHEET, "The demo", &[(TAB, 100, 26)]);
-        let key = ServiceAccountKey::from_json(sandbox.service_account_key().as_bytes())
-            .map_err(io::Error::other)?;
-        let every = Duration::from_millis(arguments.every);
-        let mut sheet = SheetConfig::new(SPREADSHEET, TAB).every(every);
-        for (row, (name, pair)) in (2..).zip(PAIRS) {
-            sandbox.set_cell(SPREADSHEET, TAB, &format!("A{row}"), name);
-            for (column, (title, field)) in ('B'..).zip(FIELDS) {
-                sandbox.set_cell(SPREADSHEET, TAB, &format!("{column}1"), title);
-                sheet = sheet.cell(&format!("kraken:{pair}:{field}"), &format!("{column}{row}"));
-            }
+/// Has the service work on the stage, and shows it, until it ends.
+async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> Exit {
+    let supervisor =
+        SupervisorActor::new(stage.config.clone()).key(stage.key.clone()).logger(log.clone());
+    let service = Service::start(supervisor, log.clone());
+    let face =
+        Bound::by(&stage.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
+    let _face = match face {
+        Ok(face) => face,
+        Err(problem) => {
+            print_error(&format!("ratesheet demo: {problem}\n"));
+            return Exit::Config;
         }
-        sandbox.set_cell(SPREADSHEET, TAB, "A9", "Problem");
-        let mut config = Config::new().sheet(sheet.problem("B9"));
-        config.kraken.url = sandbox.url();
-        config.kraken.requests_per_second = 50.0;
-        let mut google = GoogleConfig::default();
-        google.url = sandbox.url();
-        google.writes_per_minute = 3_000;
-        Ok(Self { sandbox, config: config.google(google), key })
-    }
-
-    async fn play(&self, arguments: &Arguments, logging: &Logging) -> Exit {
-        let supervisor = SupervisorActor::new(self.config.clone())
-            .key(self.key.clone())
-            .logger(logging.log.clone());
-        let service = Service::start(supervisor, logging.log.clone());
-        let address = service.supervisor.clone();
-        let mut screen = Screen::new(stdout().is_terminal());
-        let mut drill = arguments.drill;
-        let mut shown = 0;
-        print(&screen.opening());
-        let watch = |event: &Event| match event {
-            Event::Report(Report::Spreadsheet(report)) if report.settled > shown => {
-                shown = report.settled;
-                print(&screen.draw(&self.sheet(report)));
-                if let Some(order) = drill.take_if(|_| shown >= 3) {
-                    // Its mailbox is long; should it be full, there is no drill this time.
-                    address.try_send(order.of(SPREADSHEET)).unwrap_or_default();
-                }
-                if arguments.ticks.is_some_and(|ticks| shown >= ticks) {
-                    Watch::Done
-                } else {
-                    Watch::On
-                }
+    };
+    let show = Show {
+        stage,
+        supervisor: service.supervisor.clone(),
+        drill: arguments.drill,
+        outages: Outages::default(),
+        start: Instant::now(),
+    };
+    let mut screen = Screen::new(look);
+    print(&screen.opening());
+    let (sender, events) = unbounded_channel();
+    let mut gave_up = None;
+    let watch = |event: &Event| {
+        // Whoever shows them is there as long as there are any.
+        drop(sender.send(event.clone()));
+        match event {
+            Event::Report(Report::Spreadsheet(report))
+                if arguments.ticks.is_some_and(|ticks| report.settled >= ticks) =>
+            {
+                Watch::Done
             }
-            Event::Fault(fault) => {
-                print(&screen.fault(fault));
-                Watch::On
+            Event::Escalated(why) => {
+                gave_up = Some(why.reason.clone());
+                Watch::Done
             }
             _ => Watch::On,
-        };
-        let no_file = || Err("the demo has no configuration file".to_owned());
-        let exit = service.serve(no_file, watch).await;
-        print(&screen.closing(self.sandbox.rows(SPREADSHEET, TAB)));
-        exit
+        }
+    };
+    let no_file = || Err("the demo has no configuration file".to_owned());
+    let (quit, asked) = oneshot::channel();
+    let exit = tokio::select! {
+        biased; // signals are heeded before the terminal is changed
+        exit = service.serve_until(asked, no_file, watch) => exit,
+        gone = show.go_on(&mut screen, look, events, quit) => gone,
+    };
+    print(&screen.closing(stage.rows()));
+    // Among lines, the log has said so.
+    if let (Look::Picture { .. }, Some(why)) = (look, gave_up) {
+        print_error(&format!("ratesheet demo: it gave up: {why}\n"));
     }
+    exit
+}
 
-    /// What is in the spreadsheet by now: read from the stand-in of Google, not from ourselves.
-    fn sheet(&self, report: &SpreadsheetReport) -> Sheet {
-        Sheet {
-            tick: report.settled,
-            writes: report.writes,
-            cells: report.cells_written,
-            rows: self.sandbox.rows(SPREADSHEET, TAB),
+/// What the person sees, and does.
+struct Show<'a> {
+    stage: &'a Stage,
+    supervisor: Addr<SupervisorActor>,
+    drill: Option<DrillOrder>,
+    outages: Outages,
+    start: Instant,
+}
+
+impl Show<'_> {
+    /// Shows every event and heeds every key, for ever.
+    async fn go_on(
+        mut self,
+        screen: &mut Screen,
+        look: Look,
+        mut events: UnboundedReceiver<Event>,
+        quit: oneshot::Sender<()>,
+    ) -> Exit {
+        let terminal = matches!(look, Look::Picture { .. }).then(Terminal::enter);
+        let mut pressed = terminal.as_ref().and_then(|terminal| terminal.keys().ok());
+        let mut quit = Some(quit);
+        let mut again = interval(REDRAWN_EVERY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(event) = events.recv() => {
+                    screen.hear(&event, self.start.elapsed());
+                    self.drill(&event);
+                }
+                Some(key) = next(&mut pressed) => match self.pressed(key) {
+                    Pressed::Quit => drop(quit.take().map(|quit| quit.send(()))),
+                    Pressed::Did(what) => screen.done(what, self.start.elapsed()),
+                    Pressed::Nothing => continue,
+                },
+                _ = again.tick(), if terminal.is_some() => {}
+            }
+            let keys = match &terminal {
+                Some(terminal) if terminal.has_keys() => &self.outages.keys()[..],
+                _ => &[("Ctrl-C", "ends it")],
+            };
+            let size = terminal.as_ref().map_or(Size::UNKNOWN, Terminal::size);
+            print(&screen.draw(self.stage.rows(), keys, size, self.start.elapsed()));
         }
     }
+
+    fn pressed(&mut self, key: Key) -> Pressed {
+        match key {
+            Key::Pressed('k') => Pressed::Did(self.outages.kraken(&self.stage.sandbox)),
+            Key::Pressed('g') => Pressed::Did(self.outages.google(&self.stage.sandbox)),
+            Key::Pressed('c') => {
+                let order = self.outages.crash(SPREADSHEET);
+                let what = format!("You crash the {}", order.actor);
+                // Its mailbox is long; should it be full, there is no crash this time.
+                self.supervisor.try_send(order).unwrap_or_default();
+                Pressed::Did(what)
+            }
+            Key::Pressed('q') | Key::Gone => Pressed::Quit,
+            Key::Pressed(_) => Pressed::Nothing,
+        }
+    }
+
+    /// After the third tick it is time for the drill that was ordered.
+    fn drill(&mut self, event: &Event) {
+        if let Event::Report(Report::Spreadsheet(report)) = event
+            && let Some(order) = self.drill.take_if(|_| report.settled >= 3)
+        {
+            // As above.
+            self.supervisor.try_send(order.of(SPREADSHEET)).unwrap_or_default();
+        }
+    }
+}
+
+/// What comes of a key.
+enum Pressed {
+    Did(String),
+    Quit,
+    Nothing,
+}
+
+/// The next key, where there are keys.
+async fn next(keys: &mut Option<UnboundedReceiver<Key>>) -> Option<Key> {
+    keys.as_mut()?.recv().await
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{
     Options,
+    credentials::{self, Identity, Unusable},
     exit::Exit,
     layers::{self, Environment, Flags, USUAL_FILES},
     print, print_error,
@@ -127,13 +128,17 @@ fn share(sheet: Option<&SheetConfig>, environment: &Environment, flags: &Flags) 
         Some(sheet) => format!("Share the spreadsheet {}", url(sheet.spreadsheet.as_str())),
         None => "Put your spreadsheet's URL into the file, and share the spreadsheet".into(),
     };
-    match credentials(environment, flags).map(|path| layers::read_key(&path)) {
-        Some(Ok(key)) => format!("{which}\n     with {}, as an Editor", key.client_email()),
+    match identity(environment, flags) {
+        Some(Ok(Identity::Account(email))) => format!("{which}\n     with {email}, as an Editor"),
+        Some(Ok(Identity::Machine)) => format!(
+            "{which}\n     with the service account of the machine that it runs on, as an Editor: \
+             `ratesheet check --online`\n     says there which it is"
+        ),
         Some(Err(error)) => {
             let error = error.to_string().replace('\n', "\n   ");
             format!("{which}\n     with the key's client_email, as an Editor. But {error}")
         }
-        None => format!(
+        Some(Ok(Identity::Nobody)) | None => format!(
             "{which}\n     with a service account, as an Editor: with the client_email in the \
              account's key. Set\n     GOOGLE_APPLICATION_CREDENTIALS to the key's path, or write it \
              into the file as \"credentials\""
@@ -141,8 +146,8 @@ fn share(sheet: Option<&SheetConfig>, environment: &Environment, flags: &Flags) 
     }
 }
 
-/// The path of the key that the commands would use, if they were started like this one.
-fn credentials(environment: &Environment, flags: &Flags) -> Option<PathBuf> {
+/// In whose name the commands would write, if they were started like this one.
+fn identity(environment: &Environment, flags: &Flags) -> Option<Result<Identity, Unusable>> {
     let example = r#"{ "sheets": [] }"#;
     let flags = Flags {
         config: Some("-".into()),
@@ -150,7 +155,7 @@ fn credentials(environment: &Environment, flags: &Flags) -> Option<PathBuf> {
         ..Flags::default()
     };
     let loaded = layers::load_from(environment, &flags, &mut example.as_bytes());
-    loaded.ok().and_then(|loaded| loaded.config.credentials)
+    loaded.ok().map(|loaded| credentials::identity(&loaded.config))
 }
 
 /// What is written, and what to do now.
@@ -199,7 +204,7 @@ mod tests {
             let config = Config::from_json("", text.as_bytes(), &Overlays::new()).unwrap();
             assert_eq!(place(&config.sheets[0]), written, "{given}");
             assert_eq!(config.sheets[0].tab, sheet.tab, "{given}");
-            assert_eq!(config.credentials.as_deref(), Some(Path::new("the \"key\".json")));
+            assert_eq!(config.credentials, Some(Path::new("the \"key\".json").into()));
         }
     }
 

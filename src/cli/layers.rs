@@ -1,5 +1,5 @@
 //! The layers of the configuration: file, environment, flags. Touches: the environment, the
-//! configuration's file or standard input, the key's file. Never: the network.
+//! configuration's file or standard input. Never: the network.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,14 @@ use std::{
 };
 
 use ::config::Source as _;
-use ratesheet::{Config, ConfigError, InvalidKey, Overlays, ServiceAccountKey};
+use ratesheet::{Config, ConfigError, Credentials, MetadataServer, Overlays};
 
 const PREFIX: &str = "RATESHEET";
+
+/// Another name of `RATESHEET__CREDENTIALS`. By the convention of containers `X_FILE` names a file
+/// in which X's value stands; but this value is itself the name of a file, and nobody who writes
+/// `…_FILE=/run/secrets/key.json` has another path in that file.
+const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
 
 /// Where a configuration is looked for that no flag names.
 pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
@@ -38,6 +43,7 @@ pub(crate) struct Environment {
     variables: HashMap<String, String>,
     unreadable: Vec<String>,
     google_credentials: Option<PathBuf>,
+    metadata_host: Option<String>,
     proxy: Option<String>,
 }
 
@@ -67,6 +73,8 @@ impl Environment {
                 }
             } else if name == "GOOGLE_APPLICATION_CREDENTIALS" && !value.is_empty() {
                 environment.google_credentials = Some(value.into());
+            } else if name == "GCE_METADATA_HOST" && !value.is_empty() {
+                environment.metadata_host = Some(value.to_string_lossy().into_owned());
             } else if ["HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str()) && !value.is_empty() {
                 environment.proxy = Some(name.into());
             }
@@ -80,6 +88,7 @@ impl Environment {
         if let Some(name) = self.unreadable.first() {
             return Err(LoadError::Variable(name.clone()));
         }
+        self.credentials_once()?;
         let source = ::config::Environment::with_prefix(PREFIX)
             .separator("__")
             .source(Some(self.variables.clone()));
@@ -89,6 +98,7 @@ impl Environment {
         let mut overlays = Overlays::new();
         for (path, value) in values {
             let origin = self.name_of(&path);
+            let path = if path == "credentials_file" { "credentials".to_owned() } else { path };
             let text = value.into_string().map_err(|_| LoadError::Variable(origin.clone()))?;
             overlays.set(path, text, origin);
         }
@@ -103,6 +113,24 @@ impl Environment {
             }
         }
         Ok(overlays)
+    }
+
+    /// Both names of the credentials at once would leave it open which of them counts.
+    fn credentials_once(&self) -> Result<(), LoadError> {
+        let named = |wanted: &str| {
+            self.variables.keys().find(|name| name.eq_ignore_ascii_case(wanted)).cloned()
+        };
+        match (named("RATESHEET__CREDENTIALS"), named(CREDENTIALS_FILE)) {
+            (Some(one), Some(other)) => Err(LoadError::Twice(one, other)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the metadata server is, if the environment says so.
+    fn metadata_server(&self) -> Result<Option<MetadataServer>, LoadError> {
+        let Some(host) = &self.metadata_host else { return Ok(None) };
+        let server = MetadataServer::at(host);
+        server.map(Some).ok_or_else(|| LoadError::MetadataHost(host.clone()))
     }
 
     /// What says where the status page listens, and its value.
@@ -140,6 +168,10 @@ pub(crate) enum LoadError {
     Unreadable { name: String, why: Unreadable },
     /// A variable is no text.
     Variable(String),
+    /// Two variables say the same thing.
+    Twice(String, String),
+    /// `GCE_METADATA_HOST` is no host.
+    MetadataHost(String),
     /// There are mistakes in it.
     Invalid(ConfigError),
 }
@@ -154,6 +186,14 @@ impl fmt::Display for LoadError {
             Self::Variable(name) => {
                 write!(f, "{}: error: found a value that is no UTF-8", name.escape_debug())
             }
+            Self::Twice(one, other) => {
+                write!(f, "{other}: error: found it beside {one}; expected one of them")
+            }
+            Self::MetadataHost(host) => write!(
+                f,
+                "GCE_METADATA_HOST: error: found {host:?}; expected a host, perhaps with a port, \
+                 such as \"metadata.google.internal\""
+            ),
             Self::Invalid(error) => error.fmt(f),
         }
     }
@@ -208,8 +248,10 @@ pub(crate) fn load_from(
     };
     let overlays = environment.overlays(flags)?;
     let mut config = Config::from_json(&name, &bytes, &overlays).map_err(LoadError::Invalid)?;
-    if config.credentials.is_none() {
-        config.credentials.clone_from(&environment.google_credentials);
+    let google = || environment.google_credentials.clone().map(Credentials::File);
+    config.credentials = config.credentials.or_else(google);
+    if let Some(Credentials::Metadata(server)) = &mut config.credentials {
+        *server = environment.metadata_server()?.unwrap_or_default();
     }
     let mut warnings = config.warnings();
     if let Some(proxy) = &environment.proxy {
@@ -246,6 +288,13 @@ pub(crate) fn load_upstream(
     load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
 }
 
+/// What the flags alone say, for a command that has a configuration of its own.
+pub(crate) fn load_flags(flags: &Flags) -> Result<Config, LoadError> {
+    let flags = Flags { config: Some("-".into()), credentials: None, ..flags.clone() };
+    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
+    load_from(&Environment::default(), &flags, &mut nothing).map(|loaded| loaded.config)
+}
+
 /// The first of the usual files that is there, readable or not.
 fn usual_file() -> Option<PathBuf> {
     let there = |path: &&Path| !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
@@ -269,55 +318,6 @@ fn take(from: &mut dyn io::Read, most: usize) -> Result<Vec<u8>, Unreadable> {
     let mut bytes = Vec::new();
     from.take(limit).read_to_end(&mut bytes).map_err(Unreadable::System)?;
     if bytes.len() > most { Err(Unreadable::TooLarge(most)) } else { Ok(bytes) }
-}
-
-/// Why a key cannot be used.
-#[derive(Debug)]
-pub(crate) enum KeyError {
-    /// Its file cannot be read.
-    Unreadable(PathBuf, Unreadable),
-    /// Its file is something else.
-    Invalid(PathBuf, InvalidKey),
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |path: &Path| path.display().to_string().escape_debug().to_string();
-        match self {
-            Self::Unreadable(path, why) => {
-                write!(f, "{}: error: the key cannot be read: {why}", name(path))
-            }
-            Self::Invalid(path, why) => {
-                write!(f, "{}: error: {why}\n  help: {}", name(path), why.remedy())
-            }
-        }
-    }
-}
-
-impl std::error::Error for KeyError {}
-
-/// Reads the key that a configuration names.
-pub(crate) fn read_key(path: &Path) -> Result<ServiceAccountKey, KeyError> {
-    let bytes = read_file(path, ServiceAccountKey::MOST_BYTES)
-        .map_err(|why| KeyError::Unreadable(path.into(), why))?;
-    ServiceAccountKey::from_json(&bytes).map_err(|why| KeyError::Invalid(path.into(), why))
-}
-
-/// A warning if everybody on this machine can read a key.
-pub(crate) fn key_warning(path: &Path) -> Option<String> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(path).ok()?.permissions().mode();
-        if mode & 0o004 != 0 {
-            let name = path.display().to_string().escape_debug().to_string();
-            return Some(format!(
-                "{name} can be read by everybody on this machine (mode {:03o}): chmod 600.",
-                mode & 0o777
-            ));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -354,11 +354,72 @@ mod tests {
         assert_eq!(config.log.level, ratesheet::LogLevel::Debug);
         assert_eq!(config.kraken.url, "http://127.0.0.1:1");
         assert_eq!(config.status.listen, Some("127.0.0.1:2".parse().unwrap()));
-        assert_eq!(config.credentials.as_deref(), Some(Path::new("/google.json")));
+        assert_eq!(config.credentials, Some(Path::new("/google.json").into()));
         assert!(loaded.warnings.iter().any(|warning| warning.contains("https_proxy is set")));
-        let flags = Flags { credentials: Some("own.json".into()), ..Flags::default() };
-        let own = from_stdin(&environment, flags).unwrap();
-        assert_eq!(own.config.credentials.as_deref(), Some(Path::new("own.json")));
+    }
+
+    /// In whose name it writes, with these variables, this in the file, and this flag.
+    fn credentials(
+        variables: &[(&str, &str)],
+        file: Option<&str>,
+        flag: Option<&str>,
+    ) -> Result<Option<Credentials>, String> {
+        let key = file.map(|text| format!("{{ \"credentials\": \"{text}\","));
+        let text = key.map_or(FILE.to_owned(), |key| FILE.replacen('{', &key, 1));
+        let flags = Flags {
+            config: Some("-".into()),
+            credentials: flag.map(str::to_owned),
+            ..Flags::default()
+        };
+        let loaded = load_from(&environment(variables), &flags, &mut text.as_bytes());
+        loaded.map(|loaded| loaded.config.credentials).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flag_comes_first_then_the_variables_then_the_file_then_googles_variable() {
+        let google = ("GOOGLE_APPLICATION_CREDENTIALS", "/google.json");
+        let own = ("RATESHEET__CREDENTIALS", "/own.json");
+        let in_file = ("Ratesheet__Credentials_File", "/run/secrets/key.json");
+        for (variables, file, flag, expected) in [
+            (&[google, own][..], Some("file.json"), Some("flag.json"), "flag.json"),
+            (&[google, own], Some("file.json"), None, "/own.json"),
+            (&[google, in_file], Some("file.json"), None, "/run/secrets/key.json"),
+            (&[google], Some("file.json"), None, "file.json"),
+            (&[google], None, None, "/google.json"),
+            (&[("GOOGLE_APPLICATION_CREDENTIALS", "metadata")], None, None, "metadata"),
+        ] {
+            let found = credentials(variables, file, flag).unwrap().unwrap();
+            assert_eq!(found, Path::new(expected).into(), "{variables:?} {file:?} {flag:?}");
+        }
+        assert_eq!(credentials(&[("GOOGLE_APPLICATION_CREDENTIALS", "")], None, None), Ok(None));
+        let told = credentials(&[own, in_file], None, Some("flag.json")).unwrap_err();
+        assert!(told.contains("found it beside RATESHEET__CREDENTIALS; expected one"), "{told}");
+    }
+
+    #[test]
+    fn the_metadata_server_is_meant_by_its_word_and_is_where_googles_variable_says() {
+        let usual = Credentials::from(MetadataServer::default());
+        let google = ("GOOGLE_APPLICATION_CREDENTIALS", "/google.json");
+        let variable = ("RATESHEET__CREDENTIALS", "metadata");
+        assert_eq!(credentials(&[google], Some("metadata"), None), Ok(Some(usual.clone())));
+        assert_eq!(credentials(&[variable], Some("key.json"), None), Ok(Some(usual.clone())));
+        assert_eq!(credentials(&[], None, Some("metadata")), Ok(Some(usual)));
+        let host = ("GCE_METADATA_HOST", "127.0.0.1:80");
+        let there = MetadataServer::at("127.0.0.1:80").unwrap().into();
+        assert_eq!(credentials(&[host], Some("metadata"), None), Ok(Some(there)));
+        let wrong = ("GCE_METADATA_HOST", "http://metadata");
+        let told = credentials(&[wrong], Some("metadata"), None).unwrap_err();
+        assert!(told.contains("GCE_METADATA_HOST: error: found \"http://metadata\""), "{told}");
+        assert_eq!(credentials(&[wrong], None, None), Ok(None), "it concerns nobody");
+    }
+
+    #[test]
+    fn a_key_in_a_variable_is_not_shown_and_is_told_where_it_belongs() {
+        let key = r#"{"type":"service_account","private_key":"CANARY"}"#;
+        let told = credentials(&[("RATESHEET__CREDENTIALS", key)], None, None).unwrap_err();
+        assert!(told.contains("RATESHEET__CREDENTIALS: error at $.credentials"), "{told}");
+        assert!(told.contains("help: put it into a file"), "{told}");
+        assert!(!told.contains("CANARY"), "{told}");
     }
 
     #[test]
@@ -385,7 +446,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn only_regular_files_are_read_and_never_waited_for() {
-        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -409,16 +470,5 @@ mod tests {
         let flags = Flags { config: Some("-".into()), ..Flags::default() };
         let error = load_from(&Environment::default(), &flags, &mut io::repeat(0)).unwrap_err();
         assert!(error.to_string().starts_with("stdin: error: it is larger"), "{error}");
-        let key = folder.path().join("key");
-        fs::write(&key, "{}").unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(key_warning(&key).unwrap().contains("mode 644"));
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(key_warning(&key), None);
-        let error = read_key(&key).unwrap_err().to_string();
-        assert!(
-            error.contains("lacks its \"private_key\"\n  help: a service account's"),
-            "{error}"
-        );
     }
 }

@@ -7,13 +7,17 @@
 use std::{
     fmt,
     io::{IsTerminal, LineWriter, stderr},
-    sync::mpsc::channel,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::channel,
+    },
     thread,
     time::Duration,
 };
 
 use ratesheet::{LogConfig, LogFormat, LogLevel};
-use slog::{Drain, FnValue, Logger, Record, o};
+use slog::{Drain, FnValue, Logger, Record, o, warn};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 /// Records that may wait for a slow reader; more are dropped, counted, and the count is told.
@@ -26,6 +30,9 @@ const FLUSH_WITHIN: Duration = Duration::from_millis(500);
 pub(super) struct Logging {
     pub(super) log: Logger,
     writer: AsyncGuard,
+    /// The least of what is logged, as slog counts it.
+    level: Arc<AtomicUsize>,
+    json: bool,
 }
 
 impl fmt::Debug for Logging {
@@ -37,11 +44,7 @@ impl fmt::Debug for Logging {
 impl Logging {
     /// Begins to log as `config` says.
     pub(super) fn start(config: &LogConfig) -> Self {
-        let json = match config.format {
-            LogFormat::Json => true,
-            LogFormat::Text => false,
-            LogFormat::Auto => !stderr().is_terminal(),
-        };
+        let json = is_json(config.format);
         let (drain, writer) = if json {
             let drain = slog_json::Json::new(LineWriter::new(stderr()))
                 .set_newlines(true)
@@ -63,14 +66,26 @@ impl Logging {
                 .build();
             asynchronous(drain)
         };
-        let level = level(config.level);
-        let log = Logger::root(drain.filter_level(level).ignore_res(), o!());
-        Self { log, writer }
+        let level = Arc::new(AtomicUsize::new(level(config.level).as_usize()));
+        let least = Arc::clone(&level);
+        let heeded =
+            move |record: &Record<'_>| record.level().as_usize() <= least.load(Ordering::Relaxed);
+        let log = Logger::root(drain.filter(heeded).ignore_res(), o!());
+        Self { log, writer, level, json }
+    }
+
+    /// Goes on as a changed `config` says. In which form cannot be changed any more: whoever reads
+    /// the one would not understand the other.
+    pub(super) fn follow(&self, config: &LogConfig) {
+        self.level.store(level(config.level).as_usize(), Ordering::Relaxed);
+        if is_json(config.format) != self.json {
+            warn!(self.log, "log.format stays as it was at the start: restart to change it");
+        }
     }
 
     /// Writes what still waits, if somebody reads it.
     pub(super) fn finish(self) {
-        let Self { log, writer } = self;
+        let Self { log, writer, .. } = self;
         drop(log);
         // To drop the writer is to wait for it, and who reads may have stopped reading.
         let (done, written) = channel::<()>();
@@ -94,6 +109,14 @@ where
         .overflow_strategy(OverflowStrategy::DropAndReport)
         .thread_name("log".into())
         .build_with_guard()
+}
+
+fn is_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !stderr().is_terminal(),
+    }
 }
 
 const fn level(level: LogLevel) -> slog::Level {

@@ -23,13 +23,14 @@ use super::{
 /// How often it is looked whether all is done, should no event tell.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How to do it, and how to tell.
+/// How to do it, and how to tell. Its log is silent, whatever the configuration says, since all
+/// of it is told at the end, once: unless somebody asks for it by a flag.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Ask Kraken, say what would be written, and send nothing to Google
     #[arg(long)]
     dry_run: bool,
-    /// How it is told
+    /// How it is told; the log of it is shown by --log-level
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
     output: String,
 }
@@ -130,7 +131,7 @@ async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
         .feed(Feed { sheets, to: receiver })
         .start();
     let gone = || "the KrakenActor has failed".to_owned();
-    let tick = Tick { seq: 1, at: Instant::now(), due };
+    let tick = Tick::new(1, Instant::now(), due);
     kraken.try_send(tick).map_err(|_| gone())?;
     let batch = batches.recv().await.ok_or_else(gone)?;
     Ok(Outcome::of_batch(config, &batch))

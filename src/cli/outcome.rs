@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ratesheet::{
     CellContent, CellMapping, CellRef, CellReport, CellValue, Config, Failure, FailureClass,
-    QuoteBatch, QuoteField, SheetConfig, Status, Tab,
+    QuoteBatch, QuoteField, SheetConfig, Status,
 };
 use serde_json::{Value, json};
 
@@ -46,8 +46,11 @@ impl Outcome {
     /// What would be written of a batch.
     pub(super) fn of_batch(config: &Config, batch: &QuoteBatch) -> Self {
         let rows = config.sheets.iter().flat_map(|sheet| {
-            let quotes: Vec<Row> =
-                sheet.cells.iter().map(|mapping| Row::of_quote(sheet, mapping, batch)).collect();
+            let quotes: Vec<Row> = sheet
+                .cells
+                .iter()
+                .map(|mapping| Row::of_quote(config, sheet, mapping, batch))
+                .collect();
             let well = quotes.iter().all(Row::is_good);
             let pairs = sheet.cells.iter().map(|mapping| &mapping.pair);
             let oldest = pairs.filter_map(|pair| Some(batch.quotes.get(pair)?.at)).min();
@@ -55,10 +58,16 @@ impl Outcome {
             let updated = sheet
                 .updated
                 .iter()
-                .map(move |cell| Row::of(sheet, cell, CellContent::Updated, told.clone()));
+                .map(move |cell| Row::of(config, sheet, cell, CellContent::Updated, told.clone()));
             let problem = sheet.problem.iter().map(move |cell| {
                 let text = if well { "" } else { "what is wrong" };
-                Row::of(sheet, cell, CellContent::Problem, Some(CellValue::Text(text.into())))
+                Row::of(
+                    config,
+                    sheet,
+                    cell,
+                    CellContent::Problem,
+                    Some(CellValue::Text(text.into())),
+                )
             });
             quotes.into_iter().chain(updated).chain(problem)
         });
@@ -134,12 +143,7 @@ impl Outcome {
         let some = |wanted: &[FailureClass]| self.failures().any(|f| wanted.contains(&f.class));
         if some(&[FailureClass::Credentials]) {
             Exit::Credentials
-        } else if some(&[
-            FailureClass::Transient,
-            FailureClass::RateLimited,
-            FailureClass::Tls,
-            FailureClass::Clock,
-        ]) {
+        } else if some(&[FailureClass::Transient, FailureClass::RateLimited, FailureClass::Tls]) {
             Exit::Unavailable
         } else {
             Exit::Incomplete
@@ -172,6 +176,7 @@ fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
 
 impl Row {
     fn of(
+        config: &Config,
         sheet: &SheetConfig,
         cell: &CellRef,
         content: CellContent,
@@ -179,17 +184,19 @@ impl Row {
     ) -> Self {
         Self {
             spreadsheet: sheet.spreadsheet.to_string(),
-            cell: match &sheet.tab {
-                Tab::Title(title) => cell.range(title),
-                _ => cell.to_string(),
-            },
+            cell: config.cell_name(sheet, cell),
             content,
             value,
             failure: None,
         }
     }
 
-    fn of_quote(sheet: &SheetConfig, mapping: &CellMapping, batch: &QuoteBatch) -> Self {
+    fn of_quote(
+        config: &Config,
+        sheet: &SheetConfig,
+        mapping: &CellMapping,
+        batch: &QuoteBatch,
+    ) -> Self {
         let CellMapping { cell, pair, field } = mapping;
         let quote = batch.quotes.get(pair);
         let value = quote.and_then(|quote| match field {
@@ -198,15 +205,15 @@ impl Row {
         });
         let failure = match (quote, &value) {
             (_, Some(_)) => None,
-            (Some(_), None) => Some(Failure {
-                class: FailureClass::Pair,
-                reason: format!("Kraken states no {field} for {pair} at present"),
-                remedy: String::new(),
-            }),
+            (Some(_), None) => Some(Failure::new(
+                FailureClass::Pair,
+                format!("Kraken states no {field} for {pair} at present"),
+                "",
+            )),
             (None, None) => batch.missing.get(pair).cloned(),
         };
         let content = CellContent::Quote(pair.clone(), *field);
-        Self { failure, ..Self::of(sheet, cell, content, value) }
+        Self { failure, ..Self::of(config, sheet, cell, content, value) }
     }
 
     fn is_good(&self) -> bool {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use ratesheet::{
-    Account, AssetPair, CellContent, CellHolds, CellRef, Config, FoundCell, InspectedCell,
-    Inspection, SheetConfig, SheetIndex, Tab, asset_pairs,
+    Account, AssetPair, CellContent, CellHolds, Config, FoundCell, InspectedCell, Inspection,
+    SheetConfig, SheetIndex, asset_pairs,
 };
 
 use super::{
+    credentials::{Unusable, identity},
     findings::{Findings, Note, Weight, listed, roughly},
-    layers::read_key,
     print_error,
 };
 
@@ -50,7 +50,7 @@ async fn kraken(config: &Config, findings: &mut Findings) -> Option<SignedDurati
     let mut pairs: BTreeMap<&AssetPair, Vec<(usize, String)>> = BTreeMap::new();
     for (index, sheet) in config.sheets.iter().enumerate() {
         for mapping in &sheet.cells {
-            let cell = (index, name(&mapping.cell, &sheet.tab));
+            let cell = (index, config.cell_name(sheet, &mapping.cell));
             pairs.entry(&mapping.pair).or_default().push(cell);
         }
     }
@@ -83,7 +83,11 @@ async fn google(config: &Config, findings: &mut Findings, clocks: &mut Vec<Clock
         }
         Err((result, note)) => {
             if note.weight != Weight::Unavailable {
-                config.sheets.iter().enumerate().for_each(|(at, sheet)| lose(findings, at, sheet));
+                config
+                    .sheets
+                    .iter()
+                    .enumerate()
+                    .for_each(|(at, sheet)| lose(findings, config, at, sheet));
             }
             findings.row("Google", result.into(), vec![note]);
             return;
@@ -103,7 +107,7 @@ async fn google(config: &Config, findings: &mut Findings, clocks: &mut Vec<Clock
             Err(failure) => {
                 let note = Note::from(failure);
                 if note.weight == Weight::Stops {
-                    sheets.iter().for_each(|(index, sheet)| lose(findings, index.0, sheet));
+                    sheets.iter().for_each(|(index, sheet)| lose(findings, config, index.0, sheet));
                 }
                 findings.row(id.as_str(), "it cannot be read".into(), vec![note]);
             }
@@ -111,19 +115,20 @@ async fn google(config: &Config, findings: &mut Findings, clocks: &mut Vec<Clock
     }
 }
 
-/// Gets a token with the configured key.
+/// Gets a token with the configured credentials.
 async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, Note)> {
-    let Some(path) = &config.credentials else {
-        let remedy = "Set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to the path of a \
-                      service account's key";
-        return Err(("not asked", Note::new(Weight::Config, "there are no credentials", remedy)));
+    let unusable = |error: Unusable| {
+        let weight = match error {
+            Unusable::Missing => Weight::Config,
+            _ => Weight::Credentials,
+        };
+        let (reason, remedy) = error.words();
+        ("not asked", Note::new(weight, reason, remedy))
     };
-    if let Err(error) = read_key(path) {
-        let told = error.to_string();
-        let (reason, remedy) = told.split_once("\n  help: ").unwrap_or((&told, ""));
-        return Err(("not asked", Note::new(Weight::Credentials, reason, remedy)));
-    }
-    let account = Account::new(path.clone(), &config.google, config.retry, &config.tls);
+    identity(config).map_err(unusable)?;
+    let missing = || unusable(Unusable::Missing);
+    let credentials = config.credentials.clone().ok_or_else(missing)?;
+    let account = Account::new(credentials, &config.google, config.retry, &config.tls);
     let account =
         account.map_err(|error| ("not asked", Note::new(Weight::Config, error.to_string(), "")))?;
     match account.sign_in().await {
@@ -134,7 +139,7 @@ async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, No
 
 /// Says how long it takes, if it takes long.
 fn announce(config: &Config, spreadsheets: usize) {
-    let cells: usize = config.sheets.iter().map(|sheet| cells(sheet).len()).sum();
+    let cells: usize = config.sheets.iter().map(|sheet| cells(config, sheet).len()).sum();
     let reads = 2 * spreadsheets + cells / 100;
     let a_minute = config.google.writes_per_minute as usize;
     if reads > MANY_READS && reads * 6 > a_minute {
@@ -276,20 +281,13 @@ fn clock(clocks: &[Clock], findings: &mut Findings) {
     findings.row("Clock", result, vec![note]);
 }
 
-fn lose(findings: &mut Findings, index: usize, sheet: &SheetConfig) {
-    cells(sheet).iter().for_each(|cell| findings.lose(index, cell));
+fn lose(findings: &mut Findings, config: &Config, index: usize, sheet: &SheetConfig) {
+    cells(config, sheet).iter().for_each(|cell| findings.lose(index, cell));
 }
 
 /// Every cell of a sheet, as a person writes it.
-fn cells(sheet: &SheetConfig) -> Vec<String> {
+fn cells(config: &Config, sheet: &SheetConfig) -> Vec<String> {
     let quotes = sheet.cells.iter().map(|mapping| &mapping.cell);
     let all = quotes.chain(&sheet.updated).chain(&sheet.problem);
-    all.map(|cell| name(cell, &sheet.tab)).collect()
-}
-
-fn name(cell: &CellRef, tab: &Tab) -> String {
-    match tab {
-        Tab::Title(title) => cell.range(title),
-        _ => cell.to_string(),
-    }
+    all.map(|cell| config.cell_name(sheet, cell)).collect()
 }

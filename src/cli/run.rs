@@ -1,15 +1,16 @@
 //! `ratesheet run`: the service. Touches: signals.
 
 use ratesheet::{Config, SupervisorActor};
-use slog::{Logger, crit, info, warn};
+use slog::{crit, info, warn};
 
 use super::{
-    Options,
+    Options, credentials,
     exit::Exit,
     face::{Bound, Face},
     layers::{self, Environment, Loaded},
     load,
     logger::Logging,
+    notify::Manager,
     service::{Service, Watch},
 };
 
@@ -27,7 +28,7 @@ pub(super) fn run(options: &Options) -> Exit {
     }
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &log)),
+        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::Config
@@ -38,9 +39,14 @@ pub(super) fn run(options: &Options) -> Exit {
     exit
 }
 
-async fn serve(config: Config, bound: Option<Bound>, options: &Options, log: &Logger) -> Exit {
+async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging: &Logging) -> Exit {
+    let log = &logging.log;
     let supervisor = SupervisorActor::new(config).logger(log.clone());
-    let service = Service::start(supervisor, log.clone());
+    let manager = Manager::of_process().unwrap_or_else(|problem| {
+        warn!(log, "{}", problem);
+        Manager::default()
+    });
+    let service = Service::start(supervisor, log.clone()).managed_by(manager);
     let face = match Face::start(bound, service.supervisor.clone(), log.clone()) {
         Ok(face) => face,
         Err(problem) => {
@@ -51,7 +57,13 @@ async fn serve(config: Config, bound: Option<Bound>, options: &Options, log: &Lo
     let reload = || {
         let loaded = layers::load(&Environment::of_process(), &options.flags());
         let config = loaded.map_err(|error| error.to_string())?.config;
+        config.tls.check().map_err(|error| error.to_string())?;
+        credentials::identity(&config).map_err(|error| error.to_string())?;
         face.follow(&config)?;
+        logging.follow(&config.log);
+        if let Some(warning) = credentials::warning(&config) {
+            warn!(log, "{}", warning);
+        }
         Ok(config)
     };
     service.serve(reload, |_| Watch::On).await

@@ -1,162 +1,155 @@
-//! How the demo looks: the sheet drawn over and over on a terminal, or a line for each tick.
-//! Pure: no I/O.
+//! How the demo looks: a picture of the sheet that is drawn over and over, or a line for each
+//! tick. Pure: no I/O; the time comes in as an argument.
 
-use ratesheet::{Fault, Next};
-use serde_json::Value;
+use std::time::Duration;
 
-use super::table::table;
+use ratesheet::Event;
 
-/// What is in the sheet, and how it came there.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Sheet {
-    pub(super) tick: u64,
-    pub(super) writes: u64,
-    pub(super) cells: u64,
-    /// Row by row, as Google would show them.
-    pub(super) rows: Vec<Vec<Value>>,
-}
+use super::{
+    grid::{Grid, Rows},
+    news::{Item, Mood, News, SHOWN},
+    terminal::{Look, Size},
+};
 
-/// Draws sheets.
+const TITLE: &str = "ratesheet demo";
+const CAST: &str = "a stand-in of Kraken, a stand-in of Google, everything else real";
+
+/// Keys, and what each does.
+type Keys<'a> = &'a [(&'a str, &'a str)];
+
+/// Shows the sheet, and what happens to it.
 #[derive(Debug)]
 pub(super) struct Screen {
-    terminal: bool,
-    before: Sheet,
-    /// The newest thing that went wrong.
-    note: String,
+    look: Look,
+    news: News,
+    grid: Grid,
+    /// The tick and the news that have been printed as lines.
+    printed: (u64, usize),
 }
 
-const TITLE: &str =
-    "ratesheet demo: a stand-in of Kraken, a stand-in of Google, everything else real\n";
-
 impl Screen {
-    /// A screen that is a terminal, or is not.
-    pub(super) fn new(terminal: bool) -> Self {
-        Self { terminal, before: Sheet::default(), note: String::new() }
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, news: News::default(), grid: Grid::default(), printed: (0, 0) }
     }
 
     /// What comes before anything else.
     pub(super) fn opening(&self) -> String {
-        match self.terminal {
-            // Clear, and hide the cursor.
-            true => format!("\x1b[2J\x1b[?25l\x1b[H{TITLE}"),
-            false => TITLE.into(),
+        match self.look {
+            Look::Picture { .. } => String::new(),
+            Look::Lines => format!("{TITLE}: {CAST}\n"),
         }
     }
 
-    /// The sheet as it is now.
-    pub(super) fn draw(&mut self, sheet: &Sheet) -> String {
-        let text = if self.terminal { self.picture(sheet) } else { line(sheet) };
-        self.before = sheet.clone();
-        text
+    /// Takes in an event.
+    pub(super) fn hear(&mut self, event: &Event, at: Duration) {
+        self.news.hear(event, at);
     }
 
-    /// That an actor has failed, and what happens.
-    pub(super) fn fault(&mut self, fault: &Fault) -> String {
-        let next = match fault.next {
-            Next::Restart(wait) => format!("it is restarted in {} ms", wait.as_millis()),
-            Next::Park(wait) => format!("it is left alone for {} s", wait.as_secs()),
-            Next::GiveUp => "there is no use in going on".into(),
-        };
-        self.note = format!("{} {}: {next}", fault.actor, fault.exit);
-        if self.terminal { String::new() } else { format!("         {}\n", self.note) }
+    /// Takes in what a person does.
+    pub(super) fn done(&mut self, text: String, at: Duration) {
+        self.news.done(text, at);
+    }
+
+    /// As much of the picture as fits, with what the keys do; or the lines that are new.
+    pub(super) fn draw(&mut self, rows: Rows, keys: Keys<'_>, size: Size, at: Duration) -> String {
+        self.grid.update(rows);
+        match self.look {
+            Look::Lines => self.new_lines(),
+            Look::Picture { .. } => {
+                let picture = self.picture(keys, at);
+                let fits = picture.iter().take(size.lines);
+                // Each line takes the place of the one before it, and what is below is cleared.
+                let fits: Vec<_> =
+                    fits.map(|line| format!("{}\x1b[K", cut(line, size.columns))).collect();
+                format!("\x1b[H{}\x1b[J", fits.join("\n"))
+            }
+        }
     }
 
     /// What comes last: the sheet as it was left.
-    pub(super) fn closing(&self, rows: Vec<Vec<Value>>) -> String {
-        let Sheet { writes, cells, .. } = self.before;
-        let summary = format!("{cells} cells in {writes} writes\n");
-        match self.terminal {
-            true => format!("\x1b[?25h\n{summary}"),
-            false => format!("\nThe sheet, as it was left:\n\n{}\n{summary}", self.grid(&rows)),
+    pub(super) fn closing(&mut self, rows: Rows) -> String {
+        self.grid.update(rows);
+        let News { writes, cells, .. } = self.news;
+        let sheet = self.grid.plain();
+        format!("\nThe sheet, as it was left:\n\n{sheet}\n{cells} cells in {writes} writes\n")
+    }
+
+    fn new_lines(&mut self) -> String {
+        let (tick, told) = self.printed;
+        let items = self.news.since(told).map(|item| format!("         {}\n", item.text));
+        let mut text: String = items.collect();
+        if self.news.tick > tick {
+            text.push_str(&format!("tick {:>3}:{}\n", self.news.tick, self.grid.line()));
         }
+        self.printed = (self.news.tick, self.news.told);
+        text
     }
 
-    fn picture(&self, sheet: &Sheet) -> String {
-        let Sheet { tick, writes, cells, rows } = sheet;
-        let mut text = format!("\x1b[H{TITLE}\ntick {tick}, {writes} writes, {cells} cells\n\n");
-        text.push_str(&self.grid(rows));
-        text.push_str(&format!("\n{}\n\nCtrl-C ends it.\n", self.note));
-        // Each line takes the place of the one before it, and what is below is cleared.
-        text.replace('\n', "\x1b[K\n") + "\x1b[J"
+    fn picture(&self, keys: Keys<'_>, at: Duration) -> Vec<String> {
+        let wrong = self.news.wrong(at);
+        let mut lines = vec![format!("  {}  {}", self.paint("1", TITLE), self.paint("2", CAST))];
+        lines.push(String::new());
+        lines.extend(self.grid.lines(wrong.is_some(), |sgr, text| self.paint(sgr, text)));
+        lines.push(String::new());
+        let kept = wrong.as_ref().map_or("", |_| "  The cells keep their last values.");
+        lines.push(self.status(wrong));
+        lines.push(self.paint("2", kept));
+        lines.push(String::new());
+        let items: Vec<_> = self.news.since(0).collect();
+        let blank = SHOWN.saturating_sub(items.len());
+        lines.extend(items.into_iter().map(|item| self.item(item)));
+        lines.extend(std::iter::repeat_n(String::new(), blank + 1));
+        let keys = keys
+            .iter()
+            .map(|(key, does)| format!("{}  {}", self.paint("1", key), self.paint("2", does)));
+        lines.push(format!("  {}", keys.collect::<Vec<_>>().join("    ")));
+        lines
     }
 
-    /// The rows and columns with their names, as a spreadsheet has them.
-    fn grid(&self, rows: &[Vec<Value>]) -> String {
-        const COLUMNS: usize = 5;
-        let letters = ["", "A", "B", "C", "D", "E"].map(str::to_owned);
-        let lines = rows.iter().enumerate().map(|(row, values)| {
-            let mut cells: [String; COLUMNS + 1] = Default::default();
-            cells[0] = (row + 1).to_string();
-            for (column, cell) in cells.iter_mut().skip(1).enumerate() {
-                *cell = self.shown(values.get(column).unwrap_or(&Value::Null), row, column);
-            }
-            cells
-        });
-        table(&std::iter::once(letters).chain(lines).collect::<Vec<_>>())
+    /// How far it has come, and what is wrong.
+    fn status(&self, wrong: Option<String>) -> String {
+        let News { tick, writes, cells, .. } = self.news;
+        let state = match wrong {
+            Some(wrong) => self.paint("1;31", &format!("● {wrong}")),
+            None if tick == 0 => self.paint("2", "● starting"),
+            None => self.paint("32", "● all is well"),
+        };
+        format!("  tick {tick}   {writes} writes   {cells} cells   {state}")
     }
 
-    /// A value, and on a terminal which way it went.
-    fn shown(&self, value: &Value, row: usize, column: usize) -> String {
-        let text = plain(value);
-        let before = self.before.rows.get(row).and_then(|row| row.get(column));
-        match (self.terminal, value.as_f64(), before.and_then(Value::as_f64)) {
-            (true, Some(now), Some(before)) if now > before => format!("{text} ▲"),
-            (true, Some(now), Some(before)) if now < before => format!("{text} ▼"),
-            _ => text,
+    fn item(&self, item: &Item) -> String {
+        let at = format!("{:>5} s", item.at.as_secs());
+        let sgr = match item.mood {
+            Mood::Good => "32",
+            Mood::Bad => "31",
+            Mood::Done => "33",
+        };
+        format!("{}  {}", self.paint("2", &at), self.paint(sgr, &item.text))
+    }
+
+    /// A text in a colour or a weight, where there are colours.
+    fn paint(&self, sgr: &str, text: &str) -> String {
+        match self.look {
+            Look::Picture { colours: true } => format!("\x1b[{sgr}m{text}\x1b[0m"),
+            _ => text.to_owned(),
         }
     }
 }
 
-/// One line for a tick: what each row's first two prices are.
-fn line(sheet: &Sheet) -> String {
-    let prices = sheet.rows.iter().skip(1).filter_map(|row| match row.as_slice() {
-        [name, buy, sell, ..] if buy.is_number() => {
-            Some(format!("  {} {} / {}", plain(name), plain(buy), plain(sell)))
+/// A line without what is beyond the last column. Colours have no width.
+fn cut(line: &str, columns: usize) -> String {
+    let mut kept = String::new();
+    let (mut width, mut colour) = (0, false);
+    for c in line.chars() {
+        colour |= c == '\x1b';
+        if colour || width < columns {
+            kept.push(c);
+            width += usize::from(!colour);
         }
-        _ => None,
-    });
-    format!("tick {:>3}:{}\n", sheet.tick, prices.collect::<String>())
-}
-
-/// A value as a spreadsheet shows it.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
-        other => other.to_string(),
+        colour &= c != 'm';
     }
+    kept
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn sheet(tick: u64, price: f64) -> Sheet {
-        let rows = vec![
-            vec![json!(null), json!("Buy"), json!("Sell")],
-            vec![json!("Pepe"), json!(0.000_002_502), json!(price)],
-        ];
-        Sheet { tick, writes: tick, cells: 2 * tick, rows }
-    }
-
-    #[test]
-    fn a_pipe_gets_a_line_for_each_tick_and_the_sheet_at_the_end() {
-        let mut screen = Screen::new(false);
-        assert_eq!(screen.draw(&sheet(1, 7.5)), "tick   1:  Pepe 0.000002502 / 7.5\n");
-        assert_eq!(screen.draw(&sheet(2, 8.0)), "tick   2:  Pepe 0.000002502 / 8\n");
-        let closing = screen.closing(sheet(2, 8.0).rows);
-        assert!(closing.contains("2  Pepe  0.000002502  8"), "{closing}");
-        assert!(closing.ends_with("4 cells in 2 writes\n"), "{closing}");
-    }
-
-    #[test]
-    fn a_terminal_shows_which_way_a_price_went() {
-        let mut screen = Screen::new(true);
-        assert!(!screen.draw(&sheet(1, 7.5)).contains('▲'));
-        assert!(screen.draw(&sheet(2, 8.0)).contains("8 ▲"));
-        assert!(screen.draw(&sheet(3, 6.5)).contains("6.5 ▼"));
-    }
-}
+mod tests;

@@ -1,14 +1,17 @@
 //! A supervisor at work in this process, until it has stopped, been stopped, or given up.
 //! Touches: signals.
 
+use std::{future::pending, pin::pin, rc::Rc};
+
 use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
-use ratesheet::{Config, Event, Reload, Shutdown, SupervisorActor};
+use ratesheet::{Config, Event, GetStatus, Reload, Shutdown, State, SupervisorActor};
 use slog::{Logger, crit, debug, error, info};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use super::{
     exit::Exit,
     inbox::inbox,
+    notify::Manager,
     process::{Asked, Signals},
 };
 
@@ -19,6 +22,7 @@ pub(super) struct Service {
     events: UnboundedReceiver<Event>,
     task: JoinHandle<()>,
     log: Logger,
+    manager: Rc<Manager>,
 }
 
 /// Whether to go on.
@@ -34,6 +38,7 @@ enum Happening {
     Asked(Asked),
     Event(Option<Event>),
     Ended { cleanly: bool },
+    Beat,
 }
 
 impl Service {
@@ -44,12 +49,28 @@ impl Service {
         let ctx = Context::new();
         let address = ctx.address();
         let task = actix_rt::spawn(ctx.into_future(supervisor.subscriber(receiver)));
-        Self { supervisor: address, events, task, log }
+        Self { supervisor: address, events, task, log, manager: Rc::default() }
+    }
+
+    /// It tells `manager` how it is doing.
+    pub(super) fn managed_by(mut self, manager: Manager) -> Self {
+        self.manager = Rc::new(manager);
+        self
     }
 
     /// Stays until the end. `reload` reads the configuration again, `watch` is shown every event.
     pub(super) async fn serve(
+        self,
+        reload: impl Fn() -> Result<Config, String>,
+        watch: impl FnMut(&Event) -> Watch,
+    ) -> Exit {
+        self.serve_until(pending::<()>(), reload, watch).await
+    }
+
+    /// As [`serve`](Self::serve); `quit` asks it to stop, as a signal does.
+    pub(super) async fn serve_until<T>(
         mut self,
+        quit: impl Future<Output = T>,
         reload: impl Fn() -> Result<Config, String>,
         mut watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
@@ -60,23 +81,37 @@ impl Service {
                 return Exit::GaveUp;
             }
         };
+        let mut quit = pin!(quit);
+        self.ready_at_work();
+        let mut pulse = self.manager.pulse();
         let mut stopping = false;
         loop {
             let happening = tokio::select! {
+                _ = &mut quit, if !stopping => Happening::Asked(Asked::Interrupt),
                 asked = signals.next() => Happening::Asked(asked),
                 event = self.events.recv() => Happening::Event(event),
                 ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
+                () = pulse.beat() => Happening::Beat,
             };
             match happening {
+                // The thread that everything runs in has come round to it.
+                Happening::Beat => self.manager.alive(),
                 Happening::Asked(Asked::Reload) if stopping => {}
-                Happening::Asked(Asked::Reload) => self.reload(reload()),
+                Happening::Asked(Asked::Reload) => {
+                    self.manager.reloading();
+                    self.reload(reload());
+                }
                 Happening::Asked(again) if stopping => return again.at_once(),
                 Happening::Asked(_) => {
                     info!(self.log, "stopping");
                     stopping = true;
+                    self.manager.stopping();
                     self.tell(Shutdown);
                 }
-                Happening::Event(Some(Event::Escalated(_))) => return Exit::GaveUp,
+                Happening::Event(Some(event @ Event::Escalated(_))) => {
+                    watch(&event);
+                    return Exit::GaveUp;
+                }
                 Happening::Event(Some(event)) => {
                     if !stopping && watch(&event) == Watch::Done {
                         stopping = true;
@@ -105,17 +140,36 @@ impl Service {
         match config {
             Ok(config) => {
                 info!(self.log, "the configuration is read again");
-                self.tell(Reload(Box::new(config)));
+                let told = self.tell(Reload(Box::new(config)));
+                let manager = Rc::clone(&self.manager);
+                actix_rt::spawn(async move {
+                    // Even if it was refused: the old one is at work then.
+                    drop(told.await);
+                    manager.ready();
+                });
             }
             Err(problems) => {
                 error!(self.log, "the new configuration cannot be used, the old one stays";
                     "problems" => problems);
+                self.manager.ready();
             }
         }
     }
 
-    /// Sends a command; that it is done is seen by what happens.
-    fn tell<M>(&self, command: M)
+    /// Says that it is ready as soon as there is a tree.
+    fn ready_at_work(&self) {
+        let asked = self.supervisor.send(GetStatus);
+        let manager = Rc::clone(&self.manager);
+        actix_rt::spawn(async move {
+            if asked.await.is_ok_and(|status| status.state == State::Running) {
+                manager.ready();
+            }
+        });
+    }
+
+    /// Sends a command, and ends when it has been answered; what comes of it is seen by what
+    /// happens.
+    fn tell<M>(&self, command: M) -> JoinHandle<()>
     where
         M: Message + Send + 'static,
         M::Result: Send,
@@ -128,6 +182,6 @@ impl Service {
             if sent.await.is_err() {
                 debug!(log, "the supervisor has gone before it answered");
             }
-        });
+        })
     }
 }

@@ -28,7 +28,7 @@ impl Config {
         let default = Self::default();
         let config = Self {
             sheets,
-            credentials: root.path("credentials"),
+            credentials: root.path("credentials").map(|path| (&*path.to_string_lossy()).into()),
             kraken: root.section("kraken", KrakenConfig::from_section),
             google: root.section("google", GoogleConfig::from_section),
             retry: root.section("retry", RetryConfig::from_section),

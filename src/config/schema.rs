@@ -122,7 +122,10 @@ fn root_keys() -> Map<String, Value> {
         ),
         (
             "credentials",
-            file("The service account's key; GOOGLE_APPLICATION_CREDENTIALS without it."),
+            file(
+                "The path of the service account's key, or metadata: the identity that Google gives \
+                 its machines. GOOGLE_APPLICATION_CREDENTIALS without it.",
+            ),
         ),
         (
             "shutdown_grace",

@@ -17,7 +17,7 @@ use crate::http::{Answer, Http, Tls, TlsError};
 const TICKER_CAP: usize = 1024 * 1024;
 
 /// The list of asset pairs is about 1.5 MB.
-const ASSET_PAIRS_CAP: usize = 4 * 1024 * 1024;
+const ASSET_PAIRS_CAP: usize = 3 * 1024 * 1024;
 
 /// Asks Kraken. Cheap to clone.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ impl KrakenClient {
     }
 
     async fn get(&self, url: &str, cap: usize) -> Result<Answer, KrakenError> {
-        let answer = self.http.get(url, None, cap).await?;
+        let answer = self.http.get_packed(url, cap).await?;
         match answer.status {
             200 => Ok(answer),
             // Kraken speaks through the body of a 200; any other status comes from the network

@@ -7,14 +7,24 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::error::KrakenError;
 use crate::{
-    http::Answer,
+    http::{Answer, Few, FewByName},
     quote::{Price, Quote, decimal},
 };
+
+/// The most errors of an answer that are read.
+const MOST_ERRORS: usize = 16;
+
+/// The longest text in an answer, in bytes: Kraken's have a few words.
+const LONGEST_TEXT: usize = 1_024;
+
+/// The most pairs of an answer. Kraken has about 1,500.
+const MOST_PAIRS: usize = 10_000;
 
 /// The tickers of an answer.
 #[derive(Debug, Default)]
@@ -34,7 +44,7 @@ pub(super) struct BadTicker;
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(default)]
-    error: Vec<String>,
+    error: Few<String, MOST_ERRORS>,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
 }
@@ -88,17 +98,37 @@ type Rows<'a> = BTreeMap<String, &'a RawValue>;
 
 /// The rows of an answer's result, and the errors beside them: Kraken has been seen to send both.
 fn rows(answer: &Answer) -> Result<(Rows<'_>, Option<KrakenError>), KrakenError> {
+    if has_long_text(&answer.body) {
+        return Err(KrakenError::NotKraken(answer.describe()));
+    }
     let envelope: Envelope<'_> =
         serde_json::from_slice(&answer.body).map_err(|cause| not_kraken(answer, &cause))?;
-    let rows = envelope.result.and_then(|raw| serde_json::from_str::<Rows<'_>>(raw.get()).ok());
+    let rows = envelope.result.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let rows = rows.map(|FewByName::<_, MOST_PAIRS>(rows)| rows);
     let errors: Vec<String> =
-        envelope.error.into_iter().filter(|text| !text.starts_with('W')).collect();
+        envelope.error.0.into_iter().filter(|text| !text.starts_with('W')).collect();
     match rows {
         Some(rows) if errors.is_empty() => Ok((rows, None)),
         Some(rows) if !rows.is_empty() => Ok((rows, Some(KrakenError::from_texts(&errors)))),
         None if errors.is_empty() => Err(KrakenError::NotKraken(answer.describe())),
         _ => Err(KrakenError::from_texts(&errors)),
     }
+}
+
+/// Whether a text is longer than any of Kraken's. Decoders make copies of texts, and more of them
+/// for their own errors: it is better not to begin.
+fn has_long_text(json: &[u8]) -> bool {
+    let (mut inside, mut escaped, mut length) = (false, false, 0_usize);
+    json.iter().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => (inside, length) = (!inside, 0),
+            _ => {}
+        }
+        length += usize::from(inside);
+        length > LONGEST_TEXT
+    })
 }
 
 fn not_kraken(answer: &Answer, cause: &serde_json::Error) -> KrakenError {
@@ -111,38 +141,52 @@ fn not_kraken(answer: &Answer, cause: &serde_json::Error) -> KrakenError {
 /// One ticker: `a`, `b` and `c` are lists whose first element is the price; of `v`, `p`, `l`,
 /// `h` and `t` the second is of the last 24 hours; `o` is a single text.
 #[derive(Deserialize)]
-struct TickerInfo {
-    a: Value,
-    b: Value,
-    c: Value,
-    #[serde(default)]
-    v: Value,
-    #[serde(default)]
-    p: Value,
-    #[serde(default)]
-    t: Value,
-    #[serde(default)]
-    l: Value,
-    #[serde(default)]
-    h: Value,
-    #[serde(default)]
-    o: Value,
+struct TickerInfo<'a> {
+    #[serde(borrow)]
+    a: &'a RawValue,
+    #[serde(borrow)]
+    b: &'a RawValue,
+    #[serde(borrow)]
+    c: &'a RawValue,
+    #[serde(borrow)]
+    v: Option<&'a RawValue>,
+    #[serde(borrow)]
+    p: Option<&'a RawValue>,
+    #[serde(borrow)]
+    t: Option<&'a RawValue>,
+    #[serde(borrow)]
+    l: Option<&'a RawValue>,
+    #[serde(borrow)]
+    h: Option<&'a RawValue>,
+    #[serde(borrow)]
+    o: Option<&'a RawValue>,
 }
 
 fn quote(row: &RawValue, at: Timestamp) -> Result<Quote, BadTicker> {
-    let info: TickerInfo = serde_json::from_str(row.get()).map_err(|_| BadTicker)?;
-    let price = |value: Option<&Value>| Price::new(decimal(value?.as_str()?)?);
+    let info: TickerInfo<'_> = serde_json::from_str(row.get()).map_err(|_| BadTicker)?;
+    let price = |raw: Option<&RawValue>| Price::new(number(raw?)?);
     let mut quote = Quote::empty(at);
-    quote.ask = price(info.a.get(0));
-    quote.bid = price(info.b.get(0));
-    quote.last = price(info.c.get(0));
-    quote.vwap = price(info.p.get(1));
-    quote.low = price(info.l.get(1));
-    quote.high = price(info.h.get(1));
-    quote.open = price(Some(&info.o));
-    quote.volume = info.v.get(1).and_then(Value::as_str).and_then(decimal);
-    quote.trades = info.t.get(1).and_then(Value::as_u64);
+    quote.ask = price(nth(Some(info.a), 0));
+    quote.bid = price(nth(Some(info.b), 0));
+    quote.last = price(nth(Some(info.c), 0));
+    quote.vwap = price(nth(info.p, 1));
+    quote.low = price(nth(info.l, 1));
+    quote.high = price(nth(info.h, 1));
+    quote.open = price(info.o);
+    quote.volume = nth(info.v, 1).and_then(number);
+    quote.trades = nth(info.t, 1).and_then(|raw| serde_json::from_str(raw.get()).ok());
     Ok(quote)
+}
+
+/// One of the first two elements of a list.
+fn nth(list: Option<&RawValue>, n: usize) -> Option<&RawValue> {
+    let Few(list): Few<_, 2> = serde_json::from_str(list?.get()).ok()?;
+    list.get(n).copied()
+}
+
+/// A number, which Kraken sends as a text.
+fn number(raw: &RawValue) -> Option<Decimal> {
+    decimal(serde_json::from_str(raw.get()).ok()?)
 }
 
 #[cfg(test)]
@@ -151,13 +195,7 @@ mod tests {
     use crate::quote::QuoteField;
 
     fn answer(body: &str) -> Answer {
-        Answer {
-            status: 200,
-            content_type: "application/json".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer::json(200, body)
     }
 
     fn read(body: &str) -> Result<Tickers, KrakenError> {
@@ -258,6 +296,16 @@ mod tests {
             let text = read(body).unwrap_err().to_string();
             assert!(text.contains(told), "{body}: {text}");
         }
+    }
+
+    #[test]
+    fn texts_are_read_up_to_a_length_and_counted_as_json_counts_them() {
+        let text = |n| format!(r#"["\\","\"{}",1]"#, "x".repeat(n));
+        assert!(!has_long_text(text(LONGEST_TEXT - 3).as_bytes()));
+        assert!(has_long_text(text(LONGEST_TEXT).as_bytes()));
+        assert!(!has_long_text(&[b' '; 10_000]) && !has_long_text(&[b'"'; 10_000]));
+        let told = read(&format!(r#"{{"error":["{}"]}}"#, "x".repeat(5_000))).unwrap_err();
+        assert!(told.to_string().len() < 500, "{told}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn empty(side: &mut [String; 3]) {
     side[2] = "0.000".into();
 }
 
-/// The token endpoint.
+/// The token endpoint and the metadata server.
 impl Sandbox {
     /// The JSON of a service account's key file, whose `token_uri` is the sandbox's. Its private
     /// key opens nothing.
@@ -151,6 +151,20 @@ impl Sandbox {
             let now = Timestamp::now().checked_add(state.skew).unwrap_or_default();
             state.token.grant(SERVICE_ACCOUNT, &["spreadsheets"], now)
         })
+    }
+
+    /// Says in whose name the machine runs whose metadata server this is: the service account's
+    /// unless something else is said; nobody's with `None`.
+    pub fn set_machine_identity(&self, email: Option<&str>) {
+        let email = email.map(str::to_owned);
+        self.inner.shared.update(|state| state.metadata.identity = email);
+    }
+
+    /// Bars all scopes but these (`cloud-platform`) from the tokens of the machine, whatever they
+    /// are asked for.
+    pub fn set_machine_scopes(&self, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self.inner.shared.update(|state| state.metadata.scopes = Some(scopes));
     }
 
     /// Makes every access token invalid that was given out so far.

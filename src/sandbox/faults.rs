@@ -74,6 +74,17 @@ pub enum Fault {
         /// The pause before each.
         every: Duration,
     },
+    /// This in place of a reply, and then that so many times, as fast as it is read, byte by byte
+    /// as they are; then the connection is closed. So a body can be any bytes, or endless, or a
+    /// head can have a million lines.
+    Flood {
+        /// What comes first.
+        start: Vec<u8>,
+        /// What comes again and again.
+        again: Vec<u8>,
+        /// How often.
+        times: u64,
+    },
     /// A redirect (301, 302, 303, 307 or 308) to there.
     Redirect {
         /// The HTTP status.
@@ -113,6 +124,13 @@ impl Fault {
     /// An error of the token endpoint, such as `invalid_grant`: status 400.
     pub fn oauth(error: &str, description: &str) -> Self {
         Self::json(400, pages::oauth_error(error, description).compact())
+    }
+
+    /// Status 200 and these bytes for a body, with these lines in the head.
+    pub fn bytes(head: &str, body: &[u8]) -> Self {
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\n{head}content-length: {length}\r\n\r\n");
+        Self::Flood { start: [head.as_bytes(), body].concat(), again: Vec::new(), times: 0 }
     }
 
     /// Adds a header to a [`Status`](Self::Status); nothing happens to other faults.
@@ -271,6 +289,11 @@ pub(super) enum Outcome {
         pieces: Vec<String>,
         every: Duration,
     },
+    Flood {
+        start: Vec<u8>,
+        again: Vec<u8>,
+        times: u64,
+    },
     Hang,
     Drop {
         reset: bool,
@@ -325,13 +348,21 @@ impl Plan {
             Fault::ContentEncoding(name) => (S::AtOnce, O::Right(M::ContentEncoding(name))),
             Fault::Infinite => (S::No, O::Infinite),
             Fault::Raw { pieces, every } => (S::No, O::Raw { pieces, every }),
+            Fault::Flood { start, again, times } => (S::No, O::Flood { start, again, times }),
             Fault::Redirect { code, to } => {
                 (S::No, O::Other(Reply::html(code, "").with("location", to)))
             }
             Fault::GarbageJson => (S::No, O::Other(pages::json(200, "{\"error\":[],\"resu"))),
             Fault::EmptyBody => (S::No, O::Other(pages::json(200, ""))),
         };
-        Self { name: format!("{fault:?}"), serve, outcome }
+        let name = match fault {
+            // The bytes of a flood are too many for a journal.
+            Fault::Flood { start, again, times } => {
+                format!("Flood({} and {times} times {} bytes)", start.len(), again.len())
+            }
+            other => format!("{other:?}"),
+        };
+        Self { name, serve, outcome }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Which of the three stand-ins a request was for.
+/// Which of the stand-ins a request was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Service {
@@ -10,6 +10,8 @@ pub enum Service {
     Kraken,
     /// Google's token endpoint: `/token`.
     Token,
+    /// Google's metadata server: paths that begin with `/computeMetadata/`.
+    Metadata,
     /// The Sheets API: paths that begin with `/v4/`.
     Sheets,
     /// Anything else: nobody should ask for it.
@@ -23,6 +25,8 @@ impl Service {
             Self::Kraken
         } else if path == "/token" {
             Self::Token
+        } else if path.starts_with("/computeMetadata/") {
+            Self::Metadata
         } else if path.starts_with("/v4/") {
             Self::Sheets
         } else {

@@ -295,6 +295,12 @@ async fn finish(
             }
             gone(open)
         }
+        Outcome::Flood { start, again, times } => {
+            if let Some(socket) = connection.and_then(|connection| connection.socket) {
+                send_flood(&socket, &start, &again, times).await.unwrap_or_default();
+            }
+            gone(open)
+        }
         Outcome::Infinite => {
             let head = Reply::new(200, "application/json; charset=UTF-8", "");
             let spaces = Bytes::from(vec![b' '; 16 * 1024]);
@@ -309,6 +315,7 @@ async fn finish(
             let mut reply = reply.unwrap_or_else(|| Reply::new(500, "text/plain", ""));
             let mut body = std::mem::take(&mut reply.body);
             if let Mangling::ContentEncoding(name) = &mangling {
+                reply.headers.retain(|(name, _)| name != "content-encoding");
                 reply.headers.push(("content-encoding".into(), name.clone()));
                 body.iter_mut().for_each(|byte| *byte ^= 0xa5);
             }
@@ -329,14 +336,31 @@ async fn send_raw(socket: &Socket, pieces: &[String], every: Duration) -> io::Re
     let stream = TcpStream::from_std(socket.try_clone()?.into())?;
     for piece in pieces {
         tokio::time::sleep(every).await;
-        let mut rest = piece.as_bytes();
-        while !rest.is_empty() {
-            stream.writable().await?;
-            match stream.try_write(rest) {
-                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+        send_all(&stream, piece.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+async fn send_flood(socket: &Socket, start: &[u8], again: &[u8], times: u64) -> io::Result<()> {
+    let stream = TcpStream::from_std(socket.try_clone()?.into())?;
+    send_all(&stream, start).await?;
+    // Many short ones go out together: a system call for each would be no flood.
+    let at_once = (16 * 1024 / again.len().max(1)).max(1) as u64;
+    let together = again.repeat(at_once.min(times) as usize);
+    for _ in 0..times / at_once {
+        send_all(&stream, &together).await?;
+    }
+    let rest = again.repeat((times % at_once) as usize);
+    send_all(&stream, &rest).await
+}
+
+async fn send_all(stream: &TcpStream, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

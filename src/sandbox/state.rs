@@ -1,4 +1,4 @@
-//! Everything that the sandbox knows: the three services, the faults, the journal.
+//! Everything that the sandbox knows: the services, the faults, the journal.
 //! Pure: no I/O, no clock, no randomness: `now` comes in as an argument.
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +8,7 @@ use super::{
     faults::{Plan, Rules},
     journal::{Entry, Journal, Service},
     kraken::Kraken,
+    metadata::Metadata,
     sheets::Sheets,
     token::TokenServer,
 };
@@ -18,6 +19,7 @@ pub(super) struct State {
     pub(super) rules: Rules,
     pub(super) kraken: Kraken,
     pub(super) token: TokenServer,
+    pub(super) metadata: Metadata,
     pub(super) sheets: Sheets,
     /// How far the servers' clocks are ahead of the real one.
     pub(super) skew: SignedDuration,
@@ -30,6 +32,7 @@ impl State {
             rules: Rules::default(),
             kraken: Kraken::new(now),
             token: TokenServer::new(url),
+            metadata: Metadata::default(),
             sheets: Sheets::default(),
             skew: SignedDuration::ZERO,
         }
@@ -70,6 +73,7 @@ impl State {
         let reply = match Service::of(&request.path) {
             Service::Kraken => self.kraken.respond(request, now),
             Service::Token => self.token.respond(request, now),
+            Service::Metadata => self.metadata.respond(request, &mut self.token, now),
             Service::Sheets => {
                 let bearer = self.token.bearer(request, now);
                 self.sheets.respond(request, bearer, now)

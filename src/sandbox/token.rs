@@ -40,7 +40,7 @@ const SCOPES: &[&str] = &[
     "drive.readonly",
     "cloud-platform",
 ];
-const SCOPE_PREFIX: &str = "https://www.googleapis.com/auth/";
+pub(super) const SCOPE_PREFIX: &str = "https://www.googleapis.com/auth/";
 
 /// Padding may be there or not: yup-oauth2 keeps it, all others leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -113,6 +113,32 @@ mod tests {
     }
 
     #[test]
+    fn whatever_the_stalls_every_due_time_is_a_tick_or_counted_as_missed() {
+        for seed in 0..50 {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let start = Instant::now();
+            let every: Vec<_> = (0..3).map(|_| ms(dice.u64(1..5_000))).collect();
+            let sheets = every.iter().enumerate().map(|(n, every)| (SheetIndex(n), *every));
+            let mut cadences = Cadences::new(sheets, start);
+            let (mut now, mut ticks, mut all_missed) = (start, 0, 0);
+            for _ in 0..200 {
+                let next = cadences.next().unwrap();
+                // On time, or late by anything between nothing and an hour.
+                let late = ms(dice.u64(..2) * dice.u64(..3_600_000));
+                now = now.max(next) + late;
+                let (due, missed) = cadences.due(now);
+                assert!(!due.is_empty() && due.is_sorted(), "seed {seed}: {due:?}");
+                assert!(cadences.next().is_some_and(|next| next > now), "seed {seed}: in the past");
+                ticks += due.len() as u128;
+                all_missed += u128::from(missed);
+            }
+            let passed = now.duration_since(start).as_nanos();
+            let due_times: u128 = every.iter().map(|every| passed / every.as_nanos() + 1).sum();
+            assert_eq!(ticks + all_missed, due_times, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn no_sheets_are_never_due() {
         let mut cadences = Cadences::new([], Instant::now());
         assert_eq!(cadences.next(), None);

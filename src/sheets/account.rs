@@ -1,15 +1,18 @@
 //! One Google identity: its token and its budget of writes, shared by all the spreadsheets that
-//! are written in its name. Touches: the key file and the network, through `auth`; the clock.
+//! are written in its name. Touches: the key file and the network, through `auth` and `metadata`;
+//! the clock.
 
-use std::{cell::RefCell, fmt, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::RefCell, fmt, rc::Rc, time::Duration};
 
+use slog::{Logger, info};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     GoogleConfig,
     auth::{self, AccessToken, TokenError},
     client::SheetsClient,
-    key::ServiceAccountKey,
+    credentials::Credentials,
+    metadata::{self, Metadata},
 };
 use crate::{
     gate::Gate,
@@ -27,13 +30,15 @@ const BURST: u32 = 5;
 pub struct Account(Rc<Inner>);
 
 struct Inner {
-    credentials: Credentials,
+    source: Source,
     tls: Tls,
     backoff: Backoff,
     /// Who holds it is asking for a token; the others wait and take theirs from there.
     token: Mutex<Option<AccessToken>>,
     trouble: RefCell<Option<Trouble>>,
     email: RefCell<Rc<str>>,
+    /// Whose name has been told.
+    introduced: RefCell<Rc<str>>,
     client: SheetsClient,
     /// Google counts reads and writes apart, and allows as many of the one as of the other.
     reads: Gate,
@@ -54,39 +59,15 @@ pub(super) enum Budget {
     Writes,
 }
 
-/// Where an account's key is.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// In a file, which is read whenever a token is needed: it may be replaced meanwhile.
-    File(PathBuf),
-    /// In memory.
-    Key(ServiceAccountKey),
-}
-
-impl From<PathBuf> for Credentials {
-    fn from(file: PathBuf) -> Self {
-        Self::File(file)
-    }
-}
-
-impl From<ServiceAccountKey> for Credentials {
-    fn from(key: ServiceAccountKey) -> Self {
-        Self::Key(key)
-    }
-}
-
-impl Credentials {
-    fn key(&self) -> Result<ServiceAccountKey, TokenError> {
-        match self {
-            Self::File(path) => auth::read_key(path),
-            Self::Key(key) => Ok(key.clone()),
-        }
-    }
+/// Where tokens come from.
+enum Source {
+    Key(Credentials),
+    Metadata(Metadata),
 }
 
 impl Account {
-    /// The identity with this key. `google` says how fast it may write, `retry` when to ask again for a token that
-    /// was not given.
+    /// The identity with these credentials. `google` says how fast it may write, `retry` when to
+    /// ask again for a token that was not given.
     ///
     /// # Errors
     /// When the certificate authorities of `tls` cannot be read.
@@ -106,13 +87,19 @@ impl Account {
         tls: &Tls,
     ) -> Result<Self, TlsError> {
         let gate = || Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0);
+        let source = match credentials.into() {
+            Credentials::Metadata(server) => Source::Metadata(Metadata::new(&server, tls)?),
+            key => Source::Key(key),
+        };
+        let nobody: Rc<str> = "the service account".into();
         Ok(Self(Rc::new(Inner {
-            credentials: credentials.into(),
+            source,
             tls: tls.clone(),
             backoff: retry.backoff,
             token: Mutex::new(None),
             trouble: RefCell::new(None),
-            email: RefCell::new("the service account".into()),
+            introduced: RefCell::new(Rc::clone(&nobody)),
+            email: RefCell::new(nobody),
             client: SheetsClient::new(google, tls)?,
             reads: gate(),
             writes: gate(),
@@ -124,9 +111,19 @@ impl Account {
         &self.0.client
     }
 
-    /// The e-mail address that spreadsheets have to be shared with, once the key has been read.
+    /// The e-mail address that spreadsheets have to be shared with, once it is known.
     pub(super) fn email(&self) -> Rc<str> {
         Rc::clone(&self.0.email.borrow())
+    }
+
+    /// Logs in whose name is written, as soon as that is known, and again when it is another: to
+    /// a spreadsheet's log, and of all of them to the first.
+    pub(super) fn introduce(&self, log: &Logger) {
+        let email = self.email();
+        if *self.0.introduced.borrow() != email {
+            info!(log, "in the name of {}", email);
+            self.0.introduced.replace(email);
+        }
     }
 
     /// A token that is good for a while. However many ask at once, one request is made; after a
@@ -161,20 +158,31 @@ impl Account {
     }
 
     async fn renew(&self) -> Result<AccessToken, TokenError> {
-        let outcome = match self.0.credentials.key() {
-            Ok(key) => {
-                *self.0.email.borrow_mut() = key.client_email().into();
-                auth::request_token(key, &self.0.tls).await
-            }
-            Err(error) => Err(error),
+        let outcome = match &self.0.source {
+            Source::Key(credentials) => self.by_key(credentials).await,
+            Source::Metadata(server) => metadata::within(self.by_metadata(server)).await,
         };
         let mut trouble = self.0.trouble.borrow_mut();
         *trouble = outcome.as_ref().err().map(|error| {
             let failures = trouble.as_ref().map_or(1, |before| before.failures.saturating_add(1));
             let wait = self.0.backoff.jittered(failures, fastrand::f64());
+            let wait = wait.max(error.wait().unwrap_or_default());
             Trouble { error: error.clone(), failures, until: Instant::now() + wait }
         });
         outcome
+    }
+
+    async fn by_key(&self, credentials: &Credentials) -> Result<AccessToken, TokenError> {
+        let key = auth::key(credentials)?;
+        self.0.email.replace(key.client_email().into());
+        auth::request_token(key, &self.0.tls).await
+    }
+
+    /// Whose token it is comes first: when it is refused, that has to be told.
+    async fn by_metadata(&self, server: &Metadata) -> Result<AccessToken, TokenError> {
+        let email = server.email().await?;
+        self.0.email.replace(email.into());
+        server.token().await
     }
 
     /// Forgets a token that Google does not take; another that has come meanwhile is kept.
@@ -206,6 +214,6 @@ impl Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("credentials", &self.0.credentials).finish_non_exhaustive()
+        f.debug_struct("Account").field("email", &self.email()).finish_non_exhaustive()
     }
 }

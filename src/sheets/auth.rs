@@ -5,7 +5,7 @@
 //! should silence its target. The command has no such logger.
 //!
 //! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
-//! looks at the HTTP status, keeps an answer without a token for ever, and panics when a token
+//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token for ever, and panics when a token
 //! lives for millions of years. So each token is asked for by a new authenticator, of which
 //! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
 //! more, within a deadline; and what comes out of it is looked at before it is used.
@@ -21,14 +21,14 @@ use yup_oauth2::{
     error::{AuthError, AuthErrorCode, SendError},
 };
 
-use super::{key::ServiceAccountKey, limited::client};
+use super::{credentials::Credentials, key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
-    http::{Tls, excerpt},
+    http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
 };
 
 /// The whole of a token request, from connecting to the last byte.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The one scope: the spreadsheets that are shared with the account, and nothing else.
 const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
@@ -45,6 +45,21 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
+    /// A token that was asked for at that moment, and lives so long from then on.
+    ///
+    /// # Errors
+    /// When no token is like this: in words.
+    pub(super) fn new(secret: &str, asked: Instant, life: Duration) -> Result<Self, &'static str> {
+        let printable = secret.bytes().all(|b| b.is_ascii_graphic());
+        if secret.is_empty() || secret.len() > 16 * 1024 || !printable {
+            return Err("the token in its answer is not a token");
+        }
+        if life.is_zero() || life > LONGEST_LIFE {
+            return Err("the token in its answer lives for an absurd time");
+        }
+        Ok(Self { secret: secret.into(), asked, life })
+    }
+
     /// For the Authorization header, and for nothing else.
     pub(super) fn secret(&self) -> &str {
         &self.secret
@@ -87,15 +102,47 @@ pub(super) enum TokenError {
     #[error("Google rejects the time in the request of {account}: {reason}")]
     Clock { account: String, reason: String },
     /// The token endpoint cannot be reached, or is in trouble.
-    #[error("Google's token endpoint gives no token: {0}")]
-    Unavailable(String),
+    #[error("Google's token endpoint gives no token: {reason}")]
+    Unavailable { reason: String, wait: Option<Duration> },
+    /// The metadata server cannot be reached, or is in trouble.
+    #[error("Google's metadata server gives no token: {reason}")]
+    NoMetadata { reason: String, remedy: &'static str, wait: Option<Duration> },
+    /// The metadata server has no identity to give, or not this one.
+    #[error("Google's metadata server gives no token: {reason}")]
+    NoIdentity { reason: String, remedy: &'static str },
 }
 
 impl TokenError {
+    /// For how long whoever was asked wants to be left alone, if that was said.
+    pub(super) const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { wait, .. } | Self::NoMetadata { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
+    /// The token endpoint, in trouble for this reason.
+    fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), wait: None }
+    }
+
+    /// With the status and the wait that the answer came with, where they tell more.
+    fn with_head(self, head: Option<(u16, Option<Duration>)>) -> Self {
+        match (self, head) {
+            (Self::Unavailable { reason, .. }, Some((status, wait))) if status != 200 => {
+                Self::Unavailable { reason: format!("HTTP {status}, {reason}"), wait }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// The failure as it is reported.
     pub(super) fn failure(&self) -> Failure {
         let (class, remedy) = match self {
-            Self::Key { remedy, .. } => (FailureClass::Credentials, *remedy),
+            Self::Key { remedy, .. } | Self::NoIdentity { remedy, .. } => {
+                (FailureClass::Credentials, *remedy)
+            }
+            Self::NoMetadata { remedy, .. } => (FailureClass::Transient, *remedy),
             Self::Rejected { .. } => (
                 FailureClass::Credentials,
                 "Create a new key for the service account in the Google Cloud console, and put \
@@ -104,7 +151,7 @@ impl TokenError {
             Self::Clock { .. } => {
                 (FailureClass::Clock, "Set this machine's clock, or have it set by NTP")
             }
-            Self::Unavailable(_) => (FailureClass::Transient, ""),
+            Self::Unavailable { .. } => (FailureClass::Transient, ""),
         };
         Failure { class, reason: self.to_string(), remedy: remedy.into() }
     }
@@ -120,13 +167,24 @@ pub(super) async fn request_token(
 ) -> Result<AccessToken, TokenError> {
     let email = key.client_email().to_owned();
     let tls = tls.clone();
+    let heard = Heard::default();
+    let hearing = heard.clone();
     // In a task of its own a panic of the library's is an error and no more.
     let mut request =
-        OwnTask(actix_rt::spawn(async move { timeout(DEADLINE, exchange(key, &tls)).await }));
-    match (&mut request.0).await {
+        OwnTask(actix_rt::spawn(
+            async move { timeout(DEADLINE, exchange(key, &tls, &hearing)).await },
+        ));
+    let outcome = match (&mut request.0).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
-        Ok(Err(_)) => Err(TokenError::Unavailable(format!("no answer within {DEADLINE:?}"))),
-        Err(_) => Err(TokenError::Unavailable("its answer cannot be understood".into())),
+        Ok(Err(_)) => Err(TokenError::unavailable(format!("no answer within {DEADLINE:?}"))),
+        Err(_) => Err(TokenError::unavailable("its answer cannot be understood")),
+    };
+    let head = heard.head(jiff::Timestamp::now());
+    match (outcome, head) {
+        (Ok(_), Some((status, _))) if status != 200 => {
+            Err(TokenError::unavailable("and yet a token").with_head(head))
+        }
+        (outcome, head) => outcome.map_err(|error| error.with_head(head)),
     }
 }
 
@@ -139,8 +197,22 @@ impl<T> Drop for OwnTask<T> {
     }
 }
 
+/// The key to ask with.
+///
+/// # Errors
+/// When its file cannot be used, or there is none.
+pub(super) fn key(credentials: &Credentials) -> Result<ServiceAccountKey, TokenError> {
+    match credentials {
+        Credentials::File(path) => read_key(path),
+        Credentials::Key(key) => Ok(key.clone()),
+        Credentials::Metadata(_) => {
+            Err(TokenError::Key { reason: "there is no key".into(), remedy: "" })
+        }
+    }
+}
+
 /// Reads a key file.
-pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
+fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
     let bytes = read_regular(path).map_err(|cause| {
         unusable(
@@ -172,8 +244,12 @@ enum ExchangeError {
     Unusable(&'static str),
 }
 
-async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, ExchangeError> {
-    let client = client(tls).build_hyper_client().map_err(ExchangeError::Library)?;
+async fn exchange(
+    key: ServiceAccountKey,
+    tls: &Tls,
+    heard: &Heard,
+) -> Result<AccessToken, ExchangeError> {
+    let client = client(tls, heard).build_hyper_client().map_err(ExchangeError::Library)?;
     let authenticator = ServiceAccountAuthenticator::with_client(key.into_inner(), client)
         .build()
         .await
@@ -182,10 +258,6 @@ async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, Exch
     let token = authenticator.token(&[SCOPE]).await.map_err(ExchangeError::Library)?;
     let now = jiff::Timestamp::now();
     let secret = token.token().ok_or(ExchangeError::Unusable("there is no token in its answer"))?;
-    let printable = secret.bytes().all(|b| b.is_ascii_graphic());
-    if secret.is_empty() || secret.len() > 16 * 1024 || !printable {
-        return Err(ExchangeError::Unusable("the token in its answer is not a token"));
-    }
     let expires = token
         .expiration_time()
         .ok_or(ExchangeError::Unusable("its answer does not say how long the token lives"))?;
@@ -194,31 +266,28 @@ async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, Exch
     const SECOND: i128 = 1_000_000_000;
     let life = (expires.unix_timestamp_nanos() - now.as_nanosecond() + SECOND / 2) / SECOND;
     let life = u64::try_from(life).map(Duration::from_secs).unwrap_or_default();
-    if life.is_zero() || life > LONGEST_LIFE {
-        return Err(ExchangeError::Unusable("the token in its answer lives for an absurd time"));
-    }
-    Ok(AccessToken { secret: secret.into(), asked, life })
+    AccessToken::new(secret, asked, life).map_err(ExchangeError::Unusable)
 }
 
 fn sort(error: ExchangeError, account: String) -> TokenError {
     match error {
-        ExchangeError::Unusable(why) => TokenError::Unavailable(why.into()),
+        ExchangeError::Unusable(why) => TokenError::unavailable(why),
         ExchangeError::Setup => TokenError::Rejected {
             account,
             reason: "the private key in the file cannot be used".into(),
         },
         ExchangeError::Library(YupError::AuthError(error)) => sort_oauth(&error, account),
         ExchangeError::Library(YupError::HttpClientError(error)) => {
-            TokenError::Unavailable(transport(&error))
+            TokenError::unavailable(transport(&error))
         }
         ExchangeError::Library(YupError::HttpError(_)) => {
-            TokenError::Unavailable("the connection broke".into())
+            TokenError::unavailable("the connection broke")
         }
         ExchangeError::Library(YupError::JSONError(_)) => {
-            TokenError::Unavailable("its answer is not JSON".into())
+            TokenError::unavailable("its answer is not JSON")
         }
         // Whatever else the library says may have a secret in it.
-        ExchangeError::Library(_) => TokenError::Unavailable("the request failed".into()),
+        ExchangeError::Library(_) => TokenError::unavailable("the request failed"),
     }
 }
 
@@ -228,7 +297,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
     let clean = |text: &str| if text.contains("eyJ") { String::new() } else { text.to_owned() };
     let description = clean(error.error_description.as_deref().unwrap_or_default());
     let code = clean(error.error.as_str());
-    let reason = excerpt(&format!("{code}: {description}"));
+    let reason = clause(&format!("{code}: {description}"));
     let reason = reason.trim_matches([':', ' ']).to_owned();
     match error.error {
         AuthErrorCode::InvalidGrant if description.contains("reasonable timeframe") => {
@@ -241,7 +310,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
         AuthErrorCode::Other(ref code) if code == "disabled_client" || code == "deleted_client" => {
             TokenError::Rejected { account, reason }
         }
-        _ => TokenError::Unavailable(reason),
+        _ => TokenError::unavailable(reason),
     }
 }
 

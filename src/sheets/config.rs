@@ -91,6 +91,26 @@ impl fmt::Display for Tab {
     }
 }
 
+impl Tab {
+    /// A cell as a person tells it from others, where this is the tab that its sheet is configured
+    /// with, and perhaps the only one of the spreadsheet that is.
+    pub(crate) fn cell_name(&self, cell: &CellRef, only: bool) -> String {
+        let bare = matches!(cell, CellRef::Cell { tab: None, .. }) && !only;
+        match self {
+            Self::Title(title) => cell.range(title),
+            Self::Gid(gid) if bare => format!("gid {gid}!{cell}"),
+            Self::First if bare => format!("first tab!{cell}"),
+            Self::Gid(_) | Self::First => cell.to_string(),
+        }
+    }
+}
+
+/// Whether sheets are all of one tab.
+pub(crate) fn one_tab<'a>(mut sheets: impl Iterator<Item = &'a SheetConfig>) -> bool {
+    let first = sheets.next().map(|sheet| &sheet.tab);
+    sheets.all(|sheet| Some(&sheet.tab) == first)
+}
+
 /// A cell and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellMapping {
@@ -267,5 +287,31 @@ impl GoogleConfig {
         mistakes.endpoint("google.url", &self.url);
         mistakes.duration("google.deadline", self.deadline, &DEADLINE);
         mistakes.integer("google.writes_per_minute", self.writes_per_minute, WRITES_PER_MINUTE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_two_tabs_are_told_apart_and_those_of_one_need_not_be() {
+        let [bare, own, named] =
+            ["A1", "Other!A1", "BtcPrice"].map(|text| CellRef::parse(text).unwrap());
+        let title = Tab::from("Prices");
+        for (tab, cell, only, told) in [
+            (&Tab::Gid(7), &bare, true, "A1"),
+            (&Tab::Gid(7), &bare, false, "gid 7!A1"),
+            (&Tab::First, &bare, false, "first tab!A1"),
+            (&Tab::Gid(7), &own, false, "'Other'!A1"),
+            (&Tab::Gid(7), &named, false, "BtcPrice"),
+            (&title, &bare, true, "'Prices'!A1"),
+        ] {
+            assert_eq!(tab.cell_name(cell, only), told);
+        }
+        let sheet =
+            |tab: Tab| SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", tab);
+        assert!(one_tab([sheet(Tab::Gid(7)), sheet(Tab::Gid(7))].iter()));
+        assert!(!one_tab([sheet(Tab::Gid(7)), sheet(Tab::Gid(8))].iter()));
     }
 }

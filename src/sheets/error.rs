@@ -28,6 +28,9 @@ pub(super) enum SheetsError {
     /// Google does not take the token.
     #[error("Google does not accept the access token: {0}")]
     Unauthorized(String),
+    /// The token is good, and not for spreadsheets.
+    #[error("the access token is not for spreadsheets: {0}")]
+    Scope(String),
     /// The account may not write here.
     #[error("Google refuses: {0}")]
     Denied(String),
@@ -63,6 +66,7 @@ impl SheetsError {
             429 => Self::RateLimited { text: told, wait: answer.retry_after },
             403 if rate => Self::RateLimited { text: told, wait: answer.retry_after },
             403 if reason == "SERVICE_DISABLED" => Self::Disabled { url: activation_url },
+            403 if reason == "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Self::Scope(told),
             401 => Self::Unauthorized(told),
             403 => Self::Denied(told),
             404 => Self::NotFound,
@@ -111,6 +115,14 @@ impl SheetsError {
                 "If it lasts, check that the key still exists in the Google Cloud console"
                     .to_owned(),
             ),
+            // A key's token has the scope that was asked for; a machine may bar it.
+            Self::Scope(_) => (
+                FailureClass::Credentials,
+                "Give the machine the access scope https://www.googleapis.com/auth/spreadsheets: \
+                 stop it, and add that to its --scopes by `gcloud compute instances \
+                 set-service-account`"
+                    .to_owned(),
+            ),
             Self::Denied(_) => (
                 FailureClass::Spreadsheet,
                 format!("Open the spreadsheet, press Share, and add {account} as an Editor"),
@@ -155,11 +167,12 @@ pub(super) fn cell_remedy(text: &str) -> &'static str {
     }
 }
 
-/// That Google refuses a cell, with this text, and what to do about it.
-pub(super) fn cell_failure(cell: &str, text: &str) -> Failure {
+/// That Google refuses a cell, with this text, and what to do about it. Which cell it is stands
+/// beside it, so that all that are refused alike have the same.
+pub(super) fn cell_failure(text: &str) -> Failure {
     Failure {
         class: FailureClass::Cell,
-        reason: format!("cell {cell} cannot be written: {text}"),
+        reason: format!("Google refuses the cell: {}", wire::without_entry(text)),
         remedy: cell_remedy(text).into(),
     }
 }
@@ -169,13 +182,7 @@ mod tests {
     use super::*;
 
     fn sorted(status: u16, body: &str) -> SheetsError {
-        SheetsError::from_answer(&Answer {
-            status,
-            content_type: "application/json; charset=UTF-8".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        })
+        SheetsError::from_answer(&Answer::json(status, body))
     }
 
     fn error(message: &str, status: &str, reason: &str) -> String {
@@ -202,6 +209,11 @@ mod tests {
                 C::Spreadsheet,
             ),
             (403, error("…", "PERMISSION_DENIED", "SERVICE_DISABLED"), C::Spreadsheet),
+            (
+                403,
+                error("Insufficient", "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+                C::Credentials,
+            ),
             (403, error("…", "PERMISSION_DENIED", "rateLimitExceeded"), C::RateLimited),
             (404, error("Requested entity was not found.", "NOT_FOUND", ""), C::Spreadsheet),
             (404, "<html>not found</html>".into(), C::Transient),

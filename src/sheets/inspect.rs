@@ -6,7 +6,8 @@ use std::ops::Range;
 use jiff::SignedDuration;
 
 use super::{
-    Account, CellRef, SheetConfig, SpreadsheetId, Tab,
+    Account, SheetConfig, SpreadsheetId,
+    config::one_tab,
     error::{self, SheetsError},
     locate,
     trouble::Trouble,
@@ -80,8 +81,9 @@ impl Account {
         let failure = |trouble: Trouble| trouble.failure(self, spreadsheet.as_str());
         let (properties, clock_ahead) =
             self.read_spreadsheet(spreadsheet.as_str()).await.map_err(failure)?;
-        let mut cells: Vec<_> =
-            sheets.iter().flat_map(|(index, sheet)| located(*index, sheet, &properties)).collect();
+        let only = one_tab(sheets.iter().map(|(_, sheet)| *sheet));
+        let all = sheets.iter().flat_map(|(at, sheet)| located(*at, sheet, only, &properties));
+        let mut cells: Vec<_> = all.collect();
         let there: Vec<usize> = (0..cells.len()).filter(|&at| cells[at].found.is_ok()).collect();
         let ranges: Vec<String> =
             cells.iter().filter_map(|cell| cell.found.as_ref().ok()).map(of).collect();
@@ -138,6 +140,7 @@ fn of(found: &FoundCell) -> String {
 fn located<'a>(
     index: SheetIndex,
     sheet: &'a SheetConfig,
+    only: bool,
     properties: &'a Properties,
 ) -> impl Iterator<Item = InspectedCell> + 'a {
     let quotes = sheet
@@ -151,15 +154,8 @@ fn located<'a>(
             Ok(range) => Ok(FoundCell { range, holds: CellHolds::Nothing }),
             Err((reason, remedy)) => Err(Failure { class: FailureClass::Cell, reason, remedy }),
         };
-        InspectedCell { sheet: index, cell: name(cell, &sheet.tab), content, found }
+        InspectedCell { sheet: index, cell: sheet.tab.cell_name(cell, only), content, found }
     })
-}
-
-fn name(cell: &CellRef, tab: &Tab) -> String {
-    match tab {
-        Tab::Title(title) => cell.range(title),
-        _ => cell.to_string(),
-    }
 }
 
 /// Splits ranges into groups that one request each can carry.

@@ -1,6 +1,8 @@
 //! A service account's key, from the bytes of its file. Never shows anything of it but whose it
 //! is. Pure: no I/O, no clock, no randomness.
 
+mod invalid;
+
 use std::fmt;
 
 use rustls::{
@@ -9,7 +11,9 @@ use rustls::{
 };
 use serde_json::Value;
 
-use crate::tree::{clipped, is_loopback, shown, web_address};
+pub use self::invalid::InvalidKey;
+use self::invalid::{json, kind};
+use crate::tree::{clipped, is_loopback, web_address};
 
 /// Where Google gives out tokens. A key is sent nowhere else, or anybody who could change its
 /// file could have what it signs.
@@ -64,114 +68,22 @@ impl ServiceAccountKey {
     }
 }
 
+/// Equal when they are the same key of the same account.
+impl PartialEq for ServiceAccountKey {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |key: &Self| {
+            let key = key.clone().into_inner();
+            (key.client_email, key.token_uri, key.private_key)
+        };
+        of(self) == of(other)
+    }
+}
+
+impl Eq for ServiceAccountKey {}
+
 impl fmt::Debug for ServiceAccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceAccountKey").field("client_email", &self.0.client_email).finish()
-    }
-}
-
-/// Why a file is no service account's key: mostly it is the key of something else.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidKey {
-    /// There is nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// It is larger than any key.
-    #[error("the file is larger than 64 KiB, and so no key")]
-    TooLarge,
-    /// It is no JSON.
-    #[error("the file is no JSON: its syntax breaks at line {0}, column {1}")]
-    Json(usize, usize),
-    /// It is no text.
-    #[error("the file is no text; perhaps it is a key in the P12 format")]
-    Binary,
-    /// It has the private key alone.
-    #[error("the file is a PEM file, which lacks whose key it is")]
-    PemOnly,
-    /// It has a key of the kind that stands in URLs.
-    #[error("the file has an API key, which cannot write to spreadsheets")]
-    ApiKey,
-    /// It is another JSON value.
-    #[error("the file has no JSON object")]
-    NotAnObject,
-    /// It is the secret of an application that acts for people.
-    #[error("the file is an OAuth client's secret (type \"{0}\")")]
-    OAuthClient(&'static str),
-    /// It is what `gcloud auth application-default login` leaves.
-    #[error("the file has a person's own credentials (type \"authorized_user\")")]
-    AuthorizedUser,
-    /// It tells how another identity is exchanged for one of Google's.
-    #[error("the file has credentials of the type {0}")]
-    OtherType(String),
-    /// It is ratesheet's own configuration.
-    #[error("the file is a configuration of ratesheet, not a key")]
-    Configuration,
-    /// Something is missing in it, or empty, or no text.
-    #[error("the key lacks its \"{0}\"")]
-    Missing(&'static str),
-    /// It is nobody's.
-    #[error("the key's \"client_email\" is no address")]
-    Email,
-    /// It would be sent to somebody who must not have it.
-    #[error("the key's \"token_uri\" {0}")]
-    TokenUri(String),
-    /// Its private key cannot be used.
-    #[error("the key's \"private_key\" {0}")]
-    PrivateKey(&'static str),
-    /// Something in it has not the type that it should have.
-    #[error("the key has a value of a wrong type")]
-    Malformed,
-}
-
-impl InvalidKey {
-    /// What to do about it.
-    pub const fn remedy(&self) -> &'static str {
-        match self {
-            Self::TokenUri(_) => {
-                "take the file as Google gave it out: the token_uri is \
-                 https://oauth2.googleapis.com/token"
-            }
-            Self::Configuration => "give the path of the service account's key here",
-            _ => {
-                "a service account's key is needed: in the Google Cloud console, IAM & Admin, \
-                 Service Accounts, Keys, Add key, JSON"
-            }
-        }
-    }
-}
-
-fn json(bytes: &[u8]) -> Result<Value, InvalidKey> {
-    if bytes.len() > ServiceAccountKey::MOST_BYTES {
-        return Err(InvalidKey::TooLarge);
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|_| InvalidKey::Binary)?;
-    let trimmed = text.trim();
-    match trimmed {
-        "" => Err(InvalidKey::Empty),
-        _ if trimmed.starts_with("-----BEGIN") => Err(InvalidKey::PemOnly),
-        _ if trimmed.starts_with("AIza") => Err(InvalidKey::ApiKey),
-        _ => serde_json::from_str(text)
-            .map_err(|error| InvalidKey::Json(error.line(), error.column())),
-    }
-}
-
-/// Recognises what is mistaken for a service account's key.
-fn kind(object: &serde_json::Map<String, Value>) -> Result<(), InvalidKey> {
-    for name in ["installed", "web"] {
-        if object.get(name).is_some_and(Value::is_object) {
-            return Err(InvalidKey::OAuthClient(name));
-        }
-    }
-    if object.contains_key("data") || object.contains_key("sheet") || object.contains_key("sheets")
-    {
-        return Err(InvalidKey::Configuration);
-    }
-    match object.get("type").and_then(Value::as_str) {
-        None | Some("service_account") => Ok(()),
-        Some("authorized_user") => Err(InvalidKey::AuthorizedUser),
-        Some(other) => Err(InvalidKey::OtherType(shown(other))),
     }
 }
 
@@ -259,7 +171,13 @@ mod tests {
             ("x".repeat(ServiceAccountKey::MOST_BYTES + 1), "64 KiB"),
             ("{\n  \"type\": ".into(), "line 2"),
             (PEM.into(), "PEM file"),
+            (format!("Bag Attributes\n  friendlyName: privatekey\n{PEM}"), "PEM file"),
             ("AIzaSyD-CANARY".into(), "API key"),
+            ("ya29.c.CANARY".into(), "access token"),
+            ("<!DOCTYPE html><title>CANARY</title>".into(), "web page"),
+            ("eyJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIsICJDQU5BUlki\n".into(), "base64"),
+            ("ewogICJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIKfQ==".into(), "base64 -d"),
+            ("apiVersion: v1\nkind: Secret\ndata: CANARY".into(), "line 1"),
             ("[]".into(), "no JSON object"),
             ("\"CANARY\"".into(), "no JSON object"),
             (json!({"installed": {"client_secret": "CANARY"}}).to_string(), "OAuth client"),
@@ -268,8 +186,16 @@ mod tests {
                 json!({"type": "authorized_user", "refresh_token": "CANARY"}).to_string(),
                 "authorized_user",
             ),
-            (json!({"type": "external_account"}).to_string(), "external_account"),
-            (json!({"type": "impersonated_service_account"}).to_string(), "impersonated"),
+            (json!({"type": "external_account"}).to_string(), "workload identity federation"),
+            (json!({"type": "external_account"}).to_string(), "\"metadata\""),
+            (json!({"type": "external_account_authorized_user"}).to_string(), "a person's own"),
+            (
+                json!({"type": "impersonated_service_account", "source_credentials": {
+                    "type": "authorized_user", "refresh_token": "CANARY" }})
+                .to_string(),
+                "impersonates",
+            ),
+            (json!({"type": "gdch_service_account"}).to_string(), "\"gdch_service_account\""),
             (json!({"sheet": "x", "data": {}}).to_string(), "configuration"),
             ("{}".into(), "lacks its \"private_key\""),
             (with("private_key", Value::Null), "lacks its \"private_key\""),
@@ -295,6 +221,25 @@ mod tests {
             assert!(told.contains(words), "{told}\n{words}");
             assert!(!told.contains("CANARY") && !told.contains("MII"), "{told}");
         }
-        assert_eq!(ServiceAccountKey::from_json(b"\x30\x82\xFF").unwrap_err(), InvalidKey::Binary);
+        for (bytes, kind) in [
+            (&b"\x30\x82\x09\x99\x02\x01\x03\x30\x82"[..], InvalidKey::Pkcs12),
+            (b"\x30\x82\x09\x99\x02\x01\x00\x30\x82", InvalidKey::Binary),
+            (b"\xFF\xFE{\0\"\0t\0", InvalidKey::Utf16),
+            (b"\xFE\xFF\0{\0\"", InvalidKey::Utf16),
+            (b"\xEF\xBB\xBF  ", InvalidKey::Empty),
+        ] {
+            assert_eq!(ServiceAccountKey::from_json(bytes).unwrap_err(), kind, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_equal_when_everything_that_counts_is() {
+        let read =
+            |json: &Value| ServiceAccountKey::from_json(json.to_string().as_bytes()).unwrap();
+        let mut other = key();
+        other["project_id"] = "another".into();
+        assert_eq!(read(&key()), read(&other), "the project says nothing");
+        other["client_email"] = "another@p.iam.gserviceaccount.com".into();
+        assert_ne!(read(&key()), read(&other));
     }
 }

@@ -5,7 +5,7 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
-mod number;
+mod value;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,13 +16,13 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
-use self::number::{date_time, value_of};
+use self::value::{date_time, value_of};
 use super::{
     a1,
-    config::{SheetConfig, Tab},
+    config::{SheetConfig, Tab, one_tab},
     error::cell_failure,
     problem::{self, Standing},
-    wire::{Properties, ValueRange},
+    wire::{self, Properties, ValueRange},
 };
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
@@ -88,6 +88,7 @@ impl Plan {
     /// A plan for these sheets, all of one spreadsheet. However many cells are set aside, the
     /// writes that probe them are so far apart.
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
+        let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
             let quotes = sheet.cells.iter().map(|mapping| {
                 (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
@@ -95,7 +96,7 @@ impl Plan {
             let updated = sheet.updated.iter().map(|cell| (cell, CellContent::Updated));
             let problem = sheet.problem.iter().map(|cell| (cell, CellContent::Problem));
             let all = quotes.chain(updated).chain(problem);
-            all.map(|(cell, content)| Target::new(*index, &sheet.tab, cell, content))
+            all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
         });
         Self {
             targets: targets.collect(),
@@ -174,12 +175,8 @@ impl Plan {
                     }
                     target.range = Some(range);
                 }
-                Err((text, remedy)) => {
-                    let failure = Failure {
-                        class: FailureClass::Cell,
-                        reason: format!("cell {} cannot be written: {text}", target.cell),
-                        remedy,
-                    };
+                Err((reason, remedy)) => {
+                    let failure = Failure { class: FailureClass::Cell, reason, remedy };
                     target.range = None;
                     target.quarantine = Some((failure, until));
                 }
@@ -276,6 +273,12 @@ impl Plan {
         self.derive_all();
     }
 
+    /// Whether there is a price, or another figure of a quote, in a write.
+    pub(super) fn has_quotes(&self, write: &Write) -> bool {
+        let is_quote = |&cell: &usize| self.targets[cell].standing().is_quote;
+        write.cells.iter().any(is_quote)
+    }
+
     /// A write may have been done or not, or may be done until `late`: its cells are written
     /// afresh, and go on being so.
     pub(super) fn ambiguous(&mut self, write: &Write, late: Instant) {
@@ -343,6 +346,7 @@ impl Plan {
         self.alike = None;
         self.suspects.clear();
         for target in &mut self.targets {
+            let text = wire::without_entry(text);
             let same = |(failure, _): &mut (Failure, Instant)| failure.reason.ends_with(text);
             target.quarantine.take_if(same);
         }
@@ -351,8 +355,7 @@ impl Plan {
 
     fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
         let target = &mut self.targets[cell];
-        let name = target.cell.to_string();
-        target.quarantine = Some((cell_failure(&name, text), until));
+        target.quarantine = Some((cell_failure(text), until));
         let sheet = target.sheet;
         self.derive(sheet);
     }
@@ -385,16 +388,12 @@ impl Plan {
 }
 
 impl Target {
-    fn new(sheet: SheetIndex, tab: &Tab, cell: &CellRef, content: CellContent) -> Self {
-        let name = match tab {
-            Tab::Title(title) => cell.range(title),
-            _ => cell.to_string(),
-        };
+    fn new(sheet: SheetIndex, tab: &Tab, only: bool, cell: &CellRef, content: CellContent) -> Self {
         Self {
             sheet,
             tab: tab.clone(),
             cell: cell.clone(),
-            name: name.into(),
+            name: tab.cell_name(cell, only).into(),
             content,
             range: None,
             wanted: None,
@@ -476,5 +475,7 @@ impl Target {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;

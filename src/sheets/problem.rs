@@ -30,8 +30,7 @@ pub(super) fn text(cells: &[Standing<'_>]) -> String {
         1 => " One other cell fails too.".to_owned(),
         more => format!(" {more} other cells fail too."),
     };
-    let prefix = format!("cell {first} cannot be written: ");
-    let reason = failure.reason.strip_prefix(&prefix).unwrap_or(&failure.reason);
+    let reason = &failure.reason;
     let remedy =
         if failure.remedy.is_empty() { String::new() } else { format!(" {}.", failure.remedy) };
     plain(&format!("{whose}: {reason}.{remedy}{others}"))

@@ -5,12 +5,18 @@
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{
-    http::{Answer, excerpt},
+    http::{Answer, Few, clause, excerpt},
     messages::CellValue,
 };
+
+/// The most ranges whose contents are asked for at once.
+const MOST_RANGES: usize = 1_000;
+
+/// The most details of an error that are looked at.
+const MOST_DETAILS: usize = 32;
 
 /// One cell of a write.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,28 +194,40 @@ pub(super) fn percent_encoded(text: &str) -> String {
 pub(super) fn contents(answer: &Answer, asked: usize) -> Option<Vec<Contents>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Found {
-        value_ranges: Vec<One>,
+    struct Found<'a> {
+        #[serde(borrow)]
+        value_ranges: Few<One<'a>, MOST_RANGES>,
     }
     #[derive(Deserialize)]
-    struct One {
+    struct One<'a> {
         range: String,
-        #[serde(default)]
-        values: Vec<Vec<Value>>,
+        #[serde(borrow, default)]
+        values: Few<Few<&'a RawValue, 1>, 1>,
     }
-    let found: Found = serde_json::from_slice(&answer.body).ok()?;
-    let contents = |One { range, values }| {
-        let holds = match values.first().and_then(|row| row.first()) {
-            None | Some(Value::Null) => CellHolds::Nothing,
-            Some(Value::String(text)) if text.is_empty() => CellHolds::Nothing,
-            Some(Value::String(text)) if text.starts_with('=') => CellHolds::Formula(excerpt(text)),
-            Some(Value::String(text)) => CellHolds::Text(excerpt(text)),
-            Some(_) => CellHolds::Number,
-        };
-        Contents { range: excerpt(&range), holds }
+    let Found { value_ranges: Few(found) } = serde_json::from_slice(&answer.body).ok()?;
+    let contents = |One { range, values }: One<'_>| {
+        let first = values.0.first().and_then(|row| row.0.first());
+        Contents {
+            range: excerpt(&range),
+            holds: first.map_or(CellHolds::Nothing, |raw| holds(raw)),
+        }
     };
-    (found.value_ranges.len() == asked)
-        .then(|| found.value_ranges.into_iter().map(contents).collect())
+    (found.len() == asked).then(|| found.into_iter().map(contents).collect())
+}
+
+fn holds(raw: &RawValue) -> CellHolds {
+    match raw.get().as_bytes().first() {
+        Some(b'n') => CellHolds::Nothing, // null
+        Some(b'"') => {
+            let text: String = serde_json::from_str(raw.get()).unwrap_or_default();
+            match text.chars().next() {
+                None => CellHolds::Nothing,
+                Some('=') => CellHolds::Formula(excerpt(&text)),
+                Some(_) => CellHolds::Text(excerpt(&text)),
+            }
+        }
+        _ => CellHolds::Number,
+    }
 }
 
 /// An error of Google's, as far as it matters.
@@ -228,29 +246,55 @@ pub(super) struct ApiError {
 /// Decodes an error; `None` if the answer is none of Google's API.
 pub(super) fn api_error(answer: &Answer) -> Option<ApiError> {
     #[derive(Deserialize)]
-    struct Envelope {
-        error: Body,
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        error: Body<'a>,
     }
-    #[derive(Deserialize)]
+    #[derive(Deserialize, Default)]
     #[serde(default)]
-    #[derive(Default)]
-    struct Body {
+    struct Body<'a> {
         message: String,
         status: String,
-        details: Vec<Value>,
-        errors: Vec<Value>,
+        #[serde(borrow)]
+        details: Few<&'a RawValue, MOST_DETAILS>,
+        #[serde(borrow)]
+        errors: Few<&'a RawValue, MOST_DETAILS>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Detail {
+        reason: Option<String>,
+        metadata: Option<Metadata>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Metadata {
+        activation_url: Option<String>,
     }
     let Envelope { error } = serde_json::from_slice(&answer.body).ok()?;
-    let reason =
-        error.details.iter().chain(&error.errors).find_map(|detail| detail["reason"].as_str());
-    let url = error.details.iter().find_map(|detail| detail["metadata"]["activationUrl"].as_str());
+    let details = error.details.0.into_iter().chain(error.errors.0);
+    // One that has another shape costs nothing but itself.
+    let details = details.filter_map(|raw| serde_json::from_str::<Detail>(raw.get()).ok());
+    let (mut reason, mut url) = (None, None);
+    for detail in details {
+        reason = reason.or(detail.reason);
+        url = url.or(detail.metadata.and_then(|metadata| metadata.activation_url));
+    }
     Some(ApiError {
-        message: excerpt(&error.message),
+        message: clause(&error.message),
         status: excerpt(&error.status),
-        reason: excerpt(reason.unwrap_or_default()),
+        reason: excerpt(&reason.unwrap_or_default()),
         // Told to people as a thing to open: Google's own console or nothing.
-        activation_url: url.filter(|url| url.starts_with("https://console.")).map(excerpt),
+        activation_url: url
+            .filter(|url| url.starts_with("https://console."))
+            .map(|url| excerpt(&url)),
     })
+}
+
+/// What an error says of an entry, without which entry of the write it was.
+pub(super) fn without_entry(message: &str) -> &str {
+    let rest = message.strip_prefix("Invalid data[").and_then(|rest| rest.split_once("]: "));
+    rest.map_or(message, |(_, text)| text)
 }
 
 /// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.
@@ -265,13 +309,7 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> Answer {
-        Answer {
-            status: 200,
-            content_type: "application/json".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
+        Answer::json(200, body)
     }
 
     #[test]

@@ -104,14 +104,16 @@ impl Judged<'_> {
     fn judge(&self, readiness: &mut Readiness) {
         let status = self.ledger.status();
         if status.parked.contains(&ActorName::Sheets(Arc::clone(self.id))) {
-            let told = "its actor has failed too often, and is tried again later";
-            readiness.add(Verdict::NotReady, format!("{}: parked: {told}", self.name()));
+            let told = "is left alone: its actor has failed too often, and is tried again later";
+            readiness.add(Verdict::NotReady, format!("{} {told}", self.name()));
         }
         let before = readiness.lines.len();
         if let Some(report) = status.spreadsheets.get(self.id) {
             if let Some(failing) = &report.failing {
-                let since = format!(", since {:.0}, attempt {}", failing.since, failing.attempts);
-                self.add(readiness, &self.name(), &failing.failure, &since, false);
+                let (name, since, attempts) = (self.name(), failing.since, failing.attempts);
+                let what =
+                    format!("{name} has not been written since {since:.0} (attempt {attempts})");
+                self.add(readiness, &what, &failing.failure, false);
             }
             self.judge_cells(report, readiness);
         }
@@ -147,9 +149,10 @@ impl Judged<'_> {
         reasons.sort_by_key(|(failure, _)| !failure.class.is_permanent());
         for (failure, cells) in reasons.iter().take(MOST_REASONS) {
             let since = self.since(cells);
-            let name = format!("{}, {}", self.name(), cell_names(report, cells));
-            let told = since.map(|since| format!(", since {:.0}", since.at)).unwrap_or_default();
-            self.add(readiness, &name, failure, &told, self.lasts_too_long(since));
+            let told = since.map(|since| format!(" since {:.0}", since.at)).unwrap_or_default();
+            let cells = cell_names(report, cells);
+            let what = format!("{}, {cells} not written{told}", self.name());
+            self.add(readiness, &what, failure, self.lasts_too_long(since));
         }
         let rest = reasons.get(MOST_REASONS..).unwrap_or_default();
         if rest.is_empty() {
@@ -174,19 +177,12 @@ impl Judged<'_> {
         lasts.is_some_and(|lasts| lasts > self.patience)
     }
 
-    /// Tells of a failure: what fails, of which class, since when, why, and what to do. Whole ids
-    /// are nobody's business here.
-    fn add(
-        &self,
-        readiness: &mut Readiness,
-        name: &str,
-        failure: &Failure,
-        since: &str,
-        too_long: bool,
-    ) {
+    /// Tells of a failure: what fails, since when, why, and what to do. Whole ids are nobody's
+    /// business here.
+    fn add(&self, readiness: &mut Readiness, what: &str, failure: &Failure, too_long: bool) {
         let permanent = failure.class.is_permanent();
         let verdict = if permanent || too_long { Verdict::NotReady } else { Verdict::Ready };
-        let line = format!("{name}: {}{since}: {failure}", failure.class.name());
+        let line = format!("{what}: {failure}");
         readiness.add(verdict, line.replace(&**self.id, &short(self.id)));
     }
 
@@ -205,10 +201,10 @@ fn short(id: &str) -> String {
 fn cell_names(report: &SpreadsheetReport, cells: &[usize]) -> String {
     let named = cells.iter().take(MOST_CELLS).filter_map(|&index| report.cells.get(index));
     let named: Vec<&str> = named.map(|cell| &*cell.cell).collect();
-    let named = named.join(" ");
-    match cells.len().saturating_sub(MOST_CELLS) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+    match (cells.len().saturating_sub(MOST_CELLS), named.as_slice()) {
+        (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (0, _) => named.concat(),
+        (more, _) => format!("{} and {more} more", named.join(", ")),
     }
 }
 

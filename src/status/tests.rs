@@ -136,7 +136,7 @@ fn readiness_follows_the_tree() {
         supervisor.send(report(None)).await.unwrap();
         wait_for(at, "GET /readyz", 200, "ready\n").await;
         supervisor.send(report(Some(FailureClass::Transient))).await.unwrap();
-        let line = "spreadsheet 15CcPNtM…: transient, since 1970-01-01T00:00:00Z, attempt 1: no way. Pray\n";
+        let line = "spreadsheet 15CcPNtM… has not been written since 1970-01-01T00:00:00Z (attempt 1): no way. Pray\n";
         wait_for(at, "GET /readyz", 200, &format!("ready\n{line}")).await;
         supervisor.send(report(Some(FailureClass::Credentials))).await.unwrap();
         let line = line.replace("transient", "credentials");
@@ -254,22 +254,22 @@ fn a_whole_tree_is_ready_until_a_person_is_needed_and_again_after() {
         let at = server.address();
         let ready = || wait_for(at, "GET /readyz", 200, "ready\n");
         let not_ready = async |line: &str| {
-            let text = format!("not ready\nspreadsheet 15CcPNtM…{line}, since 2");
+            let text = format!("not ready\nspreadsheet 15CcPNtM…{line} since 2");
             wait_for(at, "GET /readyz", 503, &text).await;
         };
         ready().await;
         sandbox.unshare(ID);
-        not_ready(": spreadsheet").await;
+        not_ready(" has not been written").await;
         let (_, told) = ask(at, "GET /readyz");
         assert!(told.contains("Share") && !told.contains(ID), "{told}");
         sandbox.share(ID);
         ready().await;
         sandbox.delist("etheur");
-        not_ready(", 'Sheet 1'!A2: pair").await;
+        not_ready(", 'Sheet 1'!A2 not written").await;
         sandbox.relist("etheur");
         ready().await;
         sandbox.rename_tab(ID, "Sheet 1", "Another");
-        not_ready(", 'Sheet 1'!A1: cell").await;
+        not_ready(", 'Sheet 1'!A1 and 'Sheet 1'!A2 not written").await;
         wait_for(at, "GET /livez", 200, "alive\n").await;
         sandbox.rename_tab(ID, "Another", "Sheet 1");
         ready().await;

@@ -87,8 +87,8 @@ where
         self.stopping.wake.notify_one();
     }
 
-    /// Waits until the actor has stopped, until `deadline` at the longest.
-    pub(super) async fn stopped(mut self, deadline: Instant) {
+    /// Waits until the actor has stopped, until `deadline` at the longest; whether it has.
+    pub(super) async fn stopped(mut self, deadline: Instant) -> bool {
         self.ask_to_stop();
         // The mailbox may be full, or nobody reading it: both end at the deadline.
         let stop = async {
@@ -96,7 +96,7 @@ where
                 drop((&mut self.task).await);
             }
         };
-        drop(timeout_at(deadline, stop).await);
+        timeout_at(deadline, stop).await.is_ok()
     }
 }
 

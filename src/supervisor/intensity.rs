@@ -79,4 +79,27 @@ mod tests {
         assert_eq!(too_many(45), Some(6), "seven within ten minutes");
         assert_eq!(too_many(101), None);
     }
+
+    #[test]
+    fn what_is_counted_is_what_counting_all_of_them_says() {
+        for seed in 0..200 {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let period = Duration::from_secs(dice.u64(1..100));
+            let intensity = RestartIntensity { max_restarts: dice.u32(..5), period };
+            let mut restarts = Restarts::default();
+            let (mut now, mut all) = (Instant::now(), Vec::new());
+            for _ in 0..100 {
+                now += Duration::from_secs(dice.u64(..60));
+                all.push(now);
+                let within = |span: Duration| {
+                    let counts = all.iter().filter(|at| now.duration_since(**at) < span);
+                    u32::try_from(counts.count()).unwrap()
+                };
+                let (lately, long) = (within(period), within(period * 10));
+                let too_many = lately > intensity.max_restarts || long > intensity.max_restarts * 2;
+                let count = restarts.record(now, intensity);
+                assert_eq!(count.too_many, too_many, "seed {seed}");
+            }
+        }
+    }
 }

@@ -124,8 +124,8 @@ impl Tree {
     }
 
     /// Stops the children, the first in the corridor first, each when it has finished what it
-    /// has begun; at `deadline` whatever still goes on is abandoned.
-    pub(super) async fn stop(self, deadline: Instant) {
+    /// has begun; at `deadline` whatever still goes on is abandoned: of which spreadsheets.
+    pub(super) async fn stop(self, deadline: Instant) -> Vec<SpreadsheetId> {
         drop(self.heart);
         // These two have nothing to finish, and one that hangs must not use up the time.
         drop(self.schedule);
@@ -133,11 +133,15 @@ impl Tree {
         // All of them finish at the same time: none has to wait for another's write.
         let stopping = self
             .sheets
-            .into_values()
-            .map(|child| actix_rt::spawn(async move { child.stopped(deadline).await }));
-        for one in stopping.collect::<Vec<_>>() {
-            drop(one.await);
+            .into_iter()
+            .map(|(id, child)| (id, actix_rt::spawn(child.stopped(deadline))));
+        let mut abandoned = Vec::new();
+        for (id, stopped) in stopping.collect::<Vec<_>>() {
+            if !stopped.await.unwrap_or_default() {
+                abandoned.push(id);
+            }
         }
+        abandoned
     }
 }
 
@@ -148,10 +152,10 @@ fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsE
     Heart::start(url, spreadsheets, tls, log).map(Some)
 }
 
-/// The key to write with: the one that was given, or else the configured file.
+/// In whose name to write: the key that was given, or else what is configured.
 fn credentials(config: &Config, around: &Surroundings) -> Option<Credentials> {
     let given = around.key.clone().map(Credentials::Key);
-    given.or_else(|| config.credentials.clone().map(Credentials::File))
+    given.or_else(|| config.credentials.clone())
 }
 
 /// The configured sheets of each spreadsheet.

@@ -229,7 +229,9 @@ fn path(raw: Raw<'_>) -> Result<PathBuf, Refusal> {
     let text = scalar::text(raw, expected)?;
     if text.len() > LONGEST_PATH || text.contains(char::is_control) || is_secret(text) {
         let found = "a text that is no path (not shown)";
-        return Err(Refusal::new(expected).found(found));
+        let help = "put it into a file that you alone can read, and write the file's path here";
+        let refusal = Refusal::new(expected).found(found);
+        return Err(if is_secret(text) { refusal.help(help) } else { refusal });
     }
     Ok(text.into())
 }

@@ -1,14 +1,21 @@
 //! The library as a guest: in whatever host, as often as it likes, and gone when it is told to.
 
-use std::sync::{Arc, mpsc};
-
-use actix::{Actor, Context, Handler};
-use ratesheet::{
-    Account, Feed, KrakenActor, QuoteBatch, QuoteField, ScheduleActor, ServiceAccountKey,
-    SheetIndex, SheetsActor, Shutdown, SupervisorActor,
-    sandbox::{Sandbox, Service},
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
 };
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use actix::{Actor, Addr, Context, Handler};
+use ratesheet::{
+    Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
+    QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
+    SupervisorActor,
+    sandbox::{Fault, FaultRule, Sandbox, Service},
+};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
+};
 
 use crate::rig::{ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
 
@@ -110,19 +117,91 @@ fn three_trees_in_one_process_do_not_know_each_other() {
     });
 }
 
-#[test]
-fn under_a_plain_tokio_host_it_lives_in_a_thread_of_its_own() {
-    let rig = Arc::new(Rig::new());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let config = rig.config().sheet(one_price(ONE));
-        let engine = std::thread::spawn(move || {
-            block_on(with_tree(config, async |_| drop(stopped.await)));
+/// An engine in a thread of its own, until it is told to stop. What it tells is for the host.
+struct Engine {
+    tree: Addr<SupervisorActor>,
+    events: UnboundedReceiver<Event>,
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Engine {
+    async fn start(config: Config) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, events) = unbounded_channel();
+        let (started, tree) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            block_on(async {
+                let host = Ear(sender).start().recipient();
+                let tree = SupervisorActor::new(config).subscriber(host).start();
+                started.send(tree.clone()).unwrap();
+                drop(stopped.await);
+                tree.send(Shutdown).await.unwrap();
+            });
         });
-        rig.fresh(&[(ONE, "A1")]).await;
-        stop.send(()).unwrap();
-        engine.join().unwrap();
+        Self { tree: tree.await.unwrap(), events, stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.thread.join().expect("it stops without a panic");
+    }
+}
+
+/// Passes on to the host what a tree tells.
+struct Ear(UnboundedSender<Event>);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.send(event).unwrap_or_default();
+    }
+}
+
+#[test]
+fn under_a_plain_tokio_host_three_engines_live_in_threads_of_their_own() {
+    let rigs = Arc::new([Rig::new(), Rig::new(), Rig::new()]);
+    let host = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    host.block_on(async {
+        let engine = async |rig: &Rig| Engine::start(rig.config().sheet(one_price(ONE))).await;
+        let (mut a, b, c) =
+            (engine(&rigs[0]).await, engine(&rigs[1]).await, engine(&rigs[2]).await);
+        for rig in rigs.iter() {
+            rig.fresh(&[(ONE, "A1")]).await;
+        }
+        // One gives up, and the host is told; it lives on, and so do the others.
+        let order = DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: true };
+        assert!(a.tree.send(order).await.unwrap());
+        let why = loop {
+            match tokio::time::timeout(SOON, a.events.recv()).await.expect("it gives up") {
+                Some(Event::Escalated(why)) => break why,
+                Some(_) => {}
+                None => panic!("it has gone without a word"),
+            }
+        };
+        assert_eq!(why.actor, Some(ActorName::Kraken));
+        for rig in &rigs[1..] {
+            rig.fresh(&[(ONE, "A1")]).await;
+        }
+        // One is stopped; the last one does not notice.
+        b.stop();
+        rigs[2].fresh(&[(ONE, "A1")]).await;
+        // The host has the one that gave up begin again.
+        let calm = DrillActor {
+            actor: ActorName::Sheets("nobody".into()),
+            drill: Drill::Stop,
+            relentless: false,
+        };
+        a.tree.send(calm).await.unwrap();
+        a.tree.send(Restart).await.unwrap();
+        rigs[0].fresh(&[(ONE, "A1")]).await;
+        a.stop();
+        c.stop();
     });
 }
 
@@ -143,6 +222,53 @@ fn a_host_that_stops_its_system_hears_no_panic() {
     assert!(sandbox.wait_for_blocking(written, SOON).is_ok());
     system.stop();
     host.join().expect("it stops without a panic");
+}
+
+/// As above, with a write in flight, and an ear for every panic of the thread.
+#[test]
+fn a_host_that_stops_in_the_middle_of_a_write_hears_no_panic() {
+    let rig = Rig::new();
+    let slow = Fault::Delay(Duration::from_millis(500));
+    rig.sandbox.inject(FaultRule::new(Service::Sheets, slow).path("batchUpdate"));
+    let (sender, receiver) = mpsc::channel();
+    let config = rig.config().sheet(one_price(ONE));
+    let host = std::thread::spawn(move || {
+        let system = actix_rt::System::new();
+        let tree = system.block_on(async { SupervisorActor::new(config).start() });
+        sender.send(actix_rt::System::current()).unwrap();
+        system.run().unwrap();
+        drop(tree);
+    });
+    let system = receiver.recv().unwrap();
+    let in_flight = |sandbox: &Sandbox| {
+        let all = sandbox.requests(Service::Sheets);
+        all.iter().any(|entry| entry.is_write() && entry.ended.is_none())
+    };
+    assert!(rig.sandbox.wait_for_blocking(in_flight, SOON).is_ok());
+    system.stop();
+    host.join().expect("it stops without a panic");
+}
+
+#[test]
+fn who_does_not_wait_for_an_answer_disturbs_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            for n in 0..50 {
+                let patience = Duration::from_micros(n * 40);
+                // Some are dropped before they are sent, some on their way, some when answered.
+                drop(tokio::time::timeout(patience, tree.send(GetStatus)).await);
+                if n % 10 == 0 {
+                    drop(tokio::time::timeout(patience, tree.send(Restart)).await);
+                }
+                drop(tree.send(GetStatus));
+            }
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert!(tree.send(GetStatus).await.unwrap().restarts.is_empty());
+        })
+        .await;
+    });
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn file(path: &str) -> String {
 const DOCUMENTS: [&str; 2] = ["README.md", "actors.md"];
 
 /// The fenced blocks of a document in one language.
-fn blocks(document: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(document: &str, language: &str) -> Vec<String> {
     let text = file(document);
     let mut blocks = Vec::new();
     let mut lines = text.lines();
@@ -168,8 +168,10 @@ fn the_code_in_the_documents_is_that_of_the_examples() {
         .filter_map(|line| line.strip_prefix("//!"))
         .filter(|line| !line.trim_start().starts_with("# "))
         .collect();
-    let examples = [file("examples/embed.rs"), file("examples/kraken_only.rs"), doc.join("\n")];
-    let examples = examples.map(|text| flat(&text));
+    let names = ["embed", "kraken_only", "own_sink"];
+    let examples = names.map(|name| file(&format!("examples/{name}.rs")));
+    let mut examples: Vec<_> = examples.iter().map(|text| flat(text)).collect();
+    examples.push(flat(&doc.join("\n")));
     for document in DOCUMENTS {
         for block in blocks(document, "rust") {
             let found = examples.iter().any(|example| example.contains(&flat(&block)));
@@ -181,9 +183,14 @@ fn the_code_in_the_documents_is_that_of_the_examples() {
 #[test]
 fn every_test_that_is_named_exists() {
     let mut tests = file("tests/tidy.rs");
-    for folder in
-        ["tests/it", "src/supervisor/guard", "src/sheets", "src/sheets/plan", "src/schedule"]
-    {
+    for folder in [
+        "tests/it",
+        "tests/it/hostile",
+        "src/supervisor/guard",
+        "src/sheets",
+        "src/sheets/plan",
+        "src/schedule",
+    ] {
         for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
             tests.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
         }

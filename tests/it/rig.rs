@@ -4,13 +4,15 @@
 use std::{
     io::{Read as _, Write as _},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::Duration,
 };
 
 use actix::{Actor as _, Addr};
 use ratesheet::{
     Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
-    sandbox::Sandbox,
+    sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
@@ -156,6 +158,31 @@ pub(crate) async fn report(
     }
 }
 
+/// Waits until so many more ticks have been sent: for what must not happen meanwhile.
+pub(crate) async fn ticks(supervisor: &Addr<SupervisorActor>, more: u64) {
+    let start = Instant::now();
+    let wanted = status(supervisor).await.schedule.ticks + more;
+    while status(supervisor).await.schedule.ticks < wanted {
+        assert!(start.elapsed() < SOON, "the ticks have ended");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Every write so far.
+pub(crate) fn writes(sandbox: &Sandbox) -> Vec<Entry> {
+    sandbox.journal().into_iter().filter(Entry::is_write).collect()
+}
+
+/// Every write takes so long.
+pub(crate) fn slow(ms: u64) -> FaultRule {
+    FaultRule::new(Service::Sheets, Fault::Delay(Duration::from_millis(ms))).path("batchUpdate")
+}
+
+/// Whether a write that met a fault has not been answered yet.
+pub(crate) fn in_flight(sandbox: &Sandbox) -> bool {
+    writes(sandbox).iter().any(|write| write.fault.is_some() && write.ended.is_none())
+}
+
 /// The command, without an environment that could disturb it.
 pub(crate) fn ratesheet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ratesheet"));
@@ -164,16 +191,47 @@ pub(crate) fn ratesheet(arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs a command to its end, which must come.
+pub(crate) fn finish(mut command: Command) -> Output {
+    let child = command.spawn().unwrap();
+    let id = child.id().to_string();
+    let (tell, told) = mpsc::channel();
+    let waiting = thread::spawn(move || drop(tell.send(child.wait_with_output())));
+    let output = told.recv_timeout(SOON);
+    if output.is_err() {
+        drop(Command::new("kill").args(["-KILL", &id]).status());
+    }
+    waiting.join().unwrap();
+    output.expect("it does not end").unwrap()
+}
+
 /// A process that does not outlive its test.
 pub(crate) struct Process(Option<Child>);
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self(Some(ratesheet(arguments).spawn().unwrap()))
+        Self::of(ratesheet(arguments))
+    }
+
+    /// A command that somebody has prepared.
+    pub(crate) fn of(mut command: Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
     }
 
     /// Reads its log up to the line that has this in it.
-    pub(crate) fn says(&mut self, text: &str) {
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        let id = self.id().to_string();
+        let (_said, waiting) = mpsc::channel::<()>();
+        // A read has no deadline: it ends when the process does.
+        thread::spawn(move || {
+            if waiting.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+                drop(Command::new("kill").args(["-KILL", &id]).status());
+            }
+        });
         let log = self.0.as_mut().and_then(|child| child.stderr.as_mut()).unwrap();
         let mut line = Vec::new();
         let mut byte = [0];
@@ -181,8 +239,9 @@ impl Process {
         while log.read(&mut byte).unwrap() == 1 {
             line.push(byte[0]);
             if byte[0] == b'\n' {
-                if String::from_utf8_lossy(&line).contains(text) {
-                    return;
+                let said = String::from_utf8_lossy(&line);
+                if said.contains(text) {
+                    return said.into_owned();
                 }
                 line.clear();
             }

@@ -38,6 +38,7 @@ fn asked_to_stop_it_stops_at_once_and_cleanly() {
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
         let log = String::from_utf8(output.stderr).unwrap();
         assert!(log.lines().last().unwrap().contains("\"msg\":\"stopped\""), "{log}");
+        assert!(!log.contains("abandoned"), "{log}");
     }
 }
 
@@ -74,8 +75,13 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
     assert!(held.is_ok());
     let asked = Instant::now();
     process.signal("TERM");
-    assert_eq!(process.end().status.code(), Some(0));
+    let output = process.end();
+    assert_eq!(output.status.code(), Some(0));
     let took = asked.elapsed();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let told = log.lines().rev().nth(1).unwrap();
+    assert!(told.contains("was not finished within shutdown_grace"), "{log}");
+    assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{log}");
     assert!((Duration::from_millis(250)..Duration::from_millis(1_500)).contains(&took), "{took:?}");
 }
 
@@ -169,6 +175,33 @@ fn a_key_of_the_wrong_kind_ends_it_with_77_and_is_named() {
     assert_eq!(output.status.code(), Some(77));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("OAuth client"), "{text}");
+}
+
+/// Whatever ends the service before it begins, `check` says so with the same exit code.
+#[test]
+fn check_says_what_run_would_say() {
+    let rig = Rig::new();
+    let well = sheet(ONE, "A1");
+    let with = |text: &str| well.replacen('{', &format!("{{ {text},"), 1);
+    let tls = with(r#""tls": { "ca_file": "/does/not/exist.pem" }"#);
+    for (text, key, code, words) in [
+        (&tls, None, 78, "/does/not/exist.pem"),
+        (&well, Some("/does/not/exist.json"), 77, "the key cannot be read"),
+        (&well, Some("Cargo.toml"), 77, "the file is no JSON"),
+        (&with(r#""log": 5"#), None, 78, "found 5"),
+    ] {
+        let file = rig.file(text);
+        let key = key.map(|key| ["--credentials", key]);
+        let named = ["-c", file.path().to_str().unwrap()];
+        for command in [&["run"][..], &["once"], &["check"], &["check", "--online"]] {
+            let key = key.as_ref().map_or(&[][..], |key| &key[..]);
+            let output = ratesheet(&[command, &named, key].concat()).output().unwrap();
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{command:?}\n{told}");
+            assert!(told.contains(words), "{command:?}\n{told}");
+        }
+    }
+    assert_eq!(rig.sandbox.count(Service::Sheets), 0);
 }
 
 #[test]

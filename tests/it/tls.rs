@@ -127,3 +127,42 @@ fn a_certificate_that_is_out_of_date_is_not_trusted() {
         refuses(&rig, config(&rig, &url, Some(&authority)), "expired").await;
     });
 }
+
+/// A server that says something else than TLS to whoever comes, as a URL.
+async fn says(bytes: &'static [u8]) -> String {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    actix_rt::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(bytes).await.unwrap_or_default(); // it may have hung up
+        }
+    });
+    format!("localhost:{port}")
+}
+
+/// Neither side of a connection that speaks past the other is written to, and each says so.
+#[test]
+fn who_speaks_no_tls_or_nothing_else_is_named() {
+    block_on(async {
+        let (rig, authority) = (Rig::new(), Authority::new());
+        let inside = rig.sandbox.address();
+        let tls = authority.front(inside, "localhost", false).await;
+        for (url, told) in [
+            (format!("https://{}", says(b"HTTP/1.1 400 Bad Request\r\n\r\n").await), "TLS"),
+            (format!("https://{}", says(&[0x16; 64]).await), "TLS"),
+            (format!("https://{inside}"), "TLS"),
+            (format!("https://{}", says(b"").await), "cannot connect"),
+            (tls.replace("https", "http"), "broke"),
+        ] {
+            with_tree(config(&rig, &url, Some(&authority)), async |supervisor| {
+                let report = report(supervisor, |report| report.failing.is_some()).await;
+                let failure = report.failing.unwrap().failure;
+                assert_eq!(failure.class, FailureClass::Transient, "{url}: {failure}");
+                assert!(failure.to_string().contains(told), "{url}: {failure}");
+            })
+            .await;
+        }
+        assert_eq!(rig.sandbox.count(Service::Kraken) + rig.sandbox.count(Service::Sheets), 0);
+    });
+}

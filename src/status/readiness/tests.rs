@@ -85,11 +85,8 @@ fn every_spreadsheet_must_have_succeeded_lately_and_nothing_may_wait_for_a_perso
     let (ready, starting, not) = ("ready\n", "starting\n", "not ready\n");
     let one = "spreadsheet 1CcPNtMZ…";
     let why = ": no  way into 1CcPNtMZ…. Pray\n";
-    let trouble =
-        |class: &str| format!("{one}: {class}, since 1970-01-01T00:00:07Z, attempt 3{why}");
-    let cells = |class: &str, cells: &str| {
-        format!("{one}, {cells}: {class}, since 1970-01-01T00:00:10Z{why}")
-    };
+    let trouble = format!("{one} has not been written since 1970-01-01T00:00:07Z (attempt 3){why}");
+    let cells = |cells: &str| format!("{one}, {cells} not written since 1970-01-01T00:00:10Z{why}");
     let first = "'Sheet 1'!A1";
     let stale = "spreadsheet 1CcPNtMZ…: no success since 1970-01-01T00:00:05Z\n";
     let both = "spreadsheet 2CcPNtMZ…: no success since 1970-01-01T00:00:10Z\n";
@@ -97,24 +94,31 @@ fn every_spreadsheet_must_have_succeeded_lately_and_nothing_may_wait_for_a_perso
         ("all is well", Some(good(ONE, 10)), 10, ready, String::new()),
         ("not heard of yet", None, 10, starting, format!("{one}: starting\n")),
         ("no success yet", Some(good(ONE, -1)), 10, starting, format!("{one}: starting\n")),
-        ("no success in trouble", Some(bad(ONE, -1, C::Tls)), 10, starting, trouble("tls")),
-        ("none, and no cell", Some(partial(ONE, -1, 1, C::Tls)), 10, starting, cells("tls", first)),
-        ("passing", Some(bad(ONE, 5, C::Transient)), 70, ready, trouble("transient")),
-        ("lasting", Some(bad(ONE, 5, C::Clock)), 71, not, trouble("clock") + stale),
+        ("no success in trouble", Some(bad(ONE, -1, C::Tls)), 10, starting, trouble.clone()),
+        ("none, and no cell", Some(partial(ONE, -1, 1, C::Tls)), 10, starting, cells(first)),
+        ("passing", Some(bad(ONE, 5, C::Transient)), 70, ready, trouble.clone()),
+        ("lasting", Some(bad(ONE, 5, C::Clock)), 71, not, trouble.clone() + stale),
         ("silent", Some(good(ONE, 5)), 71, not, stale.into()),
         ("both", Some(good(ONE, 5)), 76, not, format!("{stale}{both}")),
-        ("refused", Some(bad(ONE, 10, C::Spreadsheet)), 10, not, trouble("spreadsheet")),
-        ("rejected", Some(bad(ONE, 10, C::Credentials)), 10, not, trouble("credentials")),
-        ("rejected, new", Some(bad(ONE, -1, C::Credentials)), 10, not, trouble("credentials")),
-        ("a cell", Some(partial(ONE, 10, 1, C::Cell)), 10, not, cells("cell", first)),
+        ("refused", Some(bad(ONE, 10, C::Spreadsheet)), 10, not, trouble.clone()),
+        ("rejected", Some(bad(ONE, 10, C::Credentials)), 10, not, trouble.clone()),
+        ("rejected, new", Some(bad(ONE, -1, C::Credentials)), 10, not, trouble.clone()),
+        ("a cell", Some(partial(ONE, 10, 1, C::Cell)), 10, not, cells(first)),
+        (
+            "two cells",
+            Some(partial(ONE, 10, 2, C::Cell)),
+            10,
+            not,
+            cells("'Sheet 1'!A1 and 'Sheet 1'!A2"),
+        ),
         (
             "cells of a pair",
             Some(partial(ONE, 10, 6, C::Pair)),
             10,
             not,
-            cells("pair", "'Sheet 1'!A1 'Sheet 1'!A2 'Sheet 1'!A3 and 3 more"),
+            cells("'Sheet 1'!A1, 'Sheet 1'!A2, 'Sheet 1'!A3 and 3 more"),
         ),
-        ("a cell, passing", Some(partial(ONE, 10, 1, C::Tls)), 75, ready, cells("tls", first)),
+        ("a cell, passing", Some(partial(ONE, 10, 1, C::Tls)), 75, ready, cells(first)),
     ] {
         let reports: Vec<_> = report.into_iter().chain([good(TWO, 10)]).collect();
         let told = told(status(&config(), &reports), 10, now);
@@ -133,7 +137,7 @@ fn a_cell_that_stands_still_too_long_is_not_ready_though_the_others_succeed() {
         ledger.note(status(&config, &[one, good(TWO, second)]), Moment { instant, at: at(second) });
         judge(instant, &ledger).text()
     };
-    let cell = "spreadsheet 1CcPNtMZ…, 'Sheet 1'!A1: transient, since 1970-01-01T00:00:10Z: ";
+    let cell = "spreadsheet 1CcPNtMZ…, 'Sheet 1'!A1 not written since 1970-01-01T00:00:10Z: ";
     assert!(text(10, 1).starts_with(&format!("ready\n{cell}")));
     assert!(text(75, 1).starts_with(&format!("ready\n{cell}")));
     assert!(text(76, 1).starts_with(&format!("not ready\n{cell}")));
@@ -157,7 +161,10 @@ fn a_parked_actor_is_not_ready_and_kraken_explains_a_silence() {
     let mut parked = status(&config(), &[good(ONE, 10), good(TWO, 10)]);
     parked.parked.insert(ActorName::Sheets(ONE.into()));
     let text = told(parked, 10, 10);
-    assert!(text.starts_with("not ready\nspreadsheet 1CcPNtMZ…: parked: its actor"), "{text}");
+    assert!(
+        text.starts_with("not ready\nspreadsheet 1CcPNtMZ… is left alone: its actor"),
+        "{text}"
+    );
     let mut silent = status(&config(), &[good(ONE, 10), good(TWO, 99)]);
     let failing = Failing { failure: failure(FailureClass::Tls), since: at(7), attempts: 3 };
     silent.kraken = KrakenReport { failing: Some(failing), ..KrakenReport::default() };

@@ -1,4 +1,4 @@
-//! The numbers that cells show. Pure: no I/O, no clock, no randomness.
+//! What a quote is in a cell: a number, always. Pure: no I/O, no clock, no randomness.
 
 use jiff::{Timestamp, tz::TimeZone};
 

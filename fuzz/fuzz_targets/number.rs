@@ -1,0 +1,5 @@
+//! A number as an exchange states it.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ratesheet::fuzzing::number(bytes));

@@ -1,0 +1,5 @@
+//! Kraken's tickers.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ratesheet::fuzzing::ticker(bytes));

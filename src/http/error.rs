@@ -1,0 +1,127 @@
+//! Why there is no answer, in words, and what it means for whoever asked.
+//! Touches: nothing.
+
+use std::{io, time::Duration};
+
+use awc::error::{ConnectError, SendRequestError};
+
+use super::{CONNECT_WITHIN, excerpt, tells};
+use crate::messages::{Failure, FailureClass};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum HttpError {
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    #[error("the certificate is not to be trusted: {0}")]
+    Certificate(String),
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("the answer broke off: {0}")]
+    Body(String),
+    #[error("the answer broke off before its end")]
+    Truncated,
+    #[error("the answer has no length, so that its end cannot be known")]
+    Unframed,
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("the answer is encoded as {0}, which was not asked for")]
+    Encoded(String),
+    #[error("the answer cannot be unpacked: {0}")]
+    Gzip(String),
+    #[error("redirected (HTTP {status}) to {to}, which is not followed")]
+    Redirect { status: u16, to: String },
+    #[error("the address is http, where anybody on the way can read the access token")]
+    InTheClear,
+}
+
+impl HttpError {
+    pub(super) fn from_send(cause: SendRequestError) -> Self {
+        match cause {
+            SendRequestError::Connect(cause) => Self::from_connect(&cause),
+            SendRequestError::Send(cause) => Self::Broken(cause.to_string()),
+            SendRequestError::Response(cause) => Self::Broken(excerpt(&cause.to_string())),
+            other => Self::Broken(excerpt(&other.to_string())),
+        }
+    }
+
+    /// Why no connection came about, or why it ended before anything was answered.
+    fn from_connect(cause: &ConnectError) -> Self {
+        let why = match cause {
+            // It says so too when the other side hangs up in place of an answer.
+            ConnectError::Disconnected => {
+                return Self::Broken("it was closed before anything was answered".into());
+            }
+            ConnectError::Io(cause) => return Self::from_io(cause),
+            ConnectError::Timeout => format!("no connection within {CONNECT_WITHIN:?}"),
+            ConnectError::Resolver(cause) => {
+                format!("the name of the host cannot be resolved: {}", excerpt(&cause.to_string()))
+            }
+            ConnectError::NoRecords => "the name of the host has no address".into(),
+            other => excerpt(&other.to_string()),
+        };
+        Self::Connect(why)
+    }
+
+    /// The error with nothing in it that could repeat `secret`.
+    pub(super) fn without(self, secret: &str) -> Self {
+        if !tells(self.to_string().as_bytes(), secret) {
+            return self;
+        }
+        Self::Broken("the answer repeats the access token, and is not shown".into())
+    }
+
+    fn from_io(cause: &io::Error) -> Self {
+        let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(why)) => Self::Certificate(why.to_string()),
+            Some(other) => Self::Connect(format!("TLS: {other}")),
+            None => Self::Connect(cause.to_string()),
+        }
+    }
+
+    /// What the failure means, where `server` is whom we asked: a name and a URL.
+    pub(crate) fn failure(&self, server: &str) -> Failure {
+        let (class, remedy) = match self {
+            Self::Certificate(_) => (
+                FailureClass::Tls,
+                "Check this machine's clock; if a proxy of your own signs certificates, name its \
+                 authority in tls.ca_file",
+            ),
+            Self::Redirect { .. } => {
+                (FailureClass::Transient, "Check the url in the configuration")
+            }
+            _ => (FailureClass::Transient, ""),
+        };
+        Failure { class, reason: format!("{server}: {self}"), remedy: remedy.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_awc_says_of_its_own_workings_is_told_in_words() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let unknown = Box::new(io::Error::other("Name or service not known"));
+        for (cause, told) in [
+            (
+                ConnectError::Disconnected,
+                "the connection broke: it was closed before anything was answered",
+            ),
+            (ConnectError::Io(refused), "cannot connect: connection refused"),
+            (ConnectError::Timeout, "cannot connect: no connection within 3s"),
+            (ConnectError::NoRecords, "cannot connect: the name of the host has no address"),
+            (
+                ConnectError::Resolver(unknown),
+                "cannot connect: the name of the host cannot be resolved: Name or service not known",
+            ),
+        ] {
+            assert_eq!(HttpError::from_connect(&cause).to_string(), told);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Texts of others as parts of sentences of ours. Pure: no I/O, no clock, no randomness.
+
+/// This much of a foreign text goes into an error, in characters.
+const EXCERPT: usize = 200;
+
+/// The beginning of a foreign text, on one line, without control characters: what may be put
+/// into an error.
+pub(crate) fn excerpt(text: &str) -> String {
+    let clean = |c: char| if c.is_control() || is_directional(c) { ' ' } else { c };
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(EXCERPT).map(clean).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Characters that make a line read other than it is written.
+const fn is_directional(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// The beginning of a foreign sentence as a clause, without its full stop: more may follow.
+pub(crate) fn clause(text: &str) -> String {
+    let short = excerpt(text);
+    short.trim_end_matches(['.', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_of_others_becomes_a_clause() {
+        for (text, told) in [
+            ("The caller does not have permission", "The caller does not have permission"),
+            (" Invalid JWT\nSignature. ", "Invalid JWT Signature"),
+            ("…", "…"),
+            (".", ""),
+        ] {
+            assert_eq!(clause(text), told);
+        }
+    }
+}

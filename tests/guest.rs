@@ -1,0 +1,130 @@
+//! The library is a guest in the process: whatever belongs to the process is as it was, while it
+//! is at work and afterwards. Alone in a process of its own, since that is what is looked at.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    panic,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use actix::Actor;
+use ratesheet::{
+    ActorName, Config, Drill, DrillActor, GetStatus, SheetConfig, Shutdown, SupervisorActor,
+    sandbox::Sandbox,
+};
+use tempfile::NamedTempFile;
+
+const ONE: &str = "1-the-first-spreadsheet-of-the-guest";
+const TAB: &str = "Sheet 1";
+const SOON: Duration = Duration::from_secs(30);
+
+/// The panics that the host's own hook has heard of.
+static HEARD: AtomicUsize = AtomicUsize::new(0);
+
+/// A host's own logger.
+struct Mine;
+
+impl log::Log for Mine {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        false
+    }
+
+    fn log(&self, _: &log::Record<'_>) {}
+
+    fn flush(&self) {}
+}
+
+/// What belongs to the process as a whole, as far as Linux tells.
+fn process() -> BTreeMap<String, String> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut process: BTreeMap<_, _> = status
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        // The signals that are caught, ignored and blocked; the mask of files; the threads.
+        .filter(|(key, _)| ["SigCgt", "SigIgn", "SigBlk", "Umask", "Threads"].contains(key))
+        .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
+        .collect();
+    let folder = std::env::current_dir().unwrap();
+    process.insert("folder".into(), folder.display().to_string());
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    variables.sort();
+    process.insert("environment".into(), format!("{variables:?}"));
+    process
+}
+
+/// A tree at work in a thread of its own, an actor of which panics on the way, until it is gone.
+fn visit(sandbox: &Sandbox) {
+    let mut key = NamedTempFile::new().unwrap();
+    key.write_all(sandbox.service_account_key().as_bytes()).unwrap();
+    let sheet = SheetConfig::new(ONE, TAB).every(Duration::from_millis(20));
+    let mut config =
+        Config::new().credentials(key.path()).sheet(sheet.cell("kraken:xbteur:sell", "A1"));
+    config.kraken.url = sandbox.url();
+    config.kraken.requests_per_second = 500.0;
+    config.google.url = sandbox.url();
+    config.google.writes_per_minute = 60_000;
+    config.supervision.backoff.min = Duration::from_millis(10);
+    let sandbox = sandbox.clone();
+    let host = thread::spawn(move || {
+        actix_rt::System::new().block_on(async {
+            let tree = SupervisorActor::new(config).start();
+            let fresh = async || {
+                sandbox.set_cell(ONE, TAB, "A1", "old");
+                sandbox.set_ticker("XXBTZEUR", &price(), &price(), &price());
+                let written =
+                    |s: &Sandbox| s.cell(ONE, TAB, "A1").is_some_and(|value| value.is_number());
+                assert!(sandbox.wait_for(written, SOON).await.is_ok());
+            };
+            fresh().await;
+            let drill =
+                DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: false };
+            assert!(tree.send(drill).await.unwrap());
+            while tree.send(GetStatus).await.unwrap().restarts.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            fresh().await;
+            tree.send(Shutdown).await.unwrap();
+        });
+    });
+    host.join().unwrap();
+}
+
+fn price() -> String {
+    format!("{}.5", fastrand::u32(30_000..60_000))
+}
+
+#[test]
+fn the_process_is_as_it_was() {
+    panic::set_hook(Box::new(|_| {
+        HEARD.fetch_add(1, Ordering::Relaxed);
+    }));
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.set_quota(None);
+    sandbox.create_spreadsheet(ONE, "Tests", &[(TAB, 100, 26)]);
+    let before = process();
+    visit(&sandbox);
+    // Threads that have ended are counted for a moment longer.
+    let start = tokio::time::Instant::now();
+    while process() != before && start.elapsed() < SOON {
+        thread::yield_now();
+    }
+    let after = process();
+    let heard = HEARD.load(Ordering::Relaxed);
+    drop(panic::catch_unwind(|| panic!("of the host")));
+    let again = HEARD.load(Ordering::Relaxed);
+    drop(panic::take_hook());
+
+    assert_eq!(after, before);
+    assert_eq!(heard, 1, "the host's hook hears of the drill, and of nothing else");
+    assert_eq!(again, 2, "the host's hook is still there");
+    assert_eq!(log::max_level(), log::LevelFilter::Off, "somebody has set a level");
+    log::set_logger(&Mine).expect("nobody has installed a logger");
+    let provider = rustls::crypto::CryptoProvider::get_default();
+    assert!(provider.is_none(), "somebody has installed a crypto provider");
+}

@@ -1,0 +1,138 @@
+//! What Kraken gives in part: one bad pair, one bad request, one odd answer costs nothing else.
+
+use std::time::Duration;
+
+use ratesheet::{
+    SheetConfig, SpreadsheetReport,
+    sandbox::{Fault, FaultRule, Service},
+};
+
+use crate::rig::{
+    ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, ticks, with_tree,
+};
+
+/// Kraken: the second chunk is rate limited, the first is not.
+#[test]
+fn a_wait_that_kraken_asks_for_is_kept_even_if_there_are_some_quotes() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
+        let rows: Vec<_> = (0..100).map(|n| format!(r#""AAA{n:03}EUR":{row}"#)).collect();
+        let body = format!(r#"{{"error":[],"result":{{{}}}}}"#, rows.join(","));
+        rig.sandbox
+            .inject(FaultRule::new(Service::Kraken, Fault::json(200, body)).path("pair=AAA000EUR"));
+        let limit = Fault::status(429).header("Retry-After", "30");
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, limit).path("pair=AAA100EUR"));
+        let sheet = (0..150).fold(sheet(ONE), |sheet, n| {
+            sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
+        });
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            ticks(supervisor, 50).await;
+            let met = rig
+                .sandbox
+                .requests(Service::Kraken)
+                .iter()
+                .filter(|e| e.status == Some(429))
+                .count();
+            assert!(met == 1, "{met} requests were refused, though Kraken asked for 30 s of peace");
+        })
+        .await;
+    });
+}
+
+/// A partial failure of a slow sheet is not tried again before its next tick.
+#[test]
+fn a_partial_failure_is_tried_again() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
+        let rows = |range: std::ops::Range<u32>| {
+            let rows: Vec<_> = range.map(|n| format!(r#""AAA{n:03}EUR":{row}"#)).collect();
+            Fault::json(200, format!(r#"{{"error":[],"result":{{{}}}}}"#, rows.join(",")))
+        };
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(0..100)).path("pair=AAA000EUR"));
+        rig.sandbox.inject(
+            FaultRule::new(Service::Kraken, Fault::Html(520)).path("pair=AAA100EUR").times(1),
+        );
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(100..150)).path("pair=AAA100EUR"));
+        let sheet = (0..150)
+            .fold(SheetConfig::new(ONE, TAB).every(Duration::from_secs(3600)), |sheet, n| {
+                sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
+            });
+        with_tree(rig.config().sheet(sheet), async |_| {
+            // Long before the next tick, which is in an hour.
+            rig.until("both halves", |_| {
+                rig.number("B1").is_some() && rig.number("B120").is_some()
+            })
+            .await;
+        })
+        .await;
+    });
+}
+
+/// A partial answer beside an error.
+#[test]
+fn a_pair_missing_beside_an_error_is_not_called_unknown() {
+    block_on(async {
+        let rig = Rig::new();
+        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
+        let body = format!(r#"{{"error":["EService:Busy"],"result":{{"XETHZEUR":{row}}}}}"#);
+        let sheet = one_price(ONE).cell("kraken:etheur:sell", "B1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.inject(
+                FaultRule::new(Service::Kraken, Fault::json(200, body)).path("Ticker").times(1),
+            );
+            let like = |report: &SpreadsheetReport| {
+                report.cells[1].failing.is_some() || report.cells[0].failing.is_some()
+            };
+            let cells = report(supervisor, like).await.cells;
+            let why = cells.iter().find_map(|cell| cell.failing.clone()).unwrap();
+            assert!(!why.to_string().contains("does not know"), "{why}");
+        })
+        .await;
+    });
+}
+
+/// One odd answer does not hold back a pair that Kraken lists, however seldom probes are.
+#[test]
+fn a_pair_that_one_answer_leaves_out_is_asked_for_at_the_next_tick() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.retry.probe = Duration::from_secs(600);
+        with_tree(config, async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            let odd = Fault::json(200, r#"{"error":[],"result":{}}"#);
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, odd).path("Ticker").times(3));
+            rig.until("three odd answers", |s| {
+                s.requests(Service::Kraken).iter().filter(|e| e.fault.is_some()).count() >= 3
+            })
+            .await;
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+/// The newest quote of each pair, whatever was due last.
+#[test]
+fn the_newest_quote_of_every_pair_is_in_the_status() {
+    block_on(async {
+        let rig = Rig::new();
+        let slow = SheetConfig::new(TWO, TAB)
+            .every(Duration::from_secs(3600))
+            .cell("kraken:etheur:buy", "A1");
+        with_tree(rig.config().sheet(one_price(ONE)).sheet(slow), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.until("A1 of the other", |s| s.cell(TWO, TAB, "A1").is_some()).await;
+            rig.fresh(&[(ONE, "A1")]).await;
+            let quotes = status(supervisor).await.kraken.quotes;
+            let pair = "etheur".parse().unwrap();
+            assert!(quotes.contains_key(&pair), "{:?}", quotes.keys().collect::<Vec<_>>());
+        })
+        .await;
+    });
+}

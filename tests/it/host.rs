@@ -1,0 +1,288 @@
+//! What a host does to a process: it takes its descriptors, its standard streams, its file, its
+//! time, and its network for hours.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use tokio::time::Instant;
+
+use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
+
+fn sheet(id: &str) -> String {
+    format!(
+        r#"{{ "sheet": "{id}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    )
+}
+
+fn fresh(rig: &Rig) {
+    let before = rig.number("A1");
+    let written = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != before, SOON);
+    assert!(written.is_ok(), "no fresh price");
+}
+
+fn met(rig: &Rig, service: Service, times: usize) {
+    let ended = |sandbox: &Sandbox| {
+        let all = sandbox.requests(service);
+        all.iter().filter(|entry| entry.fault.is_some() && entry.ended.is_some()).count() >= times
+    };
+    assert!(rig.sandbox.wait_for_blocking(ended, SOON).is_ok(), "nobody meets the fault");
+}
+
+/// The command by way of a shell, which can take things from it first.
+fn by_shell(script: &str, config: &str) -> Process {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), config]).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Process::of(command)
+}
+
+#[test]
+fn it_needs_no_standard_streams() {
+    for script in [
+        "exec \"$1\" -c \"$2\" >&- 2>&-",
+        "exec \"$1\" -c \"$2\" <&- >&- 2>&-",
+        "exec \"$1\" -c \"$2\" --log-level trace >/dev/full 2>/dev/full",
+        "\"$1\" -c \"$2\" --log-level trace 2>&1 & echo $! ; wait",
+    ] {
+        let rig = Rig::new();
+        let file = rig.file(&sheet(ONE));
+        let process = by_shell(script, file.path().to_str().unwrap());
+        for _ in 0..20 {
+            fresh(&rig);
+        }
+        // The last one's child outlives its shell, unless it is asked.
+        if script.ends_with("wait") {
+            let children = format!("/proc/{0}/task/{0}/children", process.id());
+            let child = fs::read_to_string(children).unwrap();
+            Command::new("kill").arg(child.trim()).status().unwrap();
+        } else {
+            process.signal("TERM");
+        }
+        let code = process.end().status.code();
+        assert_eq!(code, Some(0), "{script}");
+    }
+}
+
+#[test]
+fn a_command_whose_reader_has_gone_does_not_panic() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    for script in ["\"$1\" once -c \"$2\" | true", "\"$1\" fields | true; \"$1\" schema >/dev/full"]
+    {
+        let mut command = Command::new("/bin/sh");
+        let path = file.path().to_str().unwrap();
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+#[test]
+fn without_descriptors_it_waits_until_there_are_some() {
+    let rig = Rig::new();
+    let ids: Vec<_> = (0..20).map(|n| format!("one-of-twenty-spreadsheets-{n:02}")).collect();
+    for id in &ids {
+        rig.sandbox.create_spreadsheet(id, "One of twenty", &[("Sheet 1", 10, 10)]);
+    }
+    let sheets: Vec<_> = [ONE].iter().copied().chain(ids.iter().map(String::as_str)).collect();
+    let sheets: Vec<_> = sheets.into_iter().map(sheet).collect();
+    let file = rig.file(&format!(r#"{{ "sheets": [{}] }}"#, sheets.join(",")));
+    let script = "ulimit -n 24; exec \"$1\" -c \"$2\"";
+    // Each of twenty answers is waited for, on a connection of its own.
+    let slow = FaultRule::new(Service::Sheets, Fault::Delay(Duration::from_millis(300)));
+    let slow = rig.sandbox.inject(slow);
+    let process = by_shell(script, file.path().to_str().unwrap());
+    let all = || fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap().count();
+    let start = Instant::now();
+    while all() < 24 {
+        assert!(start.elapsed() < SOON, "it has {} descriptors", all());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    met(&rig, Service::Sheets, 40);
+    rig.sandbox.clear_fault(slow);
+    let written =
+        |sandbox: &Sandbox| ids.iter().all(|id| sandbox.cell(id, "Sheet 1", "A1").is_some());
+    assert!(rig.sandbox.wait_for_blocking(written, SOON).is_ok(), "some are never written");
+    fresh(&rig);
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn descriptors_and_threads_do_not_grow_in_number() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let process = Process::start(&["-c", file.path().to_str().unwrap(), "--log-level", "error"]);
+    let count =
+        |what: &str| fs::read_dir(format!("/proc/{}/{what}", process.id())).unwrap().count();
+    for _ in 0..10 {
+        fresh(&rig);
+    }
+    let before = (count("fd"), count("task"));
+    for fault in [Fault::Reset, Fault::Close, Fault::Truncate, Fault::Hang, Fault::Infinite] {
+        for service in [Service::Kraken, Service::Sheets] {
+            rig.sandbox.inject(FaultRule::new(service, fault.clone()).times(3));
+        }
+        met(&rig, Service::Kraken, 3);
+        fresh(&rig);
+    }
+    for _ in 0..10 {
+        fresh(&rig);
+    }
+    let after = (count("fd"), count("task"));
+    assert!(after.0 <= before.0 + 2 && after.1 <= before.1, "{before:?}, then {after:?}");
+}
+
+#[test]
+fn after_a_stop_of_the_whole_process_there_is_one_tick_and_no_burst() {
+    let rig = Rig::new();
+    let text = sheet(ONE).replace("20,", "100,");
+    let file = rig.file(&text);
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    fresh(&rig);
+    process.signal("STOP");
+    std::thread::sleep(Duration::from_millis(1_500));
+    let before = rig.sandbox.count(Service::Kraken);
+    let began = jiff::Timestamp::now();
+    process.signal("CONT");
+    let some = |sandbox: &Sandbox| sandbox.count(Service::Kraken) >= before + 4;
+    assert!(rig.sandbox.wait_for_blocking(some, SOON).is_ok(), "it does not go on");
+    let since = rig.sandbox.requests(Service::Kraken).split_off(before);
+    let at = |n: usize| since[n].at.duration_since(began).as_millis();
+    // The one that was due, and then its successors in their time; fifteen at once would be a burst.
+    assert!(at(3) >= 100, "{} {} {} {}", at(0), at(1), at(2), at(3));
+    process.signal("TERM");
+    process.end();
+}
+
+#[test]
+fn without_its_file_it_goes_on() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let path = file.path().to_owned();
+    let process = Process::start(&["-c", path.to_str().unwrap()]);
+    fresh(&rig);
+    fs::write(&path, "{ garbage").unwrap();
+    fresh(&rig);
+    file.close().unwrap();
+    fresh(&rig);
+    process.signal("HUP");
+    fresh(&rig);
+    process.signal("TERM");
+    let output = process.end();
+    assert_eq!(output.status.code(), Some(0));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(log.matches("the old one stays").count(), 1, "{log}");
+}
+
+#[test]
+fn nothing_grows_while_every_server_hangs() {
+    let rig = Rig::new();
+    // A thousand ticks a second, and nobody who answers.
+    let file = rig.file(&sheet(ONE).replace("20,", "1,"));
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), text.replace("500,", "60000,").replace("2000,", "60000,")).unwrap();
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    fresh(&rig);
+    for service in [Service::Kraken, Service::Token, Service::Sheets] {
+        rig.sandbox.fault(service, Fault::Hang);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let status = || fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let rss = |status: &str| -> u64 {
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let (before, asked) = (rss(&status()), rig.sandbox.journal().len());
+    std::thread::sleep(Duration::from_secs(2));
+    let after = rss(&status());
+    assert!(after <= before + 256, "{before} KiB, then {after} KiB");
+    assert!(rig.sandbox.journal().len() <= asked + 2, "it asks again though it waits");
+}
+
+/// The addresses that a process listens at, of all that the kernel knows.
+fn listens_at(pid: u32) -> Vec<String> {
+    let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = links.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let sockets: BTreeSet<String> = links
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into())
+        })
+        .collect();
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for row in text.lines().skip(1) {
+            let columns: Vec<_> = row.split_whitespace().collect();
+            // 0A is listening; of UDP there is to be nothing at all.
+            let open = table.starts_with("udp") || columns[3] == "0A";
+            if open && sockets.contains(columns[9]) {
+                found.push(columns[1].to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn it_listens_nowhere_unless_it_is_told_to_and_then_there_alone() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let path = file.path().to_str().unwrap();
+    let process = Process::start(&["-c", path]);
+    fresh(&rig);
+    assert_eq!(listens_at(process.id()), Vec::<String>::new());
+    drop(process);
+    let process = Process::start(&["-c", path, "--listen", "127.0.0.1:0"]);
+    fresh(&rig);
+    let all = listens_at(process.id());
+    // 127.0.0.1, as the kernel prints it.
+    assert!(all.len() == 1 && all[0].starts_with("0100007F:"), "{all:?}");
+}
+
+#[test]
+fn a_long_outage_is_told_in_a_few_lines_and_its_end_in_one() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    fresh(&rig);
+    rig.sandbox.fault(Service::Kraken, Fault::Html(520));
+    rig.sandbox.fault(Service::Sheets, Fault::google(503, "UNAVAILABLE", "It is away."));
+    met(&rig, Service::Kraken, 60);
+    rig.sandbox.clear_faults();
+    fresh(&rig);
+    process.signal("TERM");
+    let log = String::from_utf8(process.end().stderr).unwrap();
+    let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(count("Kraken gives no quotes"), 1, "{log}");
+    assert_eq!(count("Kraken answers again"), 1, "{log}");
+    assert!(log.lines().count() < 15, "{log}");
+    let again = log.lines().find(|line| line.contains("Kraken answers again")).unwrap();
+    let again: serde_json::Value = serde_json::from_str(again).unwrap();
+    assert!(again.as_object().unwrap().len() > 3, "neither how long nor how often: {again}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_within_a_second() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE).replace("20,", "0,"));
+    let start = Instant::now();
+    let output = ratesheet(&["-c", file.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn check_asks_nobody() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let output = ratesheet(&["check", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(rig.sandbox.journal().is_empty());
+}

@@ -1,0 +1,200 @@
+//! Servers that mean harm: whatever Kraken, the token endpoint or Google answer, the process
+//! stays small, its loop turns, it recovers, and nothing of theirs gets anywhere unescaped.
+
+mod answers;
+mod memory;
+mod redirects;
+mod stall;
+mod texts;
+
+use std::{
+    fs::File,
+    io::Read as _,
+    process::{Child, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use actix::Actor as _;
+use ratesheet::{
+    Restart, Shutdown, SupervisorActor,
+    sandbox::{Sandbox, Service},
+};
+use tempfile::NamedTempFile;
+
+use self::{memory::Memory, stall::Stall};
+use crate::rig::{ONE, Rig, SOON, block_on, one_price, ratesheet};
+
+/// A process may grow by so much, in KiB.
+const GROWTH: i64 = 4 * 1024;
+
+/// A loop may stand still for so long. Without optimization all takes some twenty times as long.
+const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 50 });
+
+/// So many requests meet a fault before it is taken back: of Kraken's the list of pairs, and the
+/// tickers.
+const MET: usize = 2;
+
+/// Waits until a fault has met some requests, from its service's next ones on.
+fn met(rig: &Rig, before: u64, what: &str) {
+    let ended = |sandbox: &Sandbox| {
+        let since = sandbox.journal_since(before);
+        since.iter().filter(|entry| entry.fault.is_some() && entry.ended.is_some()).count() >= MET
+    };
+    assert!(rig.sandbox.wait_for_blocking(ended, SOON).is_ok(), "nobody meets {what}");
+}
+
+/// Waits for a price that is newer than now.
+fn fresh(rig: &Rig, what: &str) {
+    let before = rig.number("A1");
+    let written = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != before, SOON);
+    assert!(written.is_ok(), "it does not recover from {what}");
+}
+
+fn last(rig: &Rig) -> u64 {
+    rig.sandbox.journal().last().map_or(0, |entry| entry.seq)
+}
+
+/// The real process, with its log in a file.
+struct Running {
+    child: Child,
+    log: NamedTempFile,
+}
+
+impl Running {
+    fn start(config: &NamedTempFile, format: &str, more: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let path = config.path().to_str().unwrap();
+        let arguments = ["-c", path, "--log-level", "trace", "--log-format", format];
+        let mut command = ratesheet(&[&arguments, more].concat());
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(File::create(log.path()).unwrap()))
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Ends it, and gives what it has logged.
+    fn log(mut self) -> String {
+        self.signal("TERM");
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let mut text = String::new();
+        File::open(self.log.path()).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn sheet() -> String {
+    format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }},
+            "problem": "E1" }}"#
+    )
+}
+
+/// A configuration in a file, in a hurry.
+fn config(rig: &Rig) -> NamedTempFile {
+    let file = rig.file(&sheet());
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    std::fs::write(file.path(), text.replace(r#""deadline": 2000"#, r#""deadline": 500"#)).unwrap();
+    file
+}
+
+/// Every answer, from one service, to the real process: it grows by 4 MiB at the most.
+fn stays_small(service: Service) {
+    let rig = Rig::new();
+    let file = config(&rig);
+    let process = Running::start(&file, "json", &[]);
+    fresh(&rig, "its start");
+    let pid = process.child.id();
+    for (what, fault) in answers::all(service) {
+        let memory = Memory::of(pid);
+        let before = last(&rig);
+        rig.sandbox.fault(service, fault);
+        // It begins anew: so the lists and the token are asked for, too.
+        process.signal("HUP");
+        met(&rig, before, what);
+        rig.sandbox.clear_faults();
+        fresh(&rig, what);
+        let growth = memory.growth();
+        assert!(growth <= GROWTH, "{what}, of {service:?}: {growth} KiB more");
+    }
+    assert!(!process.log().contains("panicked"));
+}
+
+#[test]
+fn whatever_kraken_answers_the_process_stays_small() {
+    stays_small(Service::Kraken);
+}
+
+#[test]
+fn whatever_the_token_endpoint_answers_the_process_stays_small() {
+    stays_small(Service::Token);
+}
+
+#[test]
+fn whatever_google_answers_the_process_stays_small() {
+    stays_small(Service::Sheets);
+}
+
+/// Every answer, from one service, to a tree in a thread of its own: its loop goes on turning.
+fn keeps_turning(service: Service) {
+    let rig = Rig::new();
+    let stall = Stall::default();
+    let (send, tree) = mpsc::channel();
+    let (config, beat) = (rig.config().sheet(one_price(ONE)), stall.clone());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let thread = thread::spawn(move || {
+        block_on(async move {
+            actix_rt::spawn(beat.beat());
+            let tree = SupervisorActor::new(config).start();
+            send.send(tree.clone()).unwrap();
+            stopped.await.ok();
+            tree.send(Shutdown).await.unwrap();
+        });
+    });
+    let tree = tree.recv().unwrap();
+    fresh(&rig, "its start");
+    for (what, fault) in answers::all(service) {
+        stall.longest();
+        let before = last(&rig);
+        rig.sandbox.fault(service, fault);
+        tree.try_send(Restart).unwrap();
+        met(&rig, before, what);
+        rig.sandbox.clear_faults();
+        fresh(&rig, what);
+        let longest = stall.longest();
+        assert!(longest <= STALL, "{what}, of {service:?}: the loop stood still for {longest:?}");
+    }
+    stop.send(()).ok();
+    thread.join().unwrap();
+}
+
+#[test]
+fn whatever_kraken_answers_the_loop_turns() {
+    keeps_turning(Service::Kraken);
+}
+
+#[test]
+fn whatever_the_token_endpoint_answers_the_loop_turns() {
+    keeps_turning(Service::Token);
+}
+
+#[test]
+fn whatever_google_answers_the_loop_turns() {
+    keeps_turning(Service::Sheets);
+}

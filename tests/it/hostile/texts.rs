@@ -1,0 +1,171 @@
+//! Texts that would do something where they are read: move a terminal's cursor, forge a line of a
+//! log, be a formula in a cell, be markup on a page.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use ratesheet::sandbox::{Fault, FaultRule, Service};
+
+use super::{Running, config, fresh, last, met};
+use crate::rig::{ONE, Rig, TAB, ratesheet};
+
+/// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
+/// formula, markup.
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n2026-01-01T00:00:00Z INFO all is well\n\
+                       \u{9b}31m\u{202e}\u{2028}\u{0}\u{8}=IMPORTXML(\"http://x\")<script>alert(1)</script>";
+
+/// Every way to say something.
+fn sayings() -> Vec<(Service, Fault)> {
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    let page = |code| Fault::Status {
+        code,
+        content_type: "text/html".into(),
+        body: format!("<html><title>{HOSTILE}</title>{HOSTILE}"),
+        headers: Vec::new(),
+    };
+    let raw = "HTTP/1.1 500 \u{1b}[2J\r\ncontent-type: text/\u{1b}[2J\u{9b}31m\r\n\
+               content-length: 2\r\n\r\n{}";
+    let raw = Fault::Flood { start: raw.into(), again: Vec::new(), times: 0 };
+    let name = json(HOSTILE);
+    let pairs = format!(
+        r#"{{"error":[],"result":{{"XXBTZEUR":{{"altname":"XBTEUR","wsname":{name}}},{name}:{{"altname":"=1+1","wsname":"@x/y"}}}}}}"#
+    );
+    let tickers = format!(r#"{{"error":["WGeneral:{}"],"result":{{{name}:{name}}}}}"#, "x");
+    let mut all = vec![
+        (Service::Kraken, Fault::KrakenError(format!("EService:{HOSTILE}"))),
+        (Service::Kraken, Fault::KrakenError(format!("EQuery:Unknown asset pair{HOSTILE}"))),
+        (Service::Kraken, Fault::json(200, pairs)),
+        (Service::Kraken, Fault::json(200, tickers)),
+        (Service::Token, Fault::oauth("invalid_grant", HOSTILE)),
+        (Service::Token, Fault::oauth(HOSTILE, "x")),
+        (
+            Service::Token,
+            Fault::json(200, format!(r#"{{"access_token":{name},"expires_in":3599}}"#)),
+        ),
+    ];
+    for (code, status) in [
+        (400, "INVALID_ARGUMENT"),
+        (403, "PERMISSION_DENIED"),
+        (503, "UNAVAILABLE"),
+        (500, HOSTILE),
+    ] {
+        all.push((Service::Sheets, Fault::google(code, status, HOSTILE)));
+    }
+    for service in [Service::Kraken, Service::Token, Service::Sheets] {
+        all.extend([(service, page(200)), (service, page(502)), (service, raw.clone())]);
+        let to = "http://127.0.0.1:9/=1+1<script>".to_owned();
+        all.push((service, Fault::Redirect { code: 302, to }));
+    }
+    all
+}
+
+/// Whether a text does nothing but stand there.
+fn is_tame(text: &str) -> bool {
+    text.chars().all(|c| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+        (!c.is_control() || c == '\n') && !turns
+    })
+}
+
+/// What a page says.
+fn page(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// An address that nobody listens at.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Says everything to a service that logs in this format, and gives the log.
+fn log_of_all(format: &str) -> String {
+    let rig = Rig::new();
+    let file = config(&rig);
+    let listen = free();
+    let process = Running::start(&file, format, &["--listen", &listen.to_string()]);
+    fresh(&rig, "its start");
+    for (service, fault) in sayings() {
+        let what = format!("{fault:?} of {service:?}");
+        let before = last(&rig);
+        rig.sandbox.fault(service, fault);
+        process.signal("HUP");
+        met(&rig, before, &what);
+        let ready = page(listen, "/readyz");
+        let (head, body) = ready.split_once("\r\n\r\n").unwrap();
+        // So no browser takes markup for anything but letters.
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("\ncontent-type: text/plain"), "{head}");
+        assert!(head.contains("\nx-content-type-options: nosniff"), "{head}");
+        assert!(is_tame(body), "{what}: {body:?}");
+        rig.sandbox.clear_faults();
+        fresh(&rig, &what);
+    }
+    // What has stood in the cell that tells of problems, at any time.
+    for entry in rig.sandbox.journal().iter().filter(|entry| entry.is_write()) {
+        for cell in entry.json()["data"].as_array().unwrap() {
+            let text = cell["values"][0][0].as_str().unwrap_or_default();
+            assert!(is_tame(text) && !text.contains(['=', '@', '+', '<', '>', '\n']), "{text:?}");
+        }
+    }
+    process.log()
+}
+
+#[test]
+fn a_log_of_text_stays_a_log_whatever_it_is_told() {
+    let log = log_of_all("text");
+    assert!(log.contains("all is well"), "nothing of theirs is told at all");
+    assert!(is_tame(&log), "{log:?}");
+    for line in log.lines() {
+        // A line of ours: its time, to the millisecond, then its level.
+        let ours = line.get(..24).is_some_and(|time| time.ends_with('Z') && time.contains('.'));
+        assert!(ours, "a line that is not ours: {line:?}");
+    }
+}
+
+#[test]
+fn a_log_of_json_stays_one_object_a_line_whatever_it_is_told() {
+    let log = log_of_all("json");
+    assert!(is_tame(&log), "{log:?}");
+    for line in log.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let message = record["msg"].as_str().unwrap();
+        assert!(is_tame(message) && !message.contains('\n'), "{message:?}");
+        assert!(message.chars().count() <= 1_024, "{message}");
+    }
+}
+
+#[test]
+fn what_a_command_prints_does_nothing_to_a_terminal() {
+    let all: Vec<_> = sayings();
+    // Two at a time: most of the time is spent waiting.
+    let check = |sayings: &[(Service, Fault)]| {
+        for (service, fault) in sayings {
+            let rig = Rig::new();
+            rig.sandbox.inject(FaultRule::new(*service, fault.clone()));
+            let file = config(&rig);
+            let path = file.path().to_str().unwrap();
+            for arguments in [&["once"][..], &["check", "--online"]] {
+                let output = ratesheet(&[arguments, &["-c", path]].concat()).output().unwrap();
+                for text in [output.stdout, output.stderr] {
+                    let text = String::from_utf8(text).unwrap();
+                    assert!(is_tame(&text), "{fault:?}: {text:?}");
+                }
+            }
+            assert!(rig.sandbox.cell(ONE, TAB, "E1").is_none_or(|cell| {
+                cell.as_str().is_some_and(|text| !text.contains(['=', '@', '<']))
+            }));
+        }
+    };
+    let (first, second) = all.split_at(all.len() / 2);
+    thread::scope(|scope| {
+        scope.spawn(|| check(first));
+        check(second);
+    });
+}

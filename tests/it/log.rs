@@ -1,0 +1,103 @@
+//! What the log of a service says, and when.
+
+use ratesheet::sandbox::{Fault, FaultRule, Service};
+
+use tokio::time::Instant;
+
+use crate::rig::{ONE, Process, Rig, SOON, TAB, ratesheet};
+
+const SHEET: &str = r#"{ "sheet": "1-the-first-spreadsheet-of-the-tests:Sheet 1", "timeout": 20,
+    "data": { "kraken:xbteur:sell": "A1" }, "problem": "E1" }"#;
+
+fn written(rig: &Rig, cell: &str) {
+    let there = |s: &ratesheet::sandbox::Sandbox| s.cell(ONE, TAB, cell).is_some();
+    assert!(rig.sandbox.wait_for_blocking(there, SOON).is_ok(), "nothing is in {cell}");
+}
+
+/// The log of a service that is stopped now.
+fn log(process: Process) -> String {
+    process.signal("TERM");
+    String::from_utf8(process.end().stderr).unwrap()
+}
+
+#[test]
+fn the_first_prices_are_told_when_there_are_some_and_not_with_a_problem() {
+    let rig = Rig::new();
+    let down = rig.sandbox.fault(Service::Kraken, Fault::Html(520));
+    let file = rig.file(SHEET);
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    written(&rig, "E1");
+    let told = "the first prices are in the spreadsheet";
+    let early = log(process);
+    assert!(!early.contains(told), "{early}");
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    rig.sandbox.clear_fault(down);
+    written(&rig, "A1");
+    let later = log(process);
+    assert_eq!(later.matches(told).count(), 1, "{later}");
+}
+
+#[test]
+fn a_reload_whose_key_cannot_be_read_is_refused() {
+    let rig = Rig::new();
+    let file = rig.file(SHEET);
+    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    written(&rig, "A1");
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let key = format!("{:?}", rig.key.path());
+    std::fs::write(file.path(), text.replace(&key, "\"/does/not/exist\"")).unwrap();
+    process.signal("HUP");
+    process.says("/does/not/exist: error: the key cannot be read");
+    let before = rig.number("A1");
+    let goes_on = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != before, SOON);
+    assert!(goes_on.is_ok(), "the old configuration no longer works");
+    let log = log(process);
+    assert!(!log.contains("the configuration is read again"), "{log}");
+}
+
+#[test]
+fn a_reload_changes_the_level_and_says_that_it_cannot_change_the_format() {
+    let rig = Rig::new();
+    let file = rig.file(SHEET);
+    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    process.says("the first prices are in the spreadsheet");
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let log_section = |level: &str, format: &str| {
+        let log = format!("{{ \"log\": {{ \"level\": \"{level}\", \"format\": \"{format}\" }},");
+        std::fs::write(file.path(), text.replacen('{', &log, 1)).unwrap();
+    };
+    log_section("debug", "text");
+    process.signal("HUP");
+    process.says("log.format stays as it was at the start");
+    rig.sandbox.inject(FaultRule::new(Service::Sheets, Fault::status(503)));
+    process.says("\"level\":\"debug\"");
+    log_section("error", "auto");
+    process.signal("HUP");
+    // From now on nothing is worth a line.
+    rig.sandbox.clear_faults();
+    rig.sandbox.create_spreadsheet(ONE, "Tests", &[(TAB, 1_000, 26)]);
+    written(&rig, "A1");
+    let rest = log(process);
+    assert!(!rest.contains("stopped"), "{rest}");
+}
+
+#[test]
+fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let demo = ["demo", "--every", "20", "--listen", &port, "--log-level", "info"];
+    let mut process = Process::start(&[&demo[..], &["--log-format", "json"]].concat());
+    process.says("\"msg\":\"the first prices are in the spreadsheet\"");
+    let start = Instant::now();
+    let ready = ["healthcheck", "--ready", "--listen", &port];
+    while ratesheet(&ready).output().unwrap().status.code() != Some(0) {
+        assert!(start.elapsed() < SOON, "it is never ready");
+    }
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+    let wrong = ratesheet(&["demo", "--listen", "nowhere"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(String::from_utf8(wrong.stderr).unwrap().starts_with("--listen: error"));
+}

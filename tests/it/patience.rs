@@ -1,0 +1,105 @@
+//! Waits: those that a server asks for, in whatever form, and our own, which nobody shares.
+
+use std::time::Duration;
+
+use actix::Actor as _;
+use ratesheet::{
+    Shutdown, SupervisorActor,
+    sandbox::{Fault, FaultRule, Sandbox, Service},
+};
+
+use crate::rig::{ONE, Rig, TWO, block_on, one_price, with_tree};
+
+/// A wait that Google asks for in this form, and what comes of it: from how many milliseconds on
+/// the next write may come, and up to when it must.
+fn google_asks(header: &str, at_least: u64, at_most: u64) {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)).sheet(one_price(TWO)), async |_| {
+            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+            let limit = Fault::status(429).header("Retry-After", header);
+            let rule = FaultRule::new(Service::Sheets, limit).path("batchUpdate").spreadsheet(ONE);
+            rig.sandbox.inject(rule.times(1));
+            let limited = |s: &Sandbox| {
+                s.requests(Service::Sheets).into_iter().find(|entry| entry.status == Some(429))
+            };
+            rig.until("a 429", |s| limited(s).is_some()).await;
+            let limited = limited(&rig.sandbox).unwrap();
+            let fetches = rig.sandbox.count(Service::Kraken);
+            let next = |s: &Sandbox| {
+                let all = s.requests(Service::Sheets);
+                all.into_iter().find(|entry| {
+                    entry.is_write() && entry.seq > limited.seq && entry.spreadsheet() == Some(ONE)
+                })
+            };
+            rig.until("a write after the wait", |s| next(s).is_some()).await;
+            let next = next(&rig.sandbox).unwrap();
+            let waited = next.at.duration_since(limited.at).as_millis();
+            assert!(waited >= at_least.into() && waited <= at_most.into(), "{header}: {waited} ms");
+            if at_least > 500 {
+                // One account's wait is for all of its spreadsheets, but for what was on its way.
+                let all = rig.sandbox.requests(Service::Sheets);
+                let during = all.iter().filter(|entry| {
+                    let after = entry.at.duration_since(limited.at).as_millis();
+                    entry.spreadsheet() == Some(TWO) && (200..at_least.into()).contains(&after)
+                });
+                assert_eq!(during.count(), 0, "the other spreadsheet does not wait");
+                let more = rig.sandbox.count(Service::Kraken) - fetches;
+                assert!(more > 5, "Kraken is waited for, too: {more}");
+            }
+        })
+        .await;
+    });
+}
+
+/// Far more than any wait of our own in these tests.
+const ANY: u64 = 20_000;
+
+#[test]
+fn a_wait_in_seconds_is_kept() {
+    google_asks("1", 1_000, ANY);
+}
+
+#[test]
+fn a_wait_until_a_date_is_kept_in_each_of_its_forms() {
+    for form in ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"] {
+        let at = jiff::Timestamp::now() + Duration::from_secs(4);
+        google_asks(&at.strftime(form).to_string(), 1_000, ANY);
+    }
+}
+
+#[test]
+fn a_wait_that_is_none_is_our_own() {
+    for header in ["soon", "-5", "", "Thu, 01 Jan 1970 00:00:00 GMT", "1e9", "0"] {
+        google_asks(header, 0, 5_000);
+    }
+}
+
+/// Thirty of us, whom Kraken fails at the same moment: they do not come back at the same moment.
+#[test]
+fn thirty_instances_that_fail_together_do_not_try_again_together() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.fault(Service::Kraken, Fault::status(503));
+        let mut config = rig.config().sheet(one_price(ONE).every(Duration::from_secs(3600)));
+        config.retry.backoff.min = Duration::from_millis(400);
+        config.retry.backoff.max = Duration::from_millis(400);
+        let trees: Vec<_> = (0..30).map(|_| SupervisorActor::new(config.clone()).start()).collect();
+        rig.until("all thirty", |s| s.count(Service::Kraken) >= 60).await;
+        let first = rig.sandbox.count(Service::Kraken);
+        rig.until("their retries", |s| s.count(Service::Kraken) >= first + 450).await;
+        for tree in trees {
+            tree.send(Shutdown).await.unwrap();
+        }
+        let all = rig.sandbox.requests(Service::Kraken).split_off(first);
+        let begin = all[0].at;
+        let mut bins = vec![0_usize; 1];
+        for entry in &all[..450] {
+            let bin = entry.at.duration_since(begin).as_millis() as usize / 100;
+            bins.resize(bins.len().max(bin + 1), 0);
+            bins[bin] += 1;
+        }
+        let (most, mean) = (*bins.iter().max().unwrap(), 450 / bins.len());
+        assert!(most < 3 * mean, "{bins:?}");
+    });
+}

@@ -1,0 +1,297 @@
+//! Stopping and starting again, at the worst of moments: a write in flight, a restart under way, an
+//! actor that hangs.
+
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use actix::Actor;
+use ratesheet::{
+    ActorName, Drill, DrillActor, GetStatus, Restart, Shutdown, State, SupervisorActor,
+    sandbox::{Entry, Fault, FaultRule, Service},
+};
+use tokio::time::Instant;
+
+use crate::rig::{ONE, Process, Rig, SOON, block_on, in_flight, one_price, slow, status, writes};
+
+/// Two restarts at once: two trees, two writes in flight.
+#[test]
+fn two_restarts_at_once_make_no_second_writer() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = Duration::from_secs(5);
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(slow(800));
+        rig.until("a write in flight", in_flight).await;
+        let (first, second) = (tree.send(Restart), tree.send(Restart));
+        assert_eq!(tokio::join!(first, second), (Ok(()), Ok(())));
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+        let all = writes(&rig.sandbox);
+        let over = all.windows(2).filter(|p| p[0].overlaps(&p[1])).count();
+        assert_eq!(over, 0, "two writes in flight");
+    });
+}
+
+/// A second Shutdown cuts the first one's write.
+#[test]
+fn a_second_shutdown_does_not_cut_the_write() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = Duration::from_secs(5);
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(slow(800));
+        rig.until("a write in flight", in_flight).await;
+        let (a, b) = tokio::join!(tree.send(Shutdown), tree.send(Shutdown));
+        let last = writes(&rig.sandbox).pop().unwrap();
+        assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+        assert!(last.status == Some(200) && last.applied, "{last:?}");
+    });
+}
+
+/// Shutdown while a restart is under way.
+#[test]
+fn a_shutdown_during_a_restart_does_not_cut_the_write() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = Duration::from_secs(5);
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(slow(800));
+        rig.until("a write in flight", in_flight).await;
+        let (_, stopped) = tokio::join!(tree.send(Restart), tree.send(Shutdown));
+        assert_eq!(stopped, Ok(()));
+        let last = writes(&rig.sandbox).pop().unwrap();
+        assert!(last.status == Some(200) && last.applied, "{last:?}");
+    });
+}
+
+/// Restart while the tree escalates: it runs and says that it has given up.
+#[test]
+fn a_restart_during_an_escalation_does_not_lie() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = Duration::from_secs(5);
+        config.supervision.intensity.max_restarts = 0;
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(slow(800).times(1));
+        rig.until("a write in flight", in_flight).await;
+        let order = DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: false };
+        tree.send(order).await.unwrap();
+        let start = Instant::now();
+        while tree.send(GetStatus).await.unwrap().state == State::Running {
+            assert!(start.elapsed() < SOON, "it does not escalate");
+            tokio::task::yield_now().await;
+        }
+        tree.send(Restart).await.unwrap();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let state = tree.send(GetStatus).await.unwrap().state;
+        tree.send(Shutdown).await.unwrap();
+        assert_eq!(state, State::Running);
+    });
+}
+
+/// The price goes back.
+#[test]
+fn no_price_goes_back_when_a_reload_meets_a_restart() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = Duration::from_secs(5);
+        rig.sandbox.set_ticker("XXBTZEUR", "50", "50", "50");
+        let tree = SupervisorActor::new(config).start();
+        rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
+        rig.sandbox.inject(slow(800).times(1));
+        rig.sandbox.set_ticker("XXBTZEUR", "100", "100", "100");
+        rig.until("a write in flight", in_flight).await;
+        rig.sandbox.set_ticker("XXBTZEUR", "200", "200", "200");
+        let both = actix_rt::spawn({
+            let tree = tree.clone();
+            async move { tokio::join!(tree.send(Restart), tree.send(Restart)) }
+        });
+        both.await.unwrap().0.unwrap();
+        rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+        // What was in the cell, in the order in which it got there.
+        let mut seen: Vec<_> = writes(&rig.sandbox).into_iter().filter(|e| e.applied).collect();
+        seen.sort_by_key(|entry| entry.ended);
+        let price = |e: &Entry| e.json()["data"][0]["values"][0][0].as_f64();
+        let seen: Vec<_> = seen.iter().filter_map(price).collect();
+        assert!(seen.is_sorted(), "{seen:?}");
+    });
+}
+
+/// A write that fails while stopping makes the stop wait for the backoff.
+#[test]
+fn a_write_that_fails_while_stopping_is_not_waited_for_again() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.retry.backoff.min = Duration::from_secs(3600);
+        config.retry.backoff.max = Duration::from_secs(3600);
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(FaultRule::new(Service::Sheets, Fault::Hang).path("batchUpdate"));
+        rig.until("a write in flight", in_flight).await;
+        let asked = Instant::now();
+        tree.send(Shutdown).await.unwrap();
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    });
+}
+
+/// A hanging schedule takes the whole grace.
+#[test]
+fn a_hanging_schedule_does_not_hold_up_the_stop() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.supervision.ping = Duration::from_secs(60);
+        let tree = SupervisorActor::new(config).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let order =
+            DrillActor { actor: ActorName::Schedule, drill: Drill::Hang, relentless: false };
+        tree.send(order).await.unwrap();
+        // It hangs from its next turn on, which is before the supervisor has answered this.
+        status(&tree).await;
+        let asked = Instant::now();
+        tree.send(Shutdown).await.unwrap();
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    });
+}
+
+/// An embedder's Subscribe that is stuck holds up the stop.
+#[test]
+fn stuck_subscribers_do_not_hold_up_a_stop() {
+    struct Deaf;
+    impl Actor for Deaf {
+        type Context = actix::Context<Self>;
+        fn started(&mut self, ctx: &mut Self::Context) {
+            use actix::{AsyncContext as _, WrapFuture as _};
+            ctx.wait(std::future::pending::<()>().into_actor(self));
+        }
+    }
+    impl actix::Handler<ratesheet::Event> for Deaf {
+        type Result = ();
+        fn handle(&mut self, _: ratesheet::Event, _: &mut Self::Context) {}
+    }
+    block_on(async {
+        let rig = Rig::new();
+        let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE)));
+        let tree = (0..10).fold(tree, |tree, _| tree.subscriber(Deaf.start().recipient())).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let asked = Instant::now();
+        tree.send(Shutdown).await.unwrap();
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    });
+}
+
+/// The request for a token outlives its tree.
+#[test]
+fn a_token_request_does_not_outlive_its_tree() {
+    let rig = Rig::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        use std::io::Read as _;
+        let (mut stream, _) = listener.accept().unwrap();
+        sender.send("it is asked for").ok();
+        let mut bytes = [0; 4096];
+        while stream.read(&mut bytes).unwrap_or(0) > 0 {}
+        sender.send("it is given up").ok();
+    });
+    let mut key: serde_json::Value =
+        serde_json::from_str(&rig.sandbox.service_account_key()).unwrap();
+    key["token_uri"] = format!("http://127.0.0.1:{port}/token").into();
+    std::fs::write(rig.key.path(), key.to_string()).unwrap();
+    block_on(async {
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.shutdown_grace = Duration::from_millis(100);
+        let tree = SupervisorActor::new(config).start();
+        // The host lives on meanwhile: it waits on another thread.
+        let receiver = Arc::new(Mutex::new(receiver));
+        let told = |within| {
+            let receiver = receiver.clone();
+            tokio::task::spawn_blocking(move || receiver.lock().unwrap().recv_timeout(within))
+        };
+        assert_eq!(told(SOON).await.unwrap(), Ok("it is asked for"));
+        tree.send(Shutdown).await.unwrap();
+        // Much sooner than the deadline of a token, which is ten seconds.
+        assert_eq!(told(Duration::from_secs(5)).await.unwrap(), Ok("it is given up"));
+    });
+}
+
+/// A supervisor that is dropped before its first turn.
+#[test]
+fn a_tree_that_never_had_a_turn_does_not_panic() {
+    let rig = Rig::new();
+    let config = rig.config().sheet(one_price(ONE));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let own = seen.clone();
+    let id = thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if thread::current().id() == id {
+            own.lock().unwrap().push(info.to_string());
+        }
+    }));
+    let system = actix_rt::System::new();
+    system.block_on(async { drop(SupervisorActor::new(config).start().downgrade()) });
+    drop(system);
+    std::panic::set_hook(before);
+    let seen = seen.lock().unwrap();
+    assert!(seen.is_empty(), "{seen:?}");
+}
+
+/// Shut the process down twice by SIGHUP then SIGTERM.
+#[test]
+fn hup_and_term_at_once_finish_the_write() {
+    let rig = Rig::new();
+    let text = format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    );
+    let file = rig.file(&text);
+    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
+    rig.sandbox.inject(slow(900));
+    rig.sandbox.wait_for_blocking(in_flight, SOON).unwrap();
+    process.signal("HUP");
+    process.says("the configuration is read again");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+    let last = writes(&rig.sandbox).pop().unwrap();
+    assert!(last.applied && last.status == Some(200), "{last:?}");
+}
+
+/// SIGHUP with an authority file that is not there.
+#[test]
+fn a_reload_that_cannot_be_built_leaves_the_old_tree() {
+    let rig = Rig::new();
+    let text = format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    );
+    let file = rig.file(&text);
+    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
+    let new = rig.file(&text.replacen('{', r#"{ "tls": { "ca_file": "/nonexistent.pem" },"#, 1));
+    std::fs::copy(new.path(), file.path()).unwrap();
+    process.signal("HUP");
+    process.says("the old one stays");
+    process.signal("TERM");
+    let output = process.end();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{log}");
+}

@@ -1,0 +1,100 @@
+//! What is asked of the token endpoint, and what becomes of a key that is replaced or taken away.
+
+use std::fs;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ratesheet::{
+    FailureClass,
+    sandbox::{Account, Entry, Fault, Sandbox, Service},
+};
+
+use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
+
+/// What an assertion claims.
+fn claims(entry: &Entry) -> serde_json::Value {
+    let assertion = entry.body.split("assertion=").nth(1).unwrap();
+    let claims = assertion.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
+
+#[test]
+fn spreadsheets_are_asked_for_and_nothing_else() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+        let asked = rig.sandbox.requests(Service::Token);
+        assert_eq!(asked.len(), 1);
+        let claims = claims(&asked[0]);
+        assert_eq!(claims["scope"], "https://www.googleapis.com/auth/spreadsheets");
+        let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+        assert!(life <= 3_600, "{life}");
+    });
+}
+
+#[test]
+fn a_key_that_is_deleted_at_google_is_waited_for_and_its_successor_is_read() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.set_account(Account::Deleted);
+            rig.sandbox.revoke_tokens();
+            let failing = |report: &ratesheet::SpreadsheetReport| {
+                report.failing.as_ref().is_some_and(|failing| {
+                    failing.failure.class == FailureClass::Credentials && failing.attempts >= 2
+                })
+            };
+            report(supervisor, failing).await;
+            // Somebody clears the file away, and puts another in its place.
+            fs::write(rig.key.path(), "{}").unwrap();
+            let unreadable = |report: &ratesheet::SpreadsheetReport| {
+                let failure = report.failing.as_ref().map(|failing| failing.failure.to_string());
+                failure.is_some_and(|failure| failure.contains("cannot be used"))
+            };
+            report(supervisor, unreadable).await;
+            rig.sandbox.set_account(Account::Active);
+            fs::write(rig.key.path(), rig.sandbox.service_account_key()).unwrap();
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert!(status(supervisor).await.restarts.is_empty());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn without_tokens_quotes_are_fetched_all_the_same() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.fault(Service::Token, Fault::status(503));
+            rig.sandbox.revoke_tokens();
+            let before = rig.sandbox.count(Service::Token);
+            rig.until("a token is asked for", |s| s.count(Service::Token) >= before + 2).await;
+            let fetched = rig.sandbox.count(Service::Kraken);
+            rig.until("fetches", |s: &Sandbox| s.count(Service::Kraken) >= fetched + 10).await;
+            let status = status(supervisor).await;
+            assert!(status.kraken.failing.is_none() && status.restarts.is_empty());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn an_hour_after_the_clock_was_set_back_a_new_token_does_it() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            // For Google's servers the token is over; here it has most of an hour left.
+            rig.sandbox.set_clock_skew(jiff::SignedDuration::from_secs(3_700));
+            rig.until("a new token is asked for", |s| s.count(Service::Token) >= 2).await;
+            rig.sandbox.set_clock_skew(jiff::SignedDuration::ZERO);
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}

@@ -1,0 +1,99 @@
+//! How `once` tells what it could not do: each thing once, in whole sentences, and of cells which.
+
+use ratesheet::sandbox::{Fault, Service};
+
+use crate::rig::{ONE, Rig, TAB, ratesheet};
+
+/// What `once` says of these sheets, and how it ends.
+fn once(rig: &Rig, sheets: &str) -> (String, i32) {
+    let file = rig.file(sheets);
+    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "its log is not silent");
+    (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+#[test]
+fn cells_that_fail_alike_share_a_footnote() {
+    let rig = Rig::new();
+    rig.sandbox.protect(ONE, TAB, "B1");
+    rig.sandbox.protect(ONE, TAB, "B3");
+    let (text, code) = once(
+        &rig,
+        &format!(
+            r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "data": {{
+                "kraken:xbteur:sell": ["A1", "'Shet 1'!A1", "'Shet 1'!A2", "'Shet 1'!A3"],
+                "kraken:xbteur:buy": ["B1", "B2", "B3"] }} }}"#
+        ),
+    );
+    assert_eq!(code, 1, "{text}");
+    assert_eq!(text.matches("not written [1]").count(), 3, "{text}");
+    assert_eq!(text.matches("not written [2]").count(), 2, "{text}");
+    assert!(!text.contains("[3]"), "{text}");
+    let notes = "
+[1] there is no tab 'Shet 1'.
+    Did you mean 'Sheet 1'? Correct it in the configuration.
+
+[2] Google refuses the cell: You are trying to edit a protected cell or object. Please contact \
+                 the spreadsheet owner to remove protection if you need to edit.
+    Let the account edit the protected range, or choose another cell.
+
+2 of 7 cells written in ";
+    assert!(text.contains(notes), "{text}");
+}
+
+#[test]
+fn a_sentence_of_googles_ends_once() {
+    let rig = Rig::new();
+    let denied = Fault::google(403, "PERMISSION_DENIED", "The caller does not have permission.");
+    rig.sandbox.fault(Service::Sheets, denied);
+    let sheet = format!(
+        r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    );
+    let (text, _) = once(&rig, &sheet);
+    assert!(text.contains("[1] Google refuses: The caller does not have permission.\n"), "{text}");
+    let key = Fault::oauth("invalid_grant", "Invalid JWT Signature.");
+    rig.sandbox.fault(Service::Token, key);
+    let (text, _) = once(&rig, &sheet);
+    assert!(text.contains("invalid_grant: Invalid JWT Signature.\n"), "{text}");
+}
+
+#[test]
+fn two_tabs_by_their_gid_have_names_that_differ() {
+    let rig = Rig::new();
+    rig.sandbox.add_tab(ONE, "Other", 100, 26);
+    let other = rig.sandbox.gid(ONE, "Other");
+    let sheet = |gid: i64| {
+        let url = format!("https://docs.google.com/spreadsheets/d/{ONE}/edit#gid={gid}");
+        format!(
+            r#"{{ "sheet": "{url}", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+        )
+    };
+    let both = format!(r#"{{ "sheets": [{}, {}] }}"#, sheet(0), sheet(other));
+    for command in [&["once"][..], &["once", "--dry-run"]] {
+        let file = rig.file(&both);
+        let path = file.path().to_str().unwrap();
+        let output = ratesheet(&[command, &["-c", path]].concat()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        for name in ["  gid 0!A1 ", &format!("  gid {other}!A1 ")] {
+            assert!(text.contains(name), "{name}\n{text}");
+        }
+    }
+    let (text, code) = once(&rig, &sheet(0));
+    assert!(code == 0 && text.contains("\n  A1    xbteur"), "{text}");
+}
+
+#[test]
+fn a_connection_that_breaks_is_told_in_words_and_not_in_awcs() {
+    let rig = Rig::new();
+    for fault in [Fault::Reset, Fault::Close] {
+        rig.sandbox.clear_faults();
+        rig.sandbox.fault(Service::Sheets, fault.clone());
+        let sheet = format!(
+            r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+        );
+        let (text, code) = once(&rig, &sheet);
+        assert!(text.contains(": the connection broke: "), "{fault:?}\n{text}");
+        assert!(!text.contains("Internal error") && !text.contains("cannot connect"), "{text}");
+        assert_eq!(code, 69, "{text}");
+    }
+}

@@ -1,0 +1,135 @@
+//! The command on a terminal: a pseudo-terminal with a person in front of it, who reads what is on
+//! the screen, and presses keys.
+
+use std::{
+    io::{Read as _, Write as _},
+    process::{Child, ExitStatus},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use pty_process::{
+    Size,
+    blocking::{Command, Pty, open},
+};
+use rustix::termios::tcgetattr;
+use vt100::{Parser, Screen};
+
+use crate::rig::SOON;
+
+/// Lines and columns of the terminal.
+pub(crate) const SIZE: (u16, u16) = (26, 100);
+
+/// What has been printed, and what is on the screen because of it.
+struct Printed {
+    state: Mutex<(Parser, Vec<u8>)>,
+    more: Condvar,
+}
+
+/// A terminal with a process in it.
+pub(crate) struct Tty {
+    pty: Arc<Pty>,
+    child: Child,
+    printed: Arc<Printed>,
+    settings: String,
+}
+
+impl Tty {
+    /// Starts the command on a terminal of this kind, with these variables.
+    pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (pty, pts) = open().unwrap();
+        pty.resize(Size::new(SIZE.0, SIZE.1)).unwrap();
+        let settings = settings(&pty);
+        let command = Command::new(env!("CARGO_BIN_EXE_ratesheet")).args(arguments).env_clear();
+        let child = command.envs(variables.iter().copied()).spawn(pts).unwrap();
+        let parser = Parser::new(SIZE.0.try_into().unwrap(), SIZE.1.try_into().unwrap(), 0);
+        let state = Mutex::new((parser, Vec::new()));
+        let (pty, printed) = (Arc::new(pty), Arc::new(Printed { state, more: Condvar::new() }));
+        // It ends with the process.
+        std::thread::spawn({
+            let (pty, printed) = (Arc::clone(&pty), Arc::clone(&printed));
+            move || read(&pty, &printed)
+        });
+        Self { pty, child, printed, settings }
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the screen is like that, and shows it.
+    pub(crate) fn until<T>(&self, what: &str, like: impl Fn(&Screen) -> Option<T>) -> T {
+        let mut state = self.printed.state.lock().unwrap();
+        loop {
+            if let Some(found) = like(state.0.screen()) {
+                return found;
+            }
+            let (next, waited) = self.printed.more.wait_timeout(state, SOON).unwrap();
+            state = next;
+            let screen = state.0.screen().contents();
+            assert!(!waited.timed_out(), "{what} is not on the screen:\n{screen}");
+        }
+    }
+
+    /// Waits until this can be read on the screen.
+    pub(crate) fn shows(&self, text: &str) {
+        self.until(text, |screen| screen.contents().contains(text).then_some(()));
+    }
+
+    /// All that has been printed so far, as it was.
+    pub(crate) fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.printed.state.lock().unwrap().1).into_owned()
+    }
+
+    /// Waits for the process's end, which must leave the terminal as it was.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let status = wait(&mut self.child);
+        assert_eq!(settings(&self.pty), self.settings, "the terminal is not as it was");
+        // The last that was printed is read, too, before the terminal is looked at.
+        let seen = |screen: &Screen| (!screen.alternate_screen()).then(|| screen.contents());
+        let screen = self.until("the usual screen", seen);
+        let hidden = self.until("the cursor", |screen| Some(screen.hide_cursor()));
+        assert!(!hidden, "the cursor is still hidden");
+        (status, screen)
+    }
+}
+
+/// The settings of a terminal, in whatever words.
+fn settings(pty: &Pty) -> String {
+    format!("{:?}", tcgetattr(pty).unwrap())
+}
+
+/// Waits for the end of a process.
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let start = tokio::time::Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < SOON, "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn read(pty: &Pty, printed: &Printed) {
+    let mut bytes = [0; 4096];
+    while let Ok(count @ 1..) = (&*pty).read(&mut bytes) {
+        let mut state = printed.state.lock().unwrap();
+        state.0.process(&bytes[..count]);
+        state.1.extend_from_slice(&bytes[..count]);
+        drop(state);
+        printed.more.notify_all();
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,278 @@
+//! What is written where, while a spreadsheet is in some trouble or other.
+
+use std::time::Duration;
+
+use actix::Actor as _;
+use ratesheet::{
+    ActorName, Drill, DrillActor, SheetConfig, Shutdown, SupervisorActor, Tab,
+    sandbox::{Fault, FaultRule, Service},
+};
+use tokio::time::Instant;
+
+use crate::rig::{
+    ONE, Rig, TAB, TWO, block_on, one_price, ratesheet, report, ticks, with_tree, writes,
+};
+
+/// After a park the first write is of old quotes.
+#[test]
+fn after_a_pause_no_old_quotes_are_written() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        config.supervision.park = Duration::from_secs(2);
+        config.supervision.intensity.max_restarts = 0;
+        rig.sandbox.set_ticker("XXBTZEUR", "100", "100", "100");
+        let tree = SupervisorActor::new(config).start();
+        rig.until("100", |_| rig.number("A1") == Some(100.0)).await;
+        rig.sandbox.set_ticker("XXBTZEUR", "150", "150", "150");
+        rig.until("150", |_| rig.number("A1") == Some(150.0)).await;
+        let order = DrillActor {
+            actor: ActorName::Sheets(ONE.into()),
+            drill: Drill::Panic,
+            relentless: false,
+        };
+        tree.send(order).await.unwrap();
+        rig.sandbox.set_ticker("XXBTZEUR", "200", "200", "200");
+        rig.until("200 in the other", |s| {
+            s.cell(TWO, TAB, "A1").and_then(|v| v.as_f64()) == Some(200.0)
+        })
+        .await;
+        let before = writes(&rig.sandbox).len();
+        rig.sandbox.set_ticker("XXBTZEUR", "300", "300", "300");
+        rig.until("300 in the other", |s| {
+            s.cell(TWO, TAB, "A1").and_then(|v| v.as_f64()) == Some(300.0)
+        })
+        .await;
+        let at = rig.sandbox.journal().last().unwrap().seq;
+        rig.until("written again", |_| rig.number("A1") != Some(150.0)).await;
+        let first = writes(&rig.sandbox)
+            .into_iter()
+            .skip(before)
+            .find(|e| e.seq > at && e.spreadsheet() == Some(ONE))
+            .unwrap();
+        tree.send(Shutdown).await.unwrap();
+        assert!(
+            !first.body.contains("200"),
+            "a second and more after 300 was known: {}",
+            first.body
+        );
+    });
+}
+
+/// A write that is given up and applied late.
+#[test]
+fn a_write_that_is_applied_late_does_not_stay() {
+    block_on(async {
+        let rig = Rig::new();
+        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
+        set("50");
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
+            let late = Fault::ApplyLate(Duration::from_millis(1500));
+            rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
+            set("100");
+            rig.until("late", |s| s.journal().iter().any(|e| e.fault.is_some())).await;
+            set("200");
+            rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
+            rig.until("100, after all", |_| rig.number("A1") == Some(100.0)).await;
+            rig.until("200 again", |_| rig.number("A1") == Some(200.0)).await;
+        })
+        .await;
+    });
+}
+
+/// once with a cell that Google refuses without saying which.
+#[test]
+fn once_waits_until_the_halving_is_over() {
+    let rig = Rig::new();
+    let cells: Vec<_> = (1..=16).map(|row| format!("\"A{row}\"")).collect();
+    let refusal = Fault::google(400, "INVALID_ARGUMENT", "Something is wrong somewhere.");
+    rig.sandbox.inject(FaultRule::new(Service::Sheets, refusal).body("!A11\""));
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": [{}] }} }}"#,
+        cells.join(",")
+    ));
+    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("15 of 16 cells written"), "{text}");
+}
+
+/// The other cells while a whole tab of a hundred cells is protected.
+#[test]
+fn a_protected_tab_does_not_stop_the_others() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, "Other", 200, 10);
+        let sheet = (1..=100).fold(one_price(ONE), |sheet, row| {
+            sheet.cell("kraken:xbteur:sell", &format!("Other!A{row}"))
+        });
+        let mut config = rig.config();
+        config.retry.probe = Duration::from_secs(300);
+        with_tree(config.sheet(sheet), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.protect(ONE, "Other", "A1:A100");
+            let before = rig.sandbox.count(Service::Sheets);
+            rig.fresh(&[(ONE, "A1")]).await;
+            let all = rig.sandbox.requests(Service::Sheets);
+            let refused = all.iter().skip(before).filter(|e| e.status == Some(400)).count();
+            let reads = all.iter().skip(before).filter(|e| e.method == "GET").count();
+            assert!(refused < 10, "{refused} refused writes and {reads} reads before A1 is fresh");
+        })
+        .await;
+    });
+}
+
+/// A 429 of the reads stops the writes.
+#[test]
+fn a_quota_of_reads_does_not_stop_the_writes_of_others() {
+    block_on(async {
+        let rig = Rig::new();
+        let quota = Fault::google(
+            429,
+            "RESOURCE_EXHAUSTED",
+            "Quota exceeded for quota metric 'Read requests'",
+        )
+        .header("Retry-After", "20");
+        rig.sandbox.inject(
+            FaultRule::new(Service::Sheets, quota).path("fields=properties").spreadsheet(ONE),
+        );
+        with_tree(rig.config().sheet(one_price(ONE)).sheet(one_price(TWO)), async |_| {
+            let start = Instant::now();
+            rig.fresh(&[(TWO, "A1")]).await;
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        })
+        .await;
+    });
+}
+
+/// A gid whose title another tab has taken.
+#[test]
+fn a_gid_is_kept_to_when_titles_are_exchanged() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, "Other", 100, 26);
+        let url = format!(
+            "https://docs.google.com/spreadsheets/d/{ONE}/edit#gid={}",
+            rig.sandbox.gid(ONE, TAB)
+        );
+        let sheet = SheetConfig::new(&url, Tab::First)
+            .every(Duration::from_millis(20))
+            .cell("kraken:xbteur:sell", "A1");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.until("A1", |_| rig.number("A1").is_some()).await;
+            rig.sandbox.rename_tab(ONE, TAB, "Old");
+            rig.sandbox.rename_tab(ONE, "Other", TAB);
+            // 'Sheet 1' is now the user's other tab. That is noticed at the next reading.
+            let old = rig.sandbox.cell(ONE, "Old", "A1");
+            rig.until("the tab of this gid", |s| s.cell(ONE, "Old", "A1") != old).await;
+            let wrong = rig.sandbox.cell(ONE, TAB, "A1");
+            let old = rig.sandbox.cell(ONE, "Old", "A1");
+            rig.until("the same tab", |s| s.cell(ONE, "Old", "A1") != old).await;
+            assert_eq!(rig.sandbox.cell(ONE, TAB, "A1"), wrong, "the wrong tab is overwritten");
+        })
+        .await;
+    });
+}
+
+/// Two configured sheets that are one tab.
+#[test]
+fn one_cell_by_two_names_is_noticed() {
+    block_on(async {
+        let rig = Rig::new();
+        let url = format!(
+            "https://docs.google.com/spreadsheets/d/{ONE}/edit#gid={}",
+            rig.sandbox.gid(ONE, TAB)
+        );
+        let other = SheetConfig::new(&url, Tab::First)
+            .every(Duration::from_millis(20))
+            .cell("kraken:etheur:sell", "A1");
+        with_tree(rig.config().sheet(one_price(ONE)).sheet(other), async |supervisor| {
+            report(supervisor, |report| report.cells.iter().any(|cell| cell.failing.is_some()))
+                .await;
+        })
+        .await;
+    });
+}
+
+/// The properties cannot be read: cells found by gid stand still, and nobody is told.
+#[test]
+fn a_cell_that_is_not_located_says_so() {
+    let rig = Rig::new();
+    rig.sandbox
+        .inject(FaultRule::new(Service::Sheets, Fault::status(500)).path("fields=properties"));
+    let gid = rig.sandbox.gid(ONE, TAB);
+    let file = rig.file(&format!(
+        r#"{{ "sheets": [
+            {{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }}, "updated": "D1" }},
+            {{ "sheet": "https://docs.google.com/spreadsheets/d/{ONE}/edit#gid={gid}", "timeout": 5000,
+               "data": {{ "kraken:xbteur:buy": "B1" }}, "problem": "'Sheet 1'!E1" }} ] }}"#
+    ));
+    rig.sandbox.set_time_zone(ONE, "Asia/Tokyo");
+    let output = ratesheet(&[
+        "once",
+        "-c",
+        file.path().to_str().unwrap(),
+        "--log-level",
+        "trace",
+        "--output",
+        "json",
+    ])
+    .output()
+    .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for cell in json["cells"].as_array().unwrap() {
+        assert!(
+            cell["written"] == true || cell["problem"].is_object(),
+            "neither written nor explained: {cell}"
+        );
+    }
+}
+
+/// `updated` in the wrong time zone while the properties cannot be read.
+#[test]
+fn no_time_is_written_in_a_zone_that_is_not_known() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_time_zone(ONE, "Asia/Tokyo");
+        rig.sandbox
+            .inject(FaultRule::new(Service::Sheets, Fault::status(500)).path("fields=properties"));
+        with_tree(rig.config().sheet(one_price(ONE).updated("D1")), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert_eq!(rig.number("D1"), None);
+            rig.sandbox.clear_faults();
+            rig.until("D1", |_| rig.number("D1").is_some()).await;
+        })
+        .await;
+        let now = jiff_now();
+        let tokyo = now + 9.0 / 24.0;
+        let d1 = rig.number("D1").unwrap();
+        assert!((d1 - tokyo).abs() < 0.01, "off by {} hours", (d1 - tokyo) * 24.0);
+    });
+}
+
+/// Nothing to write is no recovery.
+#[test]
+fn a_price_that_comes_back_is_no_recovery() {
+    block_on(async {
+        let rig = Rig::new();
+        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
+        set("1");
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.until("1", |_| rig.number("A1") == Some(1.0)).await;
+            rig.sandbox.trash(ONE);
+            set("2");
+            report(supervisor, |report| report.failing.is_some()).await;
+            set("1");
+            ticks(supervisor, 50).await;
+            let now = report(supervisor, |_| true).await;
+            assert!(now.failing.is_some(), "it is said to be written, and is in the bin: {now:?}");
+        })
+        .await;
+    });
+}
+
+fn jiff_now() -> f64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    25_569.0 + since / 86_400.0
+}
