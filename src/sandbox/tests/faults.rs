@@ -144,6 +144,18 @@ async fn anything_can_be_sent_past_http() {
 }
 
 #[actix_rt::test]
+async fn a_flood_is_sent_to_the_last_byte_whatever_they_are() {
+    let start = b"HTTP/1.1 200 OK\r\n\r\n\xff".to_vec();
+    let (_, heard) = with(Fault::Flood { start, again: b"ab".to_vec(), times: 20_001 }).await;
+    assert_eq!((heard.body[0], heard.body.len(), heard.end), (0xff, 1 + 2 * 20_001, Ok(())));
+    let (sandbox, heard) = with(Fault::bytes("x-a: b\r\n", b"\0\xff")).await;
+    assert_eq!((heard.status(), heard.header("x-a")), (200, Some("b")));
+    assert_eq!((heard.header("content-length"), &*heard.body), (Some("2"), &b"\0\xff"[..]));
+    let name = sandbox.journal()[0].fault.clone().unwrap();
+    assert!(name.starts_with("Flood(") && name.len() < 100, "{name}");
+}
+
+#[actix_rt::test]
 async fn an_encoding_is_claimed_that_nobody_can_decode() {
     let (_, heard) = with(Fault::ContentEncoding("br".into())).await;
     assert_eq!(heard.header("content-encoding"), Some("br"));
