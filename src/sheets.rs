@@ -16,6 +16,7 @@ mod key;
 mod limited;
 mod locate;
 mod metadata;
+mod overheard;
 mod plan;
 mod problem;
 mod reading;

@@ -8,7 +8,7 @@ use ratesheet::{Config, SheetConfig, Tab};
 use super::{
     credentials::{self, Identity, identity},
     exit::Exit,
-    layers::{Environment, Flags, LoadError, Loaded, load},
+    layers::{Environment, Flags, Loaded, load},
     probe::probe,
 };
 
@@ -33,7 +33,10 @@ pub(crate) fn check(
     arguments: Arguments,
     out: &mut dyn io::Write,
 ) -> Exit {
-    let loaded = load(environment, flags);
+    let loaded = load(environment, flags).map_err(|error| error.to_string()).and_then(|loaded| {
+        let trusted = loaded.config.tls.check();
+        trusted.map(|()| loaded).map_err(|error| error.to_string())
+    });
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     // Nobody is left to be told when this fails, and the exit code says it as well.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
@@ -41,7 +44,7 @@ pub(crate) fn check(
 }
 
 /// What is printed, and the exit code.
-fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return (format!("{error}\n"), Exit::Config),
@@ -72,7 +75,7 @@ fn verdict(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
 }
 
 /// What is printed, and the exit code, when Kraken and Google have been asked.
-fn online(loaded: Result<Loaded, LoadError>) -> (String, Exit) {
+fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return (format!("{error}\n"), Exit::Config),

@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
+use super::table::table;
+
 /// What is in a sheet, row by row, as Google would show it.
 pub(super) type Rows = Vec<Vec<Value>>;
 
 /// How many columns are shown.
 const COLUMNS: usize = 5;
+
+/// Holds the place of a text that is wider than its column.
+const LONG: &str = "\u{0}";
 
 /// The sheet as it is, and as it was before its last change.
 #[derive(Debug, Default)]
@@ -34,17 +39,26 @@ impl Grid {
     }
 
     /// The rows and columns with their names, as a spreadsheet has them, for a pipe.
-    pub(super) fn plain(&self) -> Vec<[String; COLUMNS + 1]> {
+    pub(super) fn plain(&self) -> String {
         let letters = ["", "A", "B", "C", "D", "E"].map(str::to_owned);
+        let mut long = Vec::new();
         let lines = self.now.iter().enumerate().map(|(row, values)| {
             let mut cells: [String; COLUMNS + 1] = Default::default();
             cells[0] = (row + 1).to_string();
             for (column, cell) in cells.iter_mut().skip(1).enumerate() {
-                *cell = shown(values.get(column).unwrap_or(&Value::Null));
+                let value = values.get(column).unwrap_or(&Value::Null);
+                *cell = shown(value);
+                if spills(value, row, column) && !cell.is_empty() {
+                    long.push(std::mem::replace(cell, LONG.into()));
+                }
             }
             cells
         });
-        std::iter::once(letters).chain(lines).collect()
+        let mut text = table(&std::iter::once(letters).chain(lines).collect::<Vec<_>>());
+        for long in long {
+            text = text.replacen(LONG, &long, 1);
+        }
+        text
     }
 
     /// One line for all of it: what each row's first two prices are.

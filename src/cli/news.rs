@@ -90,10 +90,7 @@ impl News {
         for (who, trouble) in [("Kraken", &self.kraken), ("Google", &self.google)] {
             let Some(Trouble { since, attempts }) = trouble else { continue };
             let seconds = at.saturating_sub(*since).as_secs();
-            return Some(format!(
-                "{who} has been in trouble for {seconds} s, {attempts} attempts: the cells keep \
-                 their last values"
-            ));
+            return Some(format!("{who} in trouble for {seconds} s, {attempts} attempts"));
         }
         let down = self.down.first()?;
         Some(format!("the {down} is down"))

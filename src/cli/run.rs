@@ -57,6 +57,7 @@ async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging:
     let reload = || {
         let loaded = layers::load(&Environment::of_process(), &options.flags());
         let config = loaded.map_err(|error| error.to_string())?.config;
+        config.tls.check().map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;
         face.follow(&config)?;
         logging.follow(&config.log);

@@ -8,7 +8,6 @@ use ratesheet::Event;
 use super::{
     grid::{Grid, Rows},
     news::{Item, Mood, News, SHOWN},
-    table::table,
     terminal::{Look, Size},
 };
 
@@ -71,7 +70,7 @@ impl Screen {
     pub(super) fn closing(&mut self, rows: Rows) -> String {
         self.grid.update(rows);
         let News { writes, cells, .. } = self.news;
-        let sheet = table(&self.grid.plain());
+        let sheet = self.grid.plain();
         format!("\nThe sheet, as it was left:\n\n{sheet}\n{cells} cells in {writes} writes\n")
     }
 
@@ -92,7 +91,9 @@ impl Screen {
         lines.push(String::new());
         lines.extend(self.grid.lines(wrong.is_some(), |sgr, text| self.paint(sgr, text)));
         lines.push(String::new());
+        let kept = wrong.as_ref().map_or("", |_| "  The cells keep their last values.");
         lines.push(self.status(wrong));
+        lines.push(self.paint("2", kept));
         lines.push(String::new());
         let items: Vec<_> = self.news.since(0).collect();
         let blank = SHOWN.saturating_sub(items.len());

@@ -81,9 +81,9 @@ impl Service {
                 return Exit::GaveUp;
             }
         };
+        let mut quit = pin!(quit);
         self.ready_at_work();
         let mut pulse = self.manager.pulse();
-        let mut quit = pin!(quit);
         let mut stopping = false;
         loop {
             let happening = tokio::select! {

@@ -37,7 +37,8 @@ where
         return Err(HttpError::TooLarge(cap));
     }
     let mut body = pin!(body);
-    let mut sink = if gzip { Sink::Gzip(Gunzip::new(cap)) } else { Sink::Plain(Vec::new()) };
+    let mut sink =
+        if gzip { Sink::Gzip(Box::new(Gunzip::new(cap))) } else { Sink::Plain(Vec::new()) };
     let mut received = 0;
     while let Some(piece) = poll_fn(|context| body.as_mut().poll_next(context)).await {
         let piece = piece.map_err(|cause| HttpError::Body(cause.to_string()))?;
@@ -57,7 +58,7 @@ where
 
 enum Sink {
     Plain(Vec<u8>),
-    Gzip(Gunzip),
+    Gzip(Box<Gunzip>),
 }
 
 impl Sink {

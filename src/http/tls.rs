@@ -16,6 +16,14 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
+    /// Whether the certificate authorities can be read, before anybody needs them.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn check(&self) -> Result<(), TlsError> {
+        Tls::new(self).map(drop)
+    }
+
     /// Reads the section `tls`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
         Self { ca_file: section.path("ca_file") }

@@ -166,6 +166,7 @@ impl Account {
         *trouble = outcome.as_ref().err().map(|error| {
             let failures = trouble.as_ref().map_or(1, |before| before.failures.saturating_add(1));
             let wait = self.0.backoff.jittered(failures, fastrand::f64());
+            let wait = wait.max(error.wait().unwrap_or_default());
             Trouble { error: error.clone(), failures, until: Instant::now() + wait }
         });
         outcome

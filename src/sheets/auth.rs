@@ -5,7 +5,7 @@
 //! should silence its target. The command has no such logger.
 //!
 //! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
-//! looks at the HTTP status, keeps an answer without a token for ever, and panics when a token
+//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token for ever, and panics when a token
 //! lives for millions of years. So each token is asked for by a new authenticator, of which
 //! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
 //! more, within a deadline; and what comes out of it is looked at before it is used.
@@ -21,7 +21,7 @@ use yup_oauth2::{
     error::{AuthError, AuthErrorCode, SendError},
 };
 
-use super::{credentials::Credentials, key::ServiceAccountKey, limited::client};
+use super::{credentials::Credentials, key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
     http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
@@ -102,17 +102,40 @@ pub(super) enum TokenError {
     #[error("Google rejects the time in the request of {account}: {reason}")]
     Clock { account: String, reason: String },
     /// The token endpoint cannot be reached, or is in trouble.
-    #[error("Google's token endpoint gives no token: {0}")]
-    Unavailable(String),
+    #[error("Google's token endpoint gives no token: {reason}")]
+    Unavailable { reason: String, wait: Option<Duration> },
     /// The metadata server cannot be reached, or is in trouble.
     #[error("Google's metadata server gives no token: {reason}")]
-    NoMetadata { reason: String, remedy: &'static str },
+    NoMetadata { reason: String, remedy: &'static str, wait: Option<Duration> },
     /// The metadata server has no identity to give, or not this one.
     #[error("Google's metadata server gives no token: {reason}")]
     NoIdentity { reason: String, remedy: &'static str },
 }
 
 impl TokenError {
+    /// For how long whoever was asked wants to be left alone, if that was said.
+    pub(super) const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { wait, .. } | Self::NoMetadata { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
+    /// The token endpoint, in trouble for this reason.
+    fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), wait: None }
+    }
+
+    /// With the status and the wait that the answer came with, where they tell more.
+    fn with_head(self, head: Option<(u16, Option<Duration>)>) -> Self {
+        match (self, head) {
+            (Self::Unavailable { reason, .. }, Some((status, wait))) if status != 200 => {
+                Self::Unavailable { reason: format!("HTTP {status}, {reason}"), wait }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// The failure as it is reported.
     pub(super) fn failure(&self) -> Failure {
         let (class, remedy) = match self {
@@ -128,7 +151,7 @@ impl TokenError {
             Self::Clock { .. } => {
                 (FailureClass::Clock, "Set this machine's clock, or have it set by NTP")
             }
-            Self::Unavailable(_) => (FailureClass::Transient, ""),
+            Self::Unavailable { .. } => (FailureClass::Transient, ""),
         };
         Failure { class, reason: self.to_string(), remedy: remedy.into() }
     }
@@ -144,13 +167,24 @@ pub(super) async fn request_token(
 ) -> Result<AccessToken, TokenError> {
     let email = key.client_email().to_owned();
     let tls = tls.clone();
+    let heard = Heard::default();
+    let hearing = heard.clone();
     // In a task of its own a panic of the library's is an error and no more.
     let mut request =
-        OwnTask(actix_rt::spawn(async move { timeout(DEADLINE, exchange(key, &tls)).await }));
-    match (&mut request.0).await {
+        OwnTask(actix_rt::spawn(
+            async move { timeout(DEADLINE, exchange(key, &tls, &hearing)).await },
+        ));
+    let outcome = match (&mut request.0).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
-        Ok(Err(_)) => Err(TokenError::Unavailable(format!("no answer within {DEADLINE:?}"))),
-        Err(_) => Err(TokenError::Unavailable("its answer cannot be understood".into())),
+        Ok(Err(_)) => Err(TokenError::unavailable(format!("no answer within {DEADLINE:?}"))),
+        Err(_) => Err(TokenError::unavailable("its answer cannot be understood")),
+    };
+    let head = heard.head(jiff::Timestamp::now());
+    match (outcome, head) {
+        (Ok(_), Some((status, _))) if status != 200 => {
+            Err(TokenError::unavailable("and yet a token").with_head(head))
+        }
+        (outcome, head) => outcome.map_err(|error| error.with_head(head)),
     }
 }
 
@@ -210,8 +244,12 @@ enum ExchangeError {
     Unusable(&'static str),
 }
 
-async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, ExchangeError> {
-    let client = client(tls).build_hyper_client().map_err(ExchangeError::Library)?;
+async fn exchange(
+    key: ServiceAccountKey,
+    tls: &Tls,
+    heard: &Heard,
+) -> Result<AccessToken, ExchangeError> {
+    let client = client(tls, heard).build_hyper_client().map_err(ExchangeError::Library)?;
     let authenticator = ServiceAccountAuthenticator::with_client(key.into_inner(), client)
         .build()
         .await
@@ -231,23 +269,23 @@ async fn exchange(key: ServiceAccountKey, tls: &Tls) -> Result<AccessToken, Exch
 
 fn sort(error: ExchangeError, account: String) -> TokenError {
     match error {
-        ExchangeError::Unusable(why) => TokenError::Unavailable(why.into()),
+        ExchangeError::Unusable(why) => TokenError::unavailable(why),
         ExchangeError::Setup => TokenError::Rejected {
             account,
             reason: "the private key in the file cannot be used".into(),
         },
         ExchangeError::Library(YupError::AuthError(error)) => sort_oauth(&error, account),
         ExchangeError::Library(YupError::HttpClientError(error)) => {
-            TokenError::Unavailable(transport(&error))
+            TokenError::unavailable(transport(&error))
         }
         ExchangeError::Library(YupError::HttpError(_)) => {
-            TokenError::Unavailable("the connection broke".into())
+            TokenError::unavailable("the connection broke")
         }
         ExchangeError::Library(YupError::JSONError(_)) => {
-            TokenError::Unavailable("its answer is not JSON".into())
+            TokenError::unavailable("its answer is not JSON")
         }
         // Whatever else the library says may have a secret in it.
-        ExchangeError::Library(_) => TokenError::Unavailable("the request failed".into()),
+        ExchangeError::Library(_) => TokenError::unavailable("the request failed"),
     }
 }
 
@@ -270,7 +308,7 @@ fn sort_oauth(error: &AuthError, account: String) -> TokenError {
         AuthErrorCode::Other(ref code) if code == "disabled_client" || code == "deleted_client" => {
             TokenError::Rejected { account, reason }
         }
-        _ => TokenError::Unavailable(reason),
+        _ => TokenError::unavailable(reason),
     }
 }
 

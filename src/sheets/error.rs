@@ -119,8 +119,8 @@ impl SheetsError {
             Self::Scope(_) => (
                 FailureClass::Credentials,
                 "Give the machine the access scope https://www.googleapis.com/auth/spreadsheets: \
-                 stop it, then `gcloud compute instances set-service-account NAME \
-                 --scopes=spreadsheets,cloud-platform`"
+                 stop it, and add that to its --scopes by `gcloud compute instances \
+                 set-service-account`"
                     .to_owned(),
             ),
             Self::Denied(_) => (

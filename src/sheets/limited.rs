@@ -23,6 +23,7 @@ use yup_oauth2::{
     hyper::rt::{Read, ReadBuf, ReadBufCursor, Write},
 };
 
+use super::overheard::{Heard, Overhearing};
 use crate::{dial::Dialer, http::Tls};
 
 /// The most that a token endpoint may answer, in bytes, its head included. An answer has about
@@ -34,16 +35,23 @@ const ANSWER_CAP: usize = 32 * 1024;
 ///
 /// Plain http is possible here, since a key file names its own `token_uri`; which of these are
 /// acceptable is decided when the key is read.
-pub(super) fn client(tls: &Tls) -> CustomHyperClientBuilder<LimitedConnector> {
+///
+/// What it hears of the answer's head is left in `heard`.
+pub(super) fn client(
+    tls: &Tls,
+    heard: &Heard,
+) -> CustomHyperClientBuilder<Overhearing<LimitedConnector>> {
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls.for_hyper())
         .https_or_http()
         .enable_http1();
-    let connector = match tls.dialer() {
+    let inner = match tls.dialer() {
         None => LimitedConnector::Network(https.build()),
         Some(dialer) => LimitedConnector::Dialer(https.wrap_connector(dialer)),
     };
-    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+    let client = Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(Overhearing { inner, heard: heard.clone() });
     CustomHyperClientBuilder::from(client)
 }
 

@@ -86,7 +86,7 @@ impl Metadata {
         let granted: Granted = serde_json::from_slice(&answer.body).map_err(|_| stranger())?;
         let life = Duration::from_secs(granted.expires_in);
         let token = AccessToken::new(&granted.access_token, asked, life);
-        token.map_err(|why| TokenError::NoMetadata { reason: why.into(), remedy: "" })
+        token.map_err(|why| TokenError::NoMetadata { reason: why.into(), remedy: "", wait: None })
     }
 
     async fn get(&self, what: &str) -> Result<Answer, TokenError> {
@@ -107,14 +107,16 @@ pub(super) async fn within<T>(
 fn unreachable(error: HttpError) -> TokenError {
     match error {
         HttpError::Redirect { .. } => stranger(),
-        error => TokenError::NoMetadata { reason: error.to_string(), remedy: ELSEWHERE },
+        error => {
+            TokenError::NoMetadata { reason: error.to_string(), remedy: ELSEWHERE, wait: None }
+        }
     }
 }
 
 /// Somebody else answers under its name: a captive portal, or a provider's search page.
 fn stranger() -> TokenError {
     let reason = "the answer is not the metadata server's".to_owned();
-    TokenError::NoMetadata { reason, remedy: ELSEWHERE }
+    TokenError::NoMetadata { reason, remedy: ELSEWHERE, wait: None }
 }
 
 /// What an answer means that is no success.
@@ -127,7 +129,9 @@ fn refused(answer: &Answer) -> TokenError {
              roles/iam.workloadIdentityUser), and see that the latter exists and is enabled"
         }
         400..=407 | 409..=428 => "See what it says of the service account",
-        _ => return TokenError::NoMetadata { reason, remedy: "" },
+        _ => {
+            return TokenError::NoMetadata { reason, remedy: "", wait: answer.retry_after };
+        }
     };
     TokenError::NoIdentity { reason, remedy }
 }

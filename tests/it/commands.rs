@@ -94,6 +94,10 @@ fn init_knows_with_whom_to_share() {
     assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
     let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
     assert!(written.contains(&format!("\"credentials\": {key:?}")), "{written}");
+    let said = run_in(folder.path(), &["init", "-c", "m.json", "--credentials", "metadata"]);
+    assert!(said.out.contains("with the service account of the machine"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("m.json")).unwrap();
+    assert!(written.contains("\"credentials\": \"metadata\""), "{written}");
     let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
     by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
     let said = Said::from(by_variable.output().unwrap());
@@ -195,4 +199,13 @@ fn kraken_in_trouble_is_told_and_ends_with_69() {
     let said = pairs(&rig, folder.path(), &[]);
     assert_eq!(said.code, 69);
     assert!(said.err.contains("cannot connect"), "{}", said.err);
+}
+
+#[test]
+fn the_version_says_what_it_is_made_of() {
+    let said = run(&["version"]);
+    assert!(said.code == 0 && said.out.contains(env!("CARGO_PKG_VERSION")), "{}", said.out);
+    let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
 }

@@ -4,7 +4,7 @@
 use std::{
     io::Write as _,
     net::{SocketAddr, TcpListener, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ratesheet::{
@@ -12,6 +12,7 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Service},
 };
 use socket2::{Domain, Socket, Type};
+use tokio::time::Instant;
 
 use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
 

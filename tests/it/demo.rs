@@ -46,7 +46,8 @@ fn a_key_takes_kraken_down_and_brings_it_back() {
     tty.press("k");
     tty.shows("You take Kraken down");
     tty.shows("Kraken: the answer is not Kraken's JSON: HTTP 520");
-    tty.shows("● Kraken has been in trouble for 1 s");
+    tty.shows("● Kraken in trouble for");
+    tty.shows("The cells keep their last values.");
     tty.until("no mark of a price", |screen| (!screen.contents().contains('▲')).then_some(()));
     tty.until("a red ●", |screen| has(screen, "●", RED).then_some(()));
     tty.shows("k  Kraken back");
@@ -65,7 +66,7 @@ fn a_key_takes_google_down_and_brings_it_back() {
     tty.shows("● all is well");
     tty.press("g");
     tty.shows("Google: Google is in trouble: HTTP 503");
-    tty.shows("● Google has been in trouble for");
+    tty.shows("● Google in trouble for");
     tty.press("g");
     tty.shows("Google answers again");
     tty.shows("● all is well");
@@ -144,7 +145,7 @@ fn colours_and_pictures_are_for_who_can_see_them_and_wants_to() {
     assert!(colours(&coloured.raw()));
     for variables in [&[("TERM", "dumb")][..], &[]] {
         let dumb = Tty::start(&QUICKLY, variables);
-        dumb.shows("tick   3:");
+        dumb.shows("tick ");
         assert!(!dumb.raw().contains('\x1b'), "{:?}", dumb.raw());
     }
     let mut piped = ratesheet(&["demo", "--ticks", "3", "--every", "50"]);

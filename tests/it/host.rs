@@ -5,10 +5,11 @@ use std::{
     collections::BTreeSet,
     fs,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
 
@@ -178,6 +179,31 @@ fn without_its_file_it_goes_on() {
     assert_eq!(output.status.code(), Some(0));
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(log.matches("the old one stays").count(), 1, "{log}");
+}
+
+#[test]
+fn nothing_grows_while_every_server_hangs() {
+    let rig = Rig::new();
+    // A thousand ticks a second, and nobody who answers.
+    let file = rig.file(&sheet(ONE).replace("20,", "1,"));
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), text.replace("500,", "60000,").replace("2000,", "60000,")).unwrap();
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    fresh(&rig);
+    for service in [Service::Kraken, Service::Token, Service::Sheets] {
+        rig.sandbox.fault(service, Fault::Hang);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let status = || fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let rss = |status: &str| -> u64 {
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let (before, asked) = (rss(&status()), rig.sandbox.journal().len());
+    std::thread::sleep(Duration::from_secs(2));
+    let after = rss(&status());
+    assert!(after <= before + 256, "{before} KiB, then {after} KiB");
+    assert!(rig.sandbox.journal().len() <= asked + 2, "it asks again though it waits");
 }
 
 /// The addresses that a process listens at, of all that the kernel knows.

@@ -132,7 +132,6 @@ fn stays_small(service: Service) {
         fresh(&rig, what);
         let growth = memory.growth();
         assert!(growth <= GROWTH, "{what}, of {service:?}: {growth} KiB more");
-        println!("{growth:6} KiB {service:?} {what}");
     }
     assert!(!process.log().contains("panicked"));
 }
@@ -180,7 +179,6 @@ fn keeps_turning(service: Service) {
         fresh(&rig, what);
         let longest = stall.longest();
         assert!(longest <= STALL, "{what}, of {service:?}: the loop stood still for {longest:?}");
-        println!("{longest:?} {service:?} {what}");
     }
     stop.send(()).ok();
     thread.join().unwrap();

@@ -1,13 +1,16 @@
 //! The library as a guest: in whatever host, as often as it likes, and gone when it is told to.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
-    Account, ActorName, Config, Drill, DrillActor, Event, Feed, KrakenActor, QuoteBatch,
+    Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
     QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
     SupervisorActor,
-    sandbox::{Sandbox, Service},
+    sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 use tokio::sync::{
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -219,6 +222,53 @@ fn a_host_that_stops_its_system_hears_no_panic() {
     assert!(sandbox.wait_for_blocking(written, SOON).is_ok());
     system.stop();
     host.join().expect("it stops without a panic");
+}
+
+/// As above, with a write in flight, and an ear for every panic of the thread.
+#[test]
+fn a_host_that_stops_in_the_middle_of_a_write_hears_no_panic() {
+    let rig = Rig::new();
+    let slow = Fault::Delay(Duration::from_millis(500));
+    rig.sandbox.inject(FaultRule::new(Service::Sheets, slow).path("batchUpdate"));
+    let (sender, receiver) = mpsc::channel();
+    let config = rig.config().sheet(one_price(ONE));
+    let host = std::thread::spawn(move || {
+        let system = actix_rt::System::new();
+        let tree = system.block_on(async { SupervisorActor::new(config).start() });
+        sender.send(actix_rt::System::current()).unwrap();
+        system.run().unwrap();
+        drop(tree);
+    });
+    let system = receiver.recv().unwrap();
+    let in_flight = |sandbox: &Sandbox| {
+        let all = sandbox.requests(Service::Sheets);
+        all.iter().any(|entry| entry.is_write() && entry.ended.is_none())
+    };
+    assert!(rig.sandbox.wait_for_blocking(in_flight, SOON).is_ok());
+    system.stop();
+    host.join().expect("it stops without a panic");
+}
+
+#[test]
+fn who_does_not_wait_for_an_answer_disturbs_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            for n in 0..50 {
+                let patience = Duration::from_micros(n * 40);
+                // Some are dropped before they are sent, some on their way, some when answered.
+                drop(tokio::time::timeout(patience, tree.send(GetStatus)).await);
+                if n % 10 == 0 {
+                    drop(tokio::time::timeout(patience, tree.send(Restart)).await);
+                }
+                drop(tree.send(GetStatus));
+            }
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert!(tree.send(GetStatus).await.unwrap().restarts.is_empty());
+        })
+        .await;
+    });
 }
 
 #[test]

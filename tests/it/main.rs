@@ -36,6 +36,7 @@ mod supervision;
 mod telling;
 mod texts;
 mod tls;
+mod token_endpoint;
 mod tokens;
 mod told;
 mod tty;

@@ -43,6 +43,11 @@ macro_rules! outages {
 }
 
 outages! {
+    kraken_204: Kraken, Fault::status(204);
+    kraken_400: Kraken, Fault::status(400);
+    kraken_404: Kraken, Fault::Html(404);
+    kraken_408: Kraken, Fault::Html(408);
+    kraken_425: Kraken, Fault::status(425);
     kraken_500: Kraken, Fault::status(500);
     kraken_cloudflare_page: Kraken, Fault::Html(520);
     kraken_page_with_status_200: Kraken, Fault::Html(200);
@@ -78,6 +83,7 @@ outages! {
     token_without_end: Token, Fault::Infinite;
     sheets_500: Sheets, Fault::google(500, "INTERNAL", "Internal error encountered.");
     sheets_503: Sheets, Fault::google(503, "UNAVAILABLE", "The service is currently unavailable.");
+    sheets_504: Sheets, Fault::google(504, "DEADLINE_EXCEEDED", "Deadline expired before the operation could complete.");
     sheets_page: Sheets, Fault::Html(502);
     sheets_page_with_status_200: Sheets, Fault::Html(200);
     sheets_quota: Sheets, Fault::Quota429;

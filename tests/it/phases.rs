@@ -1,18 +1,15 @@
 //! Ended at any phase of a tick: politely, it finishes what it has begun; by force, it leaves
 //! nothing behind. `RATESHEET_KILLS` says how often, where somebody has the time.
 
-use std::{
-    fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, thread, time::Duration};
 
 use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, block_on, ratesheet};
 
 /// How often the process is ended by each signal.
+#[allow(clippy::disallowed_methods, reason = "a switch for whoever has the time")]
 fn times() -> u64 {
     std::env::var("RATESHEET_KILLS").ok().and_then(|times| times.parse().ok()).unwrap_or(25)
 }

@@ -35,11 +35,14 @@ fn the_picture_in_the_readme_is_one_of_this_demo() {
 fn screen() -> Screen {
     let tty = Tty::start(&["demo", "--every", "300"], &[("TERM", "xterm-256color")]);
     tty.shows("● all is well");
-    for (key, then) in [
-        ("k", "● Kraken has been in trouble for 4 s"),
-        ("k", "Kraken answers again"),
-        ("c", "KrakenActor is at work again"),
-    ] {
+    tty.press("k");
+    let seconds = Regex::new("● Kraken in trouble for ([0-9]+) s").unwrap();
+    tty.until("an outage of some seconds", |screen| {
+        let text = screen.contents();
+        let lasted: u32 = seconds.captures(&text)?.get(1)?.as_str().parse().ok()?;
+        (lasted >= 4).then_some(())
+    });
+    for (key, then) in [("k", "Kraken answers again"), ("c", "KrakenActor is at work again")] {
         tty.press(key);
         tty.shows(then);
     }

@@ -4,7 +4,7 @@
 use std::{
     io::{Read as _, Write as _},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -224,6 +224,14 @@ impl Process {
 
     /// Reads its log up to the line that has this in it.
     pub(crate) fn says(&mut self, text: &str) -> String {
+        let id = self.id().to_string();
+        let (_said, waiting) = mpsc::channel::<()>();
+        // A read has no deadline: it ends when the process does.
+        thread::spawn(move || {
+            if waiting.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+                drop(Command::new("kill").args(["-KILL", &id]).status());
+            }
+        });
         let log = self.0.as_mut().and_then(|child| child.stderr.as_mut()).unwrap();
         let mut line = Vec::new();
         let mut byte = [0];

@@ -177,6 +177,33 @@ fn a_key_of_the_wrong_kind_ends_it_with_77_and_is_named() {
     assert!(text.contains("OAuth client"), "{text}");
 }
 
+/// Whatever ends the service before it begins, `check` says so with the same exit code.
+#[test]
+fn check_says_what_run_would_say() {
+    let rig = Rig::new();
+    let well = sheet(ONE, "A1");
+    let with = |text: &str| well.replacen('{', &format!("{{ {text},"), 1);
+    let tls = with(r#""tls": { "ca_file": "/does/not/exist.pem" }"#);
+    for (text, key, code, words) in [
+        (&tls, None, 78, "/does/not/exist.pem"),
+        (&well, Some("/does/not/exist.json"), 77, "the key cannot be read"),
+        (&well, Some("Cargo.toml"), 77, "the file is no JSON"),
+        (&with(r#""log": 5"#), None, 78, "found 5"),
+    ] {
+        let file = rig.file(text);
+        let key = key.map(|key| ["--credentials", key]);
+        let named = ["-c", file.path().to_str().unwrap()];
+        for command in [&["run"][..], &["once"], &["check"], &["check", "--online"]] {
+            let key = key.as_ref().map_or(&[][..], |key| &key[..]);
+            let output = ratesheet(&[command, &named, key].concat()).output().unwrap();
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{command:?}\n{told}");
+            assert!(told.contains(words), "{command:?}\n{told}");
+        }
+    }
+    assert_eq!(rig.sandbox.count(Service::Sheets), 0);
+}
+
 #[test]
 fn wrong_usage_ends_it_with_64() {
     for arguments in [&["rnu"][..], &["--colour"], &["demo", "--ticks", "0"], &["once", "x"]] {

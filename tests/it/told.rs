@@ -81,3 +81,19 @@ fn two_tabs_by_their_gid_have_names_that_differ() {
     let (text, code) = once(&rig, &sheet(0));
     assert!(code == 0 && text.contains("\n  A1    xbteur"), "{text}");
 }
+
+#[test]
+fn a_connection_that_breaks_is_told_in_words_and_not_in_awcs() {
+    let rig = Rig::new();
+    for fault in [Fault::Reset, Fault::Close] {
+        rig.sandbox.clear_faults();
+        rig.sandbox.fault(Service::Sheets, fault.clone());
+        let sheet = format!(
+            r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+        );
+        let (text, code) = once(&rig, &sheet);
+        assert!(text.contains(": the connection broke: "), "{fault:?}\n{text}");
+        assert!(!text.contains("Internal error") && !text.contains("cannot connect"), "{text}");
+        assert_eq!(code, 69, "{text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What a person is told of each kind of failure, word for word: whom it is about, what was
 //! answered, what to do. The texts are in `tests/wording.txt`; after a change that is meant,
-//! `RATESHEET_WRITE_WORDING=1 cargo test --test it wording` writes them anew.
+//! `RATESHEET_REWRITE=1 cargo test --test it wording` writes them anew.
 
 use ratesheet::sandbox::{Account, Fault, FaultRule, SERVICE_ACCOUNT, Service};
 
@@ -95,7 +95,7 @@ fn every_failure_is_told_in_its_words() {
         }
     });
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wording.txt");
-    if std::env::var_os("RATESHEET_WRITE_WORDING").is_some() {
+    if std::env::var_os("RATESHEET_REWRITE").is_some() {
         std::fs::write(path, &all).unwrap();
     }
     let expected = std::fs::read_to_string(path).unwrap();

@@ -57,6 +57,16 @@ fn a_picture_without_colours_has_the_marks_nevertheless() {
 }
 
 #[test]
+fn a_long_text_makes_no_column_wide() {
+    let mut screen = Screen::new(Look::Lines);
+    let mut rows = rows(7.5);
+    rows.push(vec![json!("Problem"), json!("All cells: no answer within 10 s")]);
+    let closing = screen.closing(rows);
+    assert!(closing.contains("2  Pepe     0.000002502  7.5\n"), "{closing}");
+    assert!(closing.contains("3  Problem  All cells: no answer within 10 s\n"), "{closing}");
+}
+
+#[test]
 fn a_picture_is_no_larger_than_the_terminal() {
     let mut screen = Screen::new(COLOURED);
     let drawn = screen.draw(rows(7.5), &[("q", "quit")], Size { lines: 5, columns: 20 }, second(1));

@@ -26,10 +26,9 @@ fn sayings() -> Vec<(Service, Fault)> {
         body: format!("<html><title>{HOSTILE}</title>{HOSTILE}"),
         headers: Vec::new(),
     };
-    let raw = format!(
-        "HTTP/1.1 500 \u{1b}[2J\r\ncontent-type: text/\u{1b}[2J\u{9b}31m\r\ncontent-length: 2\r\n\r\n{{}}"
-    );
-    let raw = Fault::Flood { start: raw.into_bytes(), again: Vec::new(), times: 0 };
+    let raw = "HTTP/1.1 500 \u{1b}[2J\r\ncontent-type: text/\u{1b}[2J\u{9b}31m\r\n\
+               content-length: 2\r\n\r\n{}";
+    let raw = Fault::Flood { start: raw.into(), again: Vec::new(), times: 0 };
     let name = json(HOSTILE);
     let pairs = format!(
         r#"{{"error":[],"result":{{"XXBTZEUR":{{"altname":"XBTEUR","wsname":{name}}},{name}:{{"altname":"=1+1","wsname":"@x/y"}}}}}}"#

@@ -1,0 +1,134 @@
+//! Whether `tests/matrix.md` is true as far as a program can tell: every row is there, and has a
+//! reason, or tests that exist. It reads the sources as text and touches nothing else.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Why a row may do without a test.
+const REASONS: [&str; 4] = ["waits", "elsewhere", "n/a", "open"];
+
+struct Row {
+    name: String,
+    what: String,
+    tests: Vec<String>,
+    reason: Option<&'static str>,
+}
+
+impl Row {
+    /// `| P01 | what | proof |`; `None` for any other line.
+    fn of(line: &str) -> Option<Self> {
+        let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+        let [name, what, proof] = cells[..] else { return None };
+        if name == "row" {
+            return None;
+        }
+        let code = proof.split('`').skip(1).step_by(2);
+        let tests = code.filter(|code| code.contains("::")).map(str::to_owned).collect();
+        let reason = REASONS.into_iter().find(|&reason| {
+            proof.starts_with(&format!("{reason}:"))
+                || proof == reason
+                || proof.ends_with(&format!(", {reason}"))
+        });
+        Some(Self { name: name.into(), what: what.into(), tests, reason })
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rows() -> Vec<Row> {
+    let text = fs::read_to_string(root().join("tests/matrix.md")).unwrap();
+    text.lines().filter_map(Row::of).collect()
+}
+
+/// The files that a test of this module may be in.
+fn files(module: &str) -> Vec<PathBuf> {
+    let path = module.replace("::", "/");
+    let places = [
+        format!("tests/it/{path}.rs"),
+        format!("tests/{path}.rs"),
+        format!("src/{path}.rs"),
+        format!("src/{path}/tests.rs"),
+    ];
+    places.iter().map(|place| root().join(place)).filter(|path| path.is_file()).collect()
+}
+
+/// Whether there is such a test: a function, or a line of a table that a macro makes tests of.
+fn exists(test: &str) -> bool {
+    let (module, name) = test.rsplit_once("::").unwrap();
+    let is_it = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.starts_with(&format!("fn {name}()")) || line.starts_with(&format!("{name}: "))
+    };
+    files(module).iter().any(|file| fs::read_to_string(file).unwrap().lines().any(is_it))
+}
+
+#[test]
+fn every_promise_and_every_fault_has_its_row() {
+    let promises = (1..=68).map(|n| format!("P{n:02}"));
+    let expected: Vec<String> = promises.chain((1..=79).map(|n: u32| n.to_string())).collect();
+    let found: Vec<String> = rows().into_iter().map(|row| row.name).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_row_has_tests_that_exist_or_a_reason() {
+    for Row { name, what, tests, reason } in rows() {
+        assert!(
+            !tests.is_empty() || reason.is_some(),
+            "{name} ({what}) is neither proved nor excused"
+        );
+        for test in tests {
+            assert!(exists(&test), "{name} ({what}) names {test}, which is not there");
+        }
+    }
+}
+
+#[test]
+fn the_threats_name_tests_that_exist() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let code: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+    let named: Vec<_> = code.into_iter().filter(|code| code.contains("::")).collect();
+    assert!(named.len() > 20, "{}", named.len());
+    for test in named {
+        assert!(exists(test), "SECURITY.md names {test}, which is not there");
+    }
+}
+
+#[test]
+fn what_is_no_test_is_noticed() {
+    assert!(exists("matrix::what_is_no_test_is_noticed"));
+    assert!(exists("outages::kraken_500") && exists("status::a_loop_that_hangs_is_not_alive"));
+    for test in ["matrix::no_such_test", "matrix::exists", "nowhere::kraken_500"] {
+        assert!(!exists(test), "{test}");
+    }
+    let row = |line: &str| Row::of(line).map(|row| (row.tests.len(), row.reason));
+    assert_eq!(row("| P99 | x | `a::b` `c` `d::e` |"), Some((2, None)));
+    assert_eq!(row("| 99 | x | n/a: y |"), Some((0, Some("n/a"))));
+    assert_eq!(row("| 99 | x | because |"), Some((0, None)));
+    assert_eq!(row("| row | what | proof |"), None);
+}
+
+/// The table, for people.
+#[test]
+fn how_they_stand() {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut tests = BTreeSet::new();
+    for row in rows() {
+        let stand = if row.tests.is_empty() { row.reason.unwrap_or("?") } else { "held" };
+        *counts.entry(stand).or_default() += 1;
+        println!("{:>4}  {stand:9}  {}", row.name, row.what);
+        for test in &row.tests {
+            println!("{:17}{test}", "");
+        }
+        tests.extend(row.tests);
+    }
+    println!("\n{counts:?}, by {} tests", tests.len());
+}
