@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Puts together what belongs around the program, manual pages and completions, and packs all of it
-# for Debian.
+# Puts together what belongs around the program, manual pages, completions and the licences of what
+# it is linked with, and packs all of it for Debian.
 #
 # Usage: deploy/package.sh PROGRAM FOLDER      (the static program, as the Dockerfile builds it)
-# Needs cargo, and cargo-deb (`cargo install --locked cargo-deb`).
+# Needs cargo, python3, and cargo-deb (`cargo install --locked cargo-deb`).
 # SOURCE_DATE_EPOCH: the time of all files; without it, that of the last commit.
 # Leaves the package in FOLDER, and what it is made of in target/package.
 set -euo pipefail
@@ -25,6 +25,9 @@ done
 RATESHEET_MANUAL=$package/man cargo test --locked --quiet --bin ratesheet manual > "$package/log" \
     || { cat "$package/log"; exit 1; }
 rm "$package/log"
+
+deploy/notices.py > "$package/THIRD-PARTY"
+gzip -9nk "$package/THIRD-PARTY"
 
 version=$(sed -n '1,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)

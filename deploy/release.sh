@@ -6,6 +6,7 @@
 #   ratesheet_VERSION-1_ARCH.deb          the same for Debian
 #   ratesheet-VERSION-ARCH-linux.oci.tar  the image, in OCI's layout: skopeo, podman, containerd
 #   ratesheet-VERSION.cdx.json            what it is made of, in the format of CycloneDX
+#   ratesheet-VERSION.third-party.txt     the licences of that, which the two packages have in them
 #   SHA256SUMS
 #
 # Usage: deploy/release.sh VERSION [FOLDER]      (target/release-VERSION, if none is named)
@@ -56,7 +57,7 @@ docker rm "$container" > /dev/null
 
 deploy/package.sh "$temp/ratesheet" "$folder"
 mkdir "$temp/$name"
-cp -r target/package/{ratesheet,man,completions} README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE \
+cp -r target/package/{ratesheet,man,completions,THIRD-PARTY} README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE \
     config/example.json config/ratesheet.schema.json deploy/systemd/ratesheet.service "$temp/$name/"
 tar -C "$temp" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
     --mode=u=rwX,go=rX -c "$name" | gzip -9n > "$folder/$name.tar.gz"
@@ -73,6 +74,8 @@ text = text.replace("?download_url=file://.", "")
 json.dump(json.loads(text), sys.stdout, indent=1)
 print()
 PY
+
+cp target/package/THIRD-PARTY "$folder/ratesheet-$version.third-party.txt"
 
 (cd "$folder" && sha256sum -- * > SHA256SUMS)
 cd "$folder"

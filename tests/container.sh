@@ -339,13 +339,15 @@ elif [ -z "$line" ]; then
 else
     bash -c "exec $line" > "$temp/compose" 2>&1 &
     compose=$!
+    # The sandbox prints the cells whenever they have changed.
+    changes() { grep -o 'Sheet 1: \[\[[0-9].*' "$temp/compose" || true; }
     for _ in $(seq 600); do
-        [ "$(grep -c '^sandbox_1 .*[0-9]\.[0-9]' "$temp/compose" || true)" -ge 3 ] && break
+        [ "$(changes | wc -l)" -ge 3 ] && break
         kill -0 "$compose" 2> /dev/null || break
         sleep 0.5
     done
-    if [ "$(grep -c '^sandbox_1 .*[0-9]\.[0-9]' "$temp/compose" || true)" -ge 3 ]; then
-        pass "$line: $(grep '^sandbox_1' "$temp/compose" | tail -n 1 | cut -c 1-80)"
+    if [ "$(changes | wc -l)" -ge 3 ]; then
+        pass "$line: $(changes | tail -n 1)"
     else
         tail -n 5 "$temp/compose"
         fail "$line"

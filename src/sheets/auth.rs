@@ -255,14 +255,16 @@ async fn exchange(
         .await
         .map_err(|_| ExchangeError::Setup)?;
     let asked = Instant::now();
-    let asked_at = jiff::Timestamp::now();
     let token = authenticator.token(&[SCOPE]).await.map_err(ExchangeError::Library)?;
+    let now = jiff::Timestamp::now();
     let secret = token.token().ok_or(ExchangeError::Unusable("there is no token in its answer"))?;
     let expires = token
         .expiration_time()
         .ok_or(ExchangeError::Unusable("its answer does not say how long the token lives"))?;
-    // Whole seconds, as Google counts them, wherever in a second it was asked for.
-    let life = (expires.unix_timestamp_nanos() - asked_at.as_nanosecond()) / 1_000_000_000;
+    // The library has added it to the time that it had a moment ago: to whole seconds, this is
+    // what Google has said, whatever jump the clock has made before.
+    const SECOND: i128 = 1_000_000_000;
+    let life = (expires.unix_timestamp_nanos() - now.as_nanosecond() + SECOND / 2) / SECOND;
     let life = u64::try_from(life).map(Duration::from_secs).unwrap_or_default();
     AccessToken::new(secret, asked, life).map_err(ExchangeError::Unusable)
 }

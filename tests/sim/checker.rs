@@ -2,18 +2,18 @@
 //! nothing of the product's inside.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
+use ratesheet::{Fault, Next};
 use serde_json::Value;
 
 use crate::{
     faults::Service,
-    google,
-    http1::Request,
     kraken::{self, decode},
     plan::{Plan, Role, secs},
+    request::{Begun, End, pair_of, quote_cells},
 };
 
 /// What must not happen.
@@ -55,22 +55,12 @@ pub(crate) enum Broken {
 /// takes 3 s at the most.
 const ON_THE_WAY: Duration = secs(4);
 
-/// For this long after a drill of an actor, it is excused.
-const CONVALESCENCE: Duration = secs(90);
+/// After a drill it may take so long until the fault is noticed: three pings of 5 s, and a stop or
+/// a panic that waits behind what else is in the mailbox.
+const NOTICED: Duration = secs(30);
 
-/// The cells of a write, each with the fetch that its price is of; texts have none.
-type Written = Vec<(String, Option<u64>)>;
-
-/// A request that has begun.
-#[derive(Debug)]
-pub(crate) struct Begun {
-    service: Service,
-    at: Duration,
-    write: Option<(usize, Written)>,
-    fetch: Option<u64>,
-    list: bool,
-    token: String,
-}
+/// An actor that has been restarted, or built, is well again after so long.
+const RECOVERED: Duration = secs(2);
 
 #[derive(Debug, Default)]
 struct Cell {
@@ -96,7 +86,10 @@ pub(crate) struct Checker {
     kraken_failures: VecDeque<Duration>,
     rejections: BTreeMap<String, usize>,
     drills: BTreeMap<Role, Duration>,
+    /// Until when an actor is excused.
+    ill: BTreeMap<Role, Duration>,
     drilled: usize,
+    reloads: VecDeque<Duration>,
     faults: usize,
     stalled: Duration,
     /// Until when a fetch must begin, after a standstill.
@@ -135,7 +128,8 @@ impl Checker {
         }
         let now = begun.at;
         count(&mut self.kraken_times, now);
-        let most = (60.0 * plan.config.kraken.requests_per_second) as usize + 2 + 4;
+        let most =
+            (60.0 * plan.config.kraken.requests_per_second) as usize + 2 * self.trees(now) + 4;
         if self.kraken_times.len() > most {
             let text = format!("{} requests to Kraken in a minute", self.kraken_times.len());
             self.broken(Broken::Budget, text);
@@ -147,8 +141,9 @@ impl Checker {
         count(&mut self.fetch_times, now);
         forget(&mut self.kraken_failures, now, 2 * secs(60));
         let ticks: u64 = plan.sheets.iter().map(|sheet| 60 / sheet.every.as_secs() + 1).sum();
-        let excuses = 2 * self.kraken_failures.len() + 2 * self.recent_drills(now);
-        if self.fetch_times.len() > ticks as usize + 2 + excuses {
+        let excuses =
+            2 * self.kraken_failures.len() + 2 * self.recent_drills(now) + 2 * self.trees(now);
+        if self.fetch_times.len() > ticks as usize + excuses {
             let (fetches, excuses) = (self.fetch_times.len(), excuses);
             let text = format!("{fetches} fetches in a minute, {ticks} ticks, {excuses} excuses");
             self.broken(Broken::Burst, text);
@@ -156,7 +151,7 @@ impl Checker {
     }
 
     fn recent_drills(&self, now: Duration) -> usize {
-        self.drills.values().filter(|at| now < **at + 2 * CONVALESCENCE).count()
+        self.drills.values().filter(|at| now < **at + 3 * secs(60)).count()
     }
 
     fn sheets_begins(&mut self, begun: &Begun, plan: &Plan) {
@@ -173,7 +168,7 @@ impl Checker {
         }
         let now = begun.at;
         count(&mut self.write_times, now);
-        let most = plan.config.google.writes_per_minute as usize + 5 + 4;
+        let most = plan.config.google.writes_per_minute as usize + 5 * self.trees(now) + 4;
         if self.write_times.len() > most {
             let text = format!("{} writes in a minute", self.write_times.len());
             self.broken(Broken::Budget, text);
@@ -230,11 +225,8 @@ impl Checker {
                 }
             }
             Service::Sheets => self.sheets_ends(&begun, end),
-            Service::Token => {
-                if !end.good {
-                    self.failures.values_mut().for_each(|failures| *failures += 1);
-                }
-            }
+            // The account remembers that there was none, and tells whoever asks next.
+            Service::Token => self.failures.values_mut().for_each(|failures| *failures += 1),
         }
     }
 
@@ -261,13 +253,15 @@ impl Checker {
 
     /// The process stands still from now on for so long.
     pub(crate) fn stalls(&mut self, now: Duration, long: Duration, plan: &Plan) {
-        let slowest = plan.sheets.iter().map(|sheet| sheet.every).min().unwrap();
+        let fastest = plan.sheets.iter().map(|sheet| sheet.every).min().unwrap();
         let busy = self.in_flight.values().any(|begun| begun.service == Service::Kraken);
         let ill = self.kraken_ill || busy || self.recent_drills(now) > 0;
-        if !ill && long > slowest && now > secs(60) {
+        if !ill && long > fastest && now > secs(60) {
             // Kraken's pace may hold it up for two seconds, connecting for three.
-            self.tick_due = Some(now + long + ON_THE_WAY);
+            self.tick_due = Some(now + ON_THE_WAY);
         }
+        // One standstill may follow the other before anything else happens.
+        self.tick_due = self.tick_due.map(|due| due + long);
         self.stalled += long;
     }
 
@@ -291,22 +285,44 @@ impl Checker {
 
     pub(crate) fn drills(&mut self, now: Duration, role: Role) {
         self.drills.insert(role, now);
+        self.ill.insert(role, now + NOTICED);
         self.drilled += 1;
         self.tick_due = None;
         self.failures.values_mut().for_each(|failures| *failures += 1);
     }
 
+    /// The tree is built afresh, with full budgets.
+    pub(crate) fn reloads(&mut self, now: Duration, plan: &Plan) {
+        let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
+        for role in books.chain([Role::Kraken]) {
+            self.drills.insert(role, now);
+            self.ill.insert(role, now + plan.config.shutdown_grace + RECOVERED);
+        }
+        self.tick_due = None;
+        self.reloads.push_back(now);
+        self.failures.values_mut().for_each(|failures| *failures += 1);
+    }
+
+    /// How many trees have been built lately.
+    fn trees(&mut self, now: Duration) -> usize {
+        forget(&mut self.reloads, now, 2 * secs(60));
+        self.reloads.len() + 1
+    }
+
     /// An actor has failed.
-    pub(crate) fn fault(&mut self, text: String) {
+    pub(crate) fn fault(&mut self, now: Duration, role: Role, fault: &Fault) {
         self.faults += 1;
+        let Next::Restart(wait) = fault.next else {
+            return self.broken(Broken::Fault, format!("{fault:?}"));
+        };
+        self.ill.insert(role, now + wait + RECOVERED);
         if self.faults > self.drilled {
-            self.broken(Broken::Fault, text);
+            self.broken(Broken::Fault, format!("{fault:?}"));
         }
     }
 
     fn is_ill(&self, role: Role, now: Duration) -> bool {
-        let lately =
-            |role: &Role| self.drills.get(role).is_some_and(|at| now < *at + CONVALESCENCE);
+        let lately = |role: &Role| self.ill.get(role).is_some_and(|until| now < *until);
         lately(&role) || lately(&Role::Kraken)
     }
 
@@ -332,114 +348,6 @@ impl Checker {
             }
         }
     }
-}
-
-/// How a request ended.
-#[derive(Debug, Default)]
-pub(crate) struct End {
-    pub(crate) status: u16,
-    /// Whether all of the answer arrived.
-    pub(crate) whole: bool,
-    /// … and does what was asked.
-    pub(crate) good: bool,
-    /// The pairs that it brought good prices of.
-    pub(crate) pairs: Vec<usize>,
-}
-
-impl Begun {
-    /// Sorts a request, and says what about it must not be.
-    pub(crate) fn new(
-        service: Service,
-        at: Duration,
-        request: &Request,
-        fetch: Option<u64>,
-        plan: &Plan,
-    ) -> Result<Self, (Broken, String)> {
-        let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
-        let token = request.bearer.clone();
-        let list = request.path() == "/0/public/AssetPairs";
-        let mut begun = Self { service, at, write: None, fetch, list, token };
-        match (service, request.method.as_str()) {
-            (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
-            (Service::Token, "POST") if request.path() == "/token" => {}
-            (Service::Sheets, method) => {
-                let id = google::spreadsheet(request);
-                let book = plan.spreadsheets.iter().position(|own| own == id);
-                let book = book.ok_or_else(foreign)?;
-                let rest = request.path().trim_start_matches("/v4/spreadsheets/");
-                match (method, rest.strip_prefix(id)) {
-                    ("GET", Some("")) => {}
-                    ("POST", Some("/values:batchUpdate")) => {
-                        begun.write = Some((book, written(plan, book, request)?));
-                    }
-                    _ => return Err(foreign()),
-                }
-            }
-            _ => return Err(foreign()),
-        }
-        Ok(begun)
-    }
-}
-
-/// Reads what a write is about.
-fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
-    let mut written = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (range, value) in google::cells(request) {
-        // By the number of its tab, whatever its title is at present.
-        let place = known(plan, book, &range);
-        let (name, sheet, cell) =
-            place.ok_or_else(|| (Broken::Foreign, format!("{range} of {book} is written")))?;
-        let wrong = || (Broken::WrongValue, format!("{value} in {range} of {book}"));
-        if !seen.insert(name.clone()) {
-            return Err(wrong());
-        }
-        let sheet = &plan.sheets[sheet];
-        let fetch = match sheet.cells.iter().find(|(own, ..)| *own == cell) {
-            Some((_, pair, field)) => {
-                let (p, f, fetch) = value.as_f64().and_then(decode).ok_or_else(wrong)?;
-                Some(fetch).filter(|_| (p, f) == (*pair, *field)).map(Some).ok_or_else(wrong)?
-            }
-            None => {
-                let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
-                let text = value.as_str().ok_or_else(wrong)?;
-                (text.chars().all(plain) && text.len() <= 500).then_some(None).ok_or_else(wrong)?
-            }
-        };
-        written.push((name, fetch));
-    }
-    Ok(written)
-}
-
-/// The configured cell that a range is: its name in the journal, its sheet, its own name.
-fn known(plan: &Plan, book: usize, range: &str) -> Option<(String, usize, String)> {
-    let (title, cell) = google::split(range)?;
-    let title = title.trim_start_matches("Renamed ");
-    let sheet = plan.sheets.iter().position(|s| s.spreadsheet == book && s.title() == title)?;
-    let own = &plan.sheets[sheet];
-    let configured =
-        own.cells.iter().any(|(name, ..)| *name == cell) || own.problem.as_ref() == Some(&cell);
-    configured.then(|| (format!("{title}!{cell}"), sheet, cell))
-}
-
-/// The pair of a cell, if no other sheet shows it.
-fn pair_of(plan: &Plan, book: usize, name: &str) -> Option<usize> {
-    let (title, cell) = name.rsplit_once('!')?;
-    let sheet = plan.sheets.iter().find(|s| s.spreadsheet == book && s.title() == title)?;
-    let (_, pair, _) = sheet.cells.iter().find(|(own, ..)| own == cell)?;
-    sheet.own.contains(pair).then_some(*pair)
-}
-
-/// Every cell that shows a price: spreadsheet, name, pair, field.
-fn quote_cells(plan: &Plan) -> Vec<(usize, String, usize, usize)> {
-    let of = |sheet: &crate::plan::Sheet| {
-        let (book, title) = (sheet.spreadsheet, sheet.title());
-        let cell = move |(cell, pair, field): &(String, usize, usize)| {
-            (book, format!("{title}!{cell}"), *pair, *field)
-        };
-        sheet.cells.iter().map(cell).collect::<Vec<_>>()
-    };
-    plan.sheets.iter().flat_map(of).collect()
 }
 
 /// Counts an event, and forgets those of more than a minute ago.

@@ -23,6 +23,7 @@ mod kraken;
 mod net;
 mod plan;
 mod planted;
+mod request;
 mod run;
 mod swarm;
 mod world;

@@ -25,10 +25,10 @@ use tokio::{
 };
 
 use crate::{
-    checker::End,
     faults::{self, Fault, Service},
     http1::{self, Reply, Request},
     planted::Meddled,
+    request::End,
     world::{Exchange, World},
 };
 

@@ -55,6 +55,8 @@ pub(crate) enum Happening {
     /// The process stands still.
     Standstill(Duration),
     Drill(Role, Drill),
+    /// The tree is stopped and built afresh, of the same configuration.
+    Reload,
     /// A tab gets another title, or its own again.
     Rename(usize),
     RenameBack(usize),
@@ -189,6 +191,11 @@ impl Plan {
                 all.push((secs(dice.u64(0..until)), Happening::Standstill(long)));
             }
         }
+        if dice.f64() < 0.2 {
+            for _ in 0..dice.usize(1..4) {
+                all.push((secs(dice.u64(0..until)), Happening::Reload));
+            }
+        }
         if dice.f64() < 0.3 {
             let roles = [Role::Schedule, Role::Kraken, Role::Sheets(dice.usize(0..books))];
             // Far enough apart that nobody fails too often.
@@ -234,7 +241,10 @@ fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize) {
                     }
                 }
             }
-            let every = secs(dice.choice([10, 15, 20, 30, 30, 60, 60, 60]).unwrap());
+            // Seldom so fast that mailboxes fill up while an actor hangs.
+            let fast = spreadsheets == 1 && dice.f64() < 0.08;
+            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60]).unwrap() };
+            let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
             sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem });
         }

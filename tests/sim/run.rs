@@ -5,7 +5,7 @@ use std::{rc::Rc, thread, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use ratesheet::{
-    ActorName, DrillActor, Event, ServiceAccountKey, Shutdown, SupervisorActor,
+    ActorName, DrillActor, Event, Reload, ServiceAccountKey, Shutdown, SupervisorActor,
     actix::Addr,
     slog::{Discard, Logger, o},
 };
@@ -79,6 +79,10 @@ async fn story(world: &Rc<World>) {
                 let order = DrillActor { actor, drill, relentless: false };
                 supervisor.send(order).await.unwrap();
             }
+            Happening::Reload => {
+                let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
+                actix_rt::spawn(async { reload.await.unwrap().unwrap() });
+            }
             _ => {}
         }
     }
@@ -110,6 +114,12 @@ fn name(plan: &Plan, role: Role) -> ActorName {
     }
 }
 
+fn role(plan: &Plan, name: &ActorName) -> Role {
+    let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
+    let mut roles = books.chain([Role::Schedule, Role::Kraken]);
+    roles.find(|role| self::name(plan, *role) == *name).unwrap()
+}
+
 fn key() -> ServiceAccountKey {
     let json = serde_json::json!({
         "type": "service_account",
@@ -132,16 +142,18 @@ impl Handler<Event> for Witness {
     type Result = ();
 
     fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        let text = match event {
-            Event::Fault(fault) => format!("{} {}", fault.actor, fault.exit),
-            Event::Escalated(escalated) => {
-                let text = format!("{escalated:?}");
-                self.0.state.borrow_mut().checker.broken(Broken::Fault, text.clone());
-                text
+        let world = &self.0;
+        let text = format!("{event:?}");
+        match event {
+            Event::Fault(fault) => {
+                let role = role(&world.plan, &fault.actor);
+                world.state.borrow_mut().checker.fault(world.now(), role, &fault);
+            }
+            Event::Escalated(_) => {
+                world.state.borrow_mut().checker.broken(Broken::Fault, text.clone());
             }
             _ => return,
-        };
-        self.0.state.borrow_mut().checker.fault(text.clone());
-        self.0.note(&text);
+        }
+        world.note(&text);
     }
 }

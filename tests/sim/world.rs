@@ -12,13 +12,14 @@ use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    checker::{Begun, Checker, End},
+    checker::Checker,
     faults::{self, Fault, Service},
     google::{Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::Kraken,
     plan::{Happening, Plan, Sheet},
     planted::Planted,
+    request::{Begun, End},
 };
 
 /// What was seen, in order: all of it as a hash, the last of it as lines.
@@ -223,6 +224,7 @@ impl World {
             Happening::Revoke => google.revoke(),
             Happening::Standstill(long) => checker.stalls(self.now(), long, &self.plan),
             Happening::Drill(role, _) => checker.drills(self.now(), role),
+            Happening::Reload => checker.reloads(self.now(), &self.plan),
             Happening::Healed => {
                 for book in google.spreadsheets.values_mut() {
                     (book.denied, book.gone) = (false, false);

@@ -1,0 +1,134 @@
+//! What a request is about, by the configuration; and what about it must not be.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    checker::Broken,
+    faults::Service,
+    google,
+    http1::Request,
+    kraken::decode,
+    plan::{Plan, Sheet},
+};
+
+/// The cells of a write, each with the fetch that its price is of; texts have none.
+pub(crate) type Written = Vec<(String, Option<u64>)>;
+
+/// A request that has begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) service: Service,
+    pub(crate) at: Duration,
+    pub(crate) write: Option<(usize, Written)>,
+    pub(crate) fetch: Option<u64>,
+    pub(crate) list: bool,
+    pub(crate) token: String,
+}
+
+/// How a request ended.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    pub(crate) status: u16,
+    /// Whether all of the answer arrived.
+    pub(crate) whole: bool,
+    /// … and does what was asked.
+    pub(crate) good: bool,
+    /// The pairs that it brought good prices of.
+    pub(crate) pairs: Vec<usize>,
+}
+
+impl Begun {
+    /// Sorts a request, and says what about it must not be.
+    pub(crate) fn new(
+        service: Service,
+        at: Duration,
+        request: &Request,
+        fetch: Option<u64>,
+        plan: &Plan,
+    ) -> Result<Self, (Broken, String)> {
+        let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
+        let token = request.bearer.clone();
+        let list = request.path() == "/0/public/AssetPairs";
+        let mut begun = Self { service, at, write: None, fetch, list, token };
+        match (service, request.method.as_str()) {
+            (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
+            (Service::Token, "POST") if request.path() == "/token" => {}
+            (Service::Sheets, method) => {
+                let id = google::spreadsheet(request);
+                let book = plan.spreadsheets.iter().position(|own| own == id);
+                let book = book.ok_or_else(foreign)?;
+                let rest = request.path().trim_start_matches("/v4/spreadsheets/");
+                match (method, rest.strip_prefix(id)) {
+                    ("GET", Some("")) => {}
+                    ("POST", Some("/values:batchUpdate")) => {
+                        begun.write = Some((book, written(plan, book, request)?));
+                    }
+                    _ => return Err(foreign()),
+                }
+            }
+            _ => return Err(foreign()),
+        }
+        Ok(begun)
+    }
+}
+
+/// Reads what a write is about.
+fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
+    let mut written = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (range, value) in google::cells(request) {
+        // By the number of its tab, whatever its title is at present.
+        let place = known(plan, book, &range);
+        let (name, sheet, cell) =
+            place.ok_or_else(|| (Broken::Foreign, format!("{range} of {book} is written")))?;
+        let wrong = || (Broken::WrongValue, format!("{value} in {range} of {book}"));
+        if !seen.insert(name.clone()) {
+            return Err(wrong());
+        }
+        let sheet = &plan.sheets[sheet];
+        let fetch = match sheet.cells.iter().find(|(own, ..)| *own == cell) {
+            Some((_, pair, field)) => {
+                let (p, f, fetch) = value.as_f64().and_then(decode).ok_or_else(wrong)?;
+                Some(fetch).filter(|_| (p, f) == (*pair, *field)).map(Some).ok_or_else(wrong)?
+            }
+            None => {
+                let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
+                let text = value.as_str().ok_or_else(wrong)?;
+                (text.chars().all(plain) && text.len() <= 500).then_some(None).ok_or_else(wrong)?
+            }
+        };
+        written.push((name, fetch));
+    }
+    Ok(written)
+}
+
+/// The configured cell that a range is: its name in the journal, its sheet, its own name.
+fn known(plan: &Plan, book: usize, range: &str) -> Option<(String, usize, String)> {
+    let (title, cell) = google::split(range)?;
+    let title = title.trim_start_matches("Renamed ");
+    let sheet = plan.sheets.iter().position(|s| s.spreadsheet == book && s.title() == title)?;
+    let own = &plan.sheets[sheet];
+    let configured =
+        own.cells.iter().any(|(name, ..)| *name == cell) || own.problem.as_ref() == Some(&cell);
+    configured.then(|| (format!("{title}!{cell}"), sheet, cell))
+}
+
+/// The pair of a cell, if no other sheet shows it.
+pub(crate) fn pair_of(plan: &Plan, book: usize, name: &str) -> Option<usize> {
+    let (title, cell) = name.rsplit_once('!')?;
+    let sheet = plan.sheets.iter().find(|s| s.spreadsheet == book && s.title() == title)?;
+    let (_, pair, _) = sheet.cells.iter().find(|(own, ..)| own == cell)?;
+    sheet.own.contains(pair).then_some(*pair)
+}
+
+/// Every cell that shows a price: spreadsheet, name, pair, field.
+pub(crate) fn quote_cells(plan: &Plan) -> Vec<(usize, String, usize, usize)> {
+    let of = |sheet: &Sheet| {
+        let (book, title) = (sheet.spreadsheet, sheet.title());
+        let cell = move |(cell, pair, field): &(String, usize, usize)| {
+            (book, format!("{title}!{cell}"), *pair, *field)
+        };
+        sheet.cells.iter().map(cell).collect::<Vec<_>>()
+    };
+    plan.sheets.iter().flat_map(of).collect()
+}
