@@ -331,8 +331,8 @@ impl SheetsActor {
     /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
     /// properties are read, and the rest is written, in the same tick.
     fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
-        if self.plan.is_hopeless(text) {
-            self.plan.absolve(text);
+        if self.plan.is_hopeless() {
+            self.plan.absolve();
             self.fail(Trouble::Hopeless(text.to_owned()), Budget::Writes, ctx);
             return;
         }
