@@ -299,7 +299,7 @@ pub(super) fn without_entry(message: &str) -> &str {
 
 /// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.
 pub(super) fn rejected_entry(message: &str) -> Option<usize> {
-    let (_, rest) = message.split_once("data[")?;
+    let rest = message.strip_prefix("Invalid data[")?;
     let (index, _) = rest.split_once(']')?;
     index.parse().ok()
 }
@@ -362,6 +362,8 @@ mod tests {
             ("Invalid data[12]: Range (Raw!A19766) exceeds grid limits.", Some(12)),
             ("Unable to parse range: NOPE!A5", None),
             ("Invalid data[x]: y", None),
+            ("Unable to parse range: 'data[7]'!A5", None),
+            ("Unable to parse range: 'Invalid data[7]'!A5", None),
         ] {
             assert_eq!(rejected_entry(message), entry, "{message}");
         }
