@@ -84,10 +84,10 @@ impl Hearing {
 
     /// Whether the answer itself is yet to come. After a 101 none does.
     fn is_interim(&self) -> bool {
-        let mut response = httparse::Response::new(&mut []);
-        // That there are headers is not minded: the status comes before them.
-        let _ = response.parse(&self.head);
-        response.code.is_some_and(|code| (100..200).contains(&code) && code != 101)
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let whole = response.parse(&self.head).is_ok_and(|status| status.is_complete());
+        whole && response.code.is_some_and(|code| (100..200).contains(&code) && code != 101)
     }
 }
 
