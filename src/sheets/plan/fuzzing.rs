@@ -252,5 +252,5 @@ fn unknown() -> Failure {
 
 fn properties() -> Properties {
     let tab = TabProperties { gid: 0, title: "Sheet 1".into(), rows: 1_000, columns: 26 };
-    Properties { tabs: vec![tab], names: Vec::new(), zone: TimeZone::UTC }
+    Properties { tabs: vec![tab], names: Vec::new(), zone: Ok(TimeZone::UTC) }
 }
