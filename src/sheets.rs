@@ -53,6 +53,7 @@ use self::{
     wire::Properties,
 };
 pub(crate) use self::{
+    auth::DEADLINE as TOKEN_DEADLINE,
     config::one_tab,
     reading::{PlacedSheet, TargetKey},
 };

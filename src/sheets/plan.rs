@@ -126,14 +126,17 @@ impl Plan {
     /// Finds every cell's tab, and sets aside the cells that have none. `until` is when those are
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
-        self.zone = Some(properties.zone.clone());
+        let zone = locate::zone(properties);
+        self.zone = zone.as_ref().ok().map(|&zone| zone.clone());
         let mut taken = BTreeMap::new();
         for target in &mut self.targets {
-            target.tell_time(&properties.zone);
-            let found =
-                locate::range(&target.cell, &target.tab, properties).and_then(|range| match taken
-                    .insert(range.clone(), Arc::clone(&target.name))
-                {
+            if let Ok(zone) = &zone {
+                target.tell_time(zone);
+            }
+            let told = if target.tells_time() { zone.clone().map(drop) } else { Ok(()) };
+            let found = told
+                .and_then(|()| locate::range(&target.cell, &target.tab, properties))
+                .and_then(|range| match taken.insert(range.clone(), Arc::clone(&target.name)) {
                     None => Ok(range),
                     Some(other) => {
                         let text = format!("it is the same cell as {other}");

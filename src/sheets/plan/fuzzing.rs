@@ -356,5 +356,5 @@ fn properties(gone: bool) -> Properties {
         rows: 1_000,
         columns: 26,
     };
-    Properties { tabs: tabs.map(tab).collect(), names: Vec::new(), zone: TimeZone::UTC }
+    Properties { tabs: tabs.map(tab).collect(), names: Vec::new(), zone: Ok(TimeZone::UTC) }
 }

@@ -86,7 +86,7 @@ fn properties(titles: &[&str]) -> Properties {
     Properties {
         tabs: (0..).zip(titles).map(tab).collect(),
         names: Vec::new(),
-        zone: TimeZone::UTC,
+        zone: Ok(TimeZone::UTC),
     }
 }
 
@@ -400,7 +400,7 @@ fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
     bench.quotes(&[("xbteur", "1")], &[]);
     let in_utc: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
     let mut there = properties(&["Sheet 1"]);
-    there.zone = TimeZone::fixed(jiff::tz::offset(6));
+    there.zone = Ok(TimeZone::fixed(jiff::tz::offset(6)));
     let later = bench.later();
     bench.plan.locate(&there, later);
     let in_zone: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
@@ -408,6 +408,29 @@ fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
         assert!((zone - utc - 0.25).abs() < 1e-9, "{utc} {zone}");
     }
     assert_eq!(in_zone.len(), 2);
+}
+
+#[test]
+fn in_a_zone_that_nobody_knows_no_time_is_told_and_all_else_is() {
+    let cells = sheet().cell("kraken:xbteur:time", "A1").cell("kraken:xbteur:sell", "A2");
+    let mut bench = Bench::new(cells.updated("D1"));
+    let mut there = properties(&["Sheet 1"]);
+    there.zone = Err("Mars/Olympus".into());
+    let later = bench.later();
+    bench.plan.locate(&there, later);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A2", "1")]));
+    bench.write();
+    let failing: Vec<_> = bench.plan.report().iter().map(|cell| cell.failing.clone()).collect();
+    for cell in [&failing[0], &failing[2]] {
+        let failure = cell.as_ref().unwrap();
+        assert_eq!(failure.class, FailureClass::Cell);
+        assert!(failure.to_string().contains("time zone Mars/Olympus is not known"), "{failure}");
+    }
+    assert_eq!(failing[1], None);
+    bench.plan.locate(&properties(&["Sheet 1"]), later);
+    assert_eq!(bench.due().len(), 2, "both times");
+    assert!(bench.plan.report().iter().all(|cell| cell.failing.is_none()));
 }
 
 #[test]
