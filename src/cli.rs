@@ -138,7 +138,14 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let options = arguments.options;
-    let exit = match arguments.command.unwrap_or(Command::Run) {
+    let command = arguments.command.unwrap_or(Command::Run);
+    // The others stop in an orderly way.
+    if !matches!(command, Command::Run | Command::Demo(_))
+        && let Err(cause) = process::end_by_signals()
+    {
+        print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
+    }
+    let exit = match command {
         Command::Run => run::run(&options),
         Command::Once(arguments) => once::once(&options, &arguments),
         Command::Check(arguments) => {

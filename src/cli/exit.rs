@@ -20,9 +20,9 @@ pub(super) enum Exit {
     Credentials = 77,
     /// The configuration cannot be used.
     Config = 78,
-    /// A second SIGINT: 128 and its number.
+    /// SIGINT, the second one of `run` and `demo`: 128 and its number.
     Interrupted = 130,
-    /// A second SIGTERM: 128 and its number.
+    /// SIGTERM, likewise.
     Terminated = 143,
 }
 

@@ -57,9 +57,7 @@ fn it_needs_no_standard_streams() {
         }
         // The last one's child outlives its shell, unless it is asked.
         if script.ends_with("wait") {
-            let children = format!("/proc/{0}/task/{0}/children", process.id());
-            let child = fs::read_to_string(children).unwrap();
-            Command::new("kill").arg(child.trim()).status().unwrap();
+            process.signal_child("TERM");
         } else {
             process.signal("TERM");
         }
