@@ -36,7 +36,7 @@ mod terminal;
 mod version;
 
 use std::{
-    io::{Write as _, stderr, stdout},
+    io::{self, Write as _, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
 };
@@ -130,11 +130,14 @@ pub(crate) fn main() -> ExitCode {
     process::quiet_panics();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
             drop(error.print());
-            return code.into();
+            return Exit::Usage.into();
+        }
+        Err(help) => {
+            let said = help.print().and_then(|()| stdout().flush());
+            return told(said, Exit::Done).into();
         }
     };
     let options = arguments.options;
@@ -193,13 +196,30 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
     Ok(loaded)
 }
 
-/// Prints to standard output. If nobody reads it, nobody misses it.
-fn print(text: &str) {
+/// Prints to standard output, all of it at once.
+fn print(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
-/// Prints to standard error, likewise.
+/// Prints what a command has to say, and ends as it would.
+fn tell(text: &str, exit: Exit) -> Exit {
+    told(print(text), exit)
+}
+
+/// How a command ends that has said what it has to say: if nobody reads it, nobody misses it; but
+/// a file that lacks half of it must not look like success.
+fn told(said: io::Result<()>, exit: Exit) -> Exit {
+    match said {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("ratesheet: standard output cannot be written: {cause}\n"));
+            Exit::Output
+        }
+        _ => exit,
+    }
+}
+
+/// Prints to standard error. If that fails, nobody is left to be told.
 fn print_error(text: &str) {
     drop(stderr().lock().write_all(text.as_bytes()));
 }

@@ -26,6 +26,7 @@ use super::{
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
+    tell,
     terminal::{Key, Look, Size, Terminal},
 };
 
@@ -102,7 +103,8 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
         start: Instant::now(),
     };
     let mut screen = Screen::new(look);
-    print(&screen.opening());
+    // What becomes of it, the closing tells.
+    drop(print(&screen.opening()));
     let (sender, events) = unbounded_channel();
     let mut gave_up = None;
     let watch = |event: &Event| {
@@ -128,9 +130,14 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
         exit = service.serve_until(asked, no_file, watch) => exit,
         gone = show.go_on(&mut screen, look, events, quit) => gone,
     };
-    print(&screen.closing(stage.rows()));
+    let closing = screen.closing(stage.rows());
+    if look == Look::Lines {
+        return tell(&closing, exit);
+    }
+    // Its terminal may be gone.
+    drop(print(&closing));
     // Among lines, the log has said so.
-    if let (Look::Picture { .. }, Some(why)) = (look, gave_up) {
+    if let Some(why) = gave_up {
         print_error(&format!("ratesheet demo: it gave up: {why}\n"));
     }
     exit
@@ -146,7 +153,7 @@ struct Show<'a> {
 }
 
 impl Show<'_> {
-    /// Shows every event and heeds every key, for ever.
+    /// Shows every event and heeds every key, as long as somebody can see it.
     async fn go_on(
         mut self,
         screen: &mut Screen,
@@ -177,7 +184,11 @@ impl Show<'_> {
                 _ => &[("Ctrl-C", "ends it")],
             };
             let size = terminal.as_ref().map_or(Size::UNKNOWN, Terminal::size);
-            print(&screen.draw(self.stage.rows(), keys, size, self.start.elapsed()));
+            let drawn = screen.draw(self.stage.rows(), keys, size, self.start.elapsed());
+            // A demo that nobody sees is over; a terminal that is gone tells so by itself.
+            if print(&drawn).is_err() && terminal.is_none() {
+                return Exit::Done;
+            }
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Unavailable = 69,
     /// The supervisor has given up, or has failed itself.
     GaveUp = 70,
+    /// Standard output cannot be written.
+    Output = 74,
     /// The credentials are rejected, or cannot be read.
     Credentials = 77,
     /// The configuration cannot be used.
