@@ -24,6 +24,7 @@ mod once;
 mod outage;
 mod outcome;
 mod pairs;
+mod panics;
 mod probe;
 mod process;
 mod run;
@@ -127,7 +128,7 @@ enum Command {
 
 /// Does what the arguments ask for.
 pub(crate) fn main() -> ExitCode {
-    process::quiet_panics();
+    panics::tell_panics();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
@@ -148,23 +149,27 @@ pub(crate) fn main() -> ExitCode {
     {
         print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
     }
-    let exit = match command {
-        Command::Run => run::run(&options),
-        Command::Once(arguments) => once::once(&options, &arguments),
+    process::end(panics::caught(|| obey(command, &options)))
+}
+
+/// Does what a command asks for.
+fn obey(command: Command, options: &Options) -> Exit {
+    match command {
+        Command::Run => run::run(options),
+        Command::Once(arguments) => once::once(options, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
             check::check(&environment, &options.flags(), arguments, &mut stdout())
         }
-        Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Demo(arguments) => demo::demo(options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
-        Command::Init(arguments) => init::init(&options, &arguments),
-        Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
+        Command::Init(arguments) => init::init(options, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(options, &arguments),
         Command::Fields => fields::fields(),
         Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
-    };
-    process::end(exit)
+    }
 }
 
 /// The configuration to go by, with credentials that can be used; or how to end. What is wrong has

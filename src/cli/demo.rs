@@ -22,7 +22,7 @@ use super::{
     layers,
     logger::Logging,
     outage::Outages,
-    print, print_error,
+    panics, print, print_error,
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
@@ -76,6 +76,7 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
         Look::Lines => logging.log.clone(),
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
+    panics::log_to(&log);
     let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
     logging.finish();
     exit

@@ -1,10 +1,10 @@
-//! What belongs to the process as a whole: its signals, its panics, its end.
+//! What belongs to the process as a whole: its signals, its end.
 //! Touches: the process; whether its standard streams are terminals.
 
 use std::{
     future::pending,
     io::{self, IsTerminal as _, stderr, stdin, stdout},
-    panic, thread,
+    thread,
     time::Duration,
 };
 
@@ -126,12 +126,6 @@ pub(super) fn end_by_signals() -> io::Result<()> {
     };
     thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;
     Ok(())
-}
-
-/// Panics are caught, and told where they are caught: by the guard of the actor, by `run` for the
-/// supervisor. What Rust would print by itself comes out of turn, and waits for whoever reads it.
-pub(super) fn quiet_panics() {
-    panic::set_hook(Box::new(|_| {}));
 }
 
 /// Ends the process at once: a name that is being looked up in DNS would hold it up for seconds.

@@ -11,6 +11,7 @@ use super::{
     load,
     logger::Logging,
     notify::Manager,
+    panics,
     service::{Service, Watch},
 };
 
@@ -22,6 +23,7 @@ pub(super) fn run(options: &Options) -> Exit {
     };
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
+    panics::log_to(&log);
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
     for warning in warnings {
         warn!(log, "{}", warning);

@@ -5,6 +5,7 @@ use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
 use pty_process::blocking::{Command as OnTerminal, open};
 
 use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use regex_lite::Regex;
 use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
@@ -133,6 +134,9 @@ fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
     let log = String::from_utf8(output.stderr).unwrap();
     let last = log.lines().last().unwrap();
     assert!(last.contains("giving up: KrakenActor failed 6 times: panicked: a drill"), "{log}");
+    let place = Regex::new(r#""msg":"a panic at src/[a-z/]+\.rs:\d+:\d+","#).unwrap();
+    assert_eq!(place.find_iter(&log).count(), 6, "{log}");
+    assert!(log.contains(r#""why":"a drill","thread":"main""#), "{log}");
 }
 
 #[test]
