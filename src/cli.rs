@@ -71,7 +71,7 @@ struct Options {
     /// The service account's key file; `metadata` is the identity that Google gives its machines
     #[arg(long, global = true, value_name = "FILE")]
     credentials: Option<String>,
-    /// Where the status page listens
+    /// Where the probes answer, such as 127.0.0.1:9642
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<String>,
     /// What is logged

@@ -87,13 +87,13 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
     let supervisor =
         SupervisorActor::new(stage.config.clone()).key(stage.key.clone()).logger(log.clone());
     let service = Service::start(supervisor, log.clone());
-    let face =
-        Bound::by(&stage.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
+    let face = Bound::by(&stage.config, "--listen")
+        .and_then(|at| Face::start(at, service.supervisor.clone(), log));
     let _face = match face {
         Ok(face) => face,
         Err(problem) => {
             print_error(&format!("ratesheet demo: {problem}\n"));
-            return Exit::Config;
+            return Exit::System;
         }
     };
     let show = Show {

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Unavailable = 69,
     /// The supervisor has given up, or has failed itself.
     GaveUp = 70,
+    /// The system refuses what the service needs, such as its address, and may grant it later.
+    System = 71,
     /// Standard output cannot be written.
     Output = 74,
     /// The credentials are rejected, or cannot be read.

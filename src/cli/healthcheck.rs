@@ -127,7 +127,7 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<Answer> {
             return Err(io::Error::other("the answer is too large"));
         }
     }
-    understand(&bytes).ok_or_else(|| io::Error::other("what answers is no status page"))
+    understand(&bytes).ok_or_else(|| io::Error::other("what answers is no ratesheet"))
 }
 
 fn left(deadline: Instant) -> io::Result<Duration> {
