@@ -141,12 +141,13 @@ at_work() {
     sandbox=$(docker create ratesheet-sandbox:test)
     docker cp "$sandbox:/sandbox" "$temp/sandbox" > /dev/null
     docker rm "$sandbox" > /dev/null
-    # All that systemd needs to bar the service from it.
+    # All that systemd needs to bar the service from it. The tree of control groups is the
+    # container's own, not this machine's.
     docker run -d --rm --name "$machine" --cap-add ALL --cap-drop SYS_RESOURCE \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined --network none \
-        --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw --cgroupns host \
+        --tmpfs /run --tmpfs /run/lock --cgroupns private \
         -e container=docker ratesheet-systemd:test \
-        sh -c 'mount --make-rshared / && exec /lib/systemd/systemd' > /dev/null
+        sh -c 'mount --make-rshared / && mount -o remount,rw /sys/fs/cgroup && exec /lib/systemd/systemd' > /dev/null
     comes_to "systemd" running 30 inside systemctl is-system-running
     docker cp "$temp/sandbox" "$machine:/usr/local/bin/sandbox" > /dev/null
     docker cp "$DEB" "$machine:/root/ratesheet.deb" > /dev/null
@@ -189,6 +190,8 @@ at_work() {
     if [ "$took" -le 1500 ]; then pass "in $took ms"; else fail "in $took ms, more than 1500"; fi
     inside sh -c 'echo "{}" > /etc/ratesheet/key.json; systemctl start ratesheet 2> /dev/null' || true
     comes_to "with a key that is none" "failed 77" 10 properties ActiveState ExecMainStatus
+    inside sh -c 'rm /etc/ratesheet/key.json; systemctl start ratesheet 2> /dev/null' || true
+    comes_to "without a key" "failed 243" 10 properties ActiveState ExecMainStatus
     if inside dpkg -P ratesheet > "$temp/said" 2>&1; then pass "the package is gone"; else fail "the package stays"; fi
 }
 if [ -z "${DEB:-}" ]; then
