@@ -24,6 +24,7 @@ mod once;
 mod outage;
 mod outcome;
 mod pairs;
+mod panics;
 mod probe;
 mod process;
 mod run;
@@ -36,7 +37,7 @@ mod terminal;
 mod version;
 
 use std::{
-    io::{Write as _, stderr, stdout},
+    io::{self, Write as _, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
 };
@@ -70,7 +71,7 @@ struct Options {
     /// The service account's key file; `metadata` is the identity that Google gives its machines
     #[arg(long, global = true, value_name = "FILE")]
     credentials: Option<String>,
-    /// Where the status page listens
+    /// Where the probes answer, such as 127.0.0.1:9642
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<String>,
     /// What is logged
@@ -127,34 +128,48 @@ enum Command {
 
 /// Does what the arguments ask for.
 pub(crate) fn main() -> ExitCode {
-    process::quiet_panics();
+    panics::tell_panics();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
             drop(error.print());
-            return code.into();
+            return Exit::Usage.into();
+        }
+        Err(help) => {
+            let said = help.print().and_then(|()| stdout().flush());
+            return told(said, Exit::Done).into();
         }
     };
     let options = arguments.options;
-    let exit = match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&options),
-        Command::Once(arguments) => once::once(&options, &arguments),
+    let command = arguments.command.unwrap_or(Command::Run);
+    // The others stop in an orderly way.
+    if !matches!(command, Command::Run | Command::Demo(_))
+        && let Err(cause) = process::end_by_signals()
+    {
+        print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
+    }
+    process::end(panics::caught(|| obey(command, &options)))
+}
+
+/// Does what a command asks for.
+fn obey(command: Command, options: &Options) -> Exit {
+    match command {
+        Command::Run => run::run(options),
+        Command::Once(arguments) => once::once(options, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
             check::check(&environment, &options.flags(), arguments, &mut stdout())
         }
-        Command::Demo(arguments) => demo::demo(&options, &arguments),
+        Command::Demo(arguments) => demo::demo(options, &arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
-        Command::Init(arguments) => init::init(&options, &arguments),
-        Command::Pairs(arguments) => pairs::pairs(&options, &arguments),
+        Command::Init(arguments) => init::init(options, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(options, &arguments),
         Command::Fields => fields::fields(),
         Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Version(arguments) => version::version(&arguments),
-    };
-    process::end(exit)
+    }
 }
 
 /// The configuration to go by, with credentials that can be used; or how to end. What is wrong has
@@ -186,13 +201,30 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
     Ok(loaded)
 }
 
-/// Prints to standard output. If nobody reads it, nobody misses it.
-fn print(text: &str) {
+/// Prints to standard output, all of it at once.
+fn print(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
-/// Prints to standard error, likewise.
+/// Prints what a command has to say, and ends as it would.
+fn tell(text: &str, exit: Exit) -> Exit {
+    told(print(text), exit)
+}
+
+/// How a command ends that has said what it has to say: if nobody reads it, nobody misses it; but
+/// a file that lacks half of it must not look like success.
+fn told(said: io::Result<()>, exit: Exit) -> Exit {
+    match said {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("ratesheet: standard output cannot be written: {cause}\n"));
+            Exit::Output
+        }
+        _ => exit,
+    }
+}
+
+/// Prints to standard error. If that fails, nobody is left to be told.
 fn print_error(text: &str) {
     drop(stderr().lock().write_all(text.as_bytes()));
 }

@@ -224,8 +224,12 @@ impl KrakenActor {
         sent: Timestamp,
         ctx: &mut Context<Self>,
     ) {
-        let Fetched { quotes, missing, refused, unknown, error, requests, refusal: _ } = fetched;
+        let Fetched { quotes, missing, refused, unknown, error, note, requests, refusal: _ } =
+            fetched;
         self.report.requests += requests;
+        if let Some(note) = note {
+            debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
+        }
         if unknown {
             self.roster.doubted(Instant::now() + self.retry.probe);
         }

@@ -79,6 +79,7 @@ mod http;
 mod kraken;
 mod messages;
 mod pace;
+mod patience;
 mod quote;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

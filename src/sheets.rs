@@ -53,6 +53,7 @@ use self::{
     wire::Properties,
 };
 pub(crate) use self::{
+    auth::DEADLINE as TOKEN_DEADLINE,
     config::one_tab,
     reading::{PlacedSheet, TargetKey},
 };
@@ -205,8 +206,7 @@ impl SheetsActor {
         self.phase = Phase::Preparing;
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
-            account.may_read().await;
-            let token = account.token().await.map_err(Trouble::Token)?;
+            let token = account.turn(Budget::Reads).await.map_err(Trouble::Token)?;
             let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
@@ -246,10 +246,7 @@ impl SheetsActor {
     fn prepare_write(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Preparing;
         let account = self.account.clone();
-        let prepare = async move {
-            account.may_write().await;
-            account.token().await.map_err(Trouble::Token)
-        };
+        let prepare = async move { account.turn(Budget::Writes).await.map_err(Trouble::Token) };
         ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
             actor.phase = Phase::Idle;
             match prepared {
@@ -335,8 +332,8 @@ impl SheetsActor {
     /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
     /// properties are read, and the rest is written, in the same tick.
     fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
-        if self.plan.is_hopeless(text) {
-            self.plan.absolve(text);
+        if self.plan.is_hopeless() {
+            self.plan.absolve();
             self.fail(Trouble::Hopeless(text.to_owned()), Budget::Writes, ctx);
             return;
         }
@@ -388,7 +385,7 @@ impl SheetsActor {
         self.tell();
         match trouble {
             Trouble::Sheets(SheetsError::Unauthorized(_), token) => {
-                self.replace_token(token, wait, ctx);
+                self.replace_token(&token, wait, ctx);
             }
             _ => self.wait(wait, ctx),
         }
@@ -396,13 +393,11 @@ impl SheetsActor {
 
     /// A token that Google does not take is replaced at once; if it takes the next one no better,
     /// that is tried again with backoff.
-    fn replace_token(&mut self, token: AccessToken, wait: Duration, ctx: &mut Context<Self>) {
+    fn replace_token(&mut self, token: &AccessToken, wait: Duration, ctx: &mut Context<Self>) {
         self.rejected_tokens = self.rejected_tokens.saturating_add(1);
         let wait = if self.rejected_tokens == 1 { Duration::ZERO } else { wait };
-        let account = self.account.clone();
-        self.phase = Phase::Preparing;
-        let reject = async move { account.reject(&token).await };
-        ctx.spawn(reject.into_actor(self).map(move |(), actor, ctx| actor.wait(wait, ctx)));
+        self.account.reject(token);
+        self.wait(wait, ctx);
     }
 
     /// Goes on after `wait`.

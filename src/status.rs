@@ -6,7 +6,6 @@
 
 mod answer;
 mod ledger;
-mod patience;
 mod readiness;
 mod server;
 mod watch;
@@ -15,6 +14,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::Duration,
 };
 
 use actix::{Actor, Addr};
@@ -23,6 +23,9 @@ use tokio::sync::oneshot;
 
 use self::watch::{Shared, Watch};
 use crate::supervisor::SupervisorActor;
+
+/// How long the loop may stand still. It turns once a second, whatever the cadences are.
+const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The read-only HTTP face of a tree. It is served until this is dropped.
 ///
@@ -80,7 +83,7 @@ impl StatusServer {
     /// # Panics
     /// When no actix system runs on this thread.
     pub fn serve(listener: TcpListener, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
-        Self::share(listener, supervisor, Shared::new(patience::OF_LOOP))
+        Self::share(listener, supervisor, Shared::new(LOOP_PATIENCE))
     }
 
     fn share(

@@ -10,7 +10,7 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 14] = [
+const WALLS: [(&str, &[&str]); 15] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
@@ -22,8 +22,9 @@ const WALLS: [(&str, &[&str]); 14] = [
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("kraken", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("sheets", &["messages", "quote", "dial", "http", "pace", "gate", "tree", "suggest"]),
+    ("patience", &["config", "kraken", "sheets"]),
     ("heartbeat", &["messages", "http"]),
-    ("status", &["messages", "config", "kraken", "sheets", "supervisor"]),
+    ("status", &["messages", "config", "patience", "supervisor"]),
     ("sandbox", &[]),
 ];
 

@@ -10,6 +10,7 @@ use super::{
     exit::Exit,
     layers::{Environment, Flags, Loaded, load},
     probe::probe,
+    told,
 };
 
 /// The most sheets that are listed; of the others only the number.
@@ -38,9 +39,7 @@ pub(crate) fn check(
         trusted.map(|()| loaded).map_err(|error| error.to_string())
     });
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
-    // Nobody is left to be told when this fails, and the exit code says it as well.
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    code
+    told(out.write_all(text.as_bytes()).and_then(|()| out.flush()), code)
 }
 
 /// What is printed, and the exit code.

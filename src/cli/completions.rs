@@ -4,7 +4,7 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{exit::Exit, print};
+use super::{exit::Exit, tell};
 
 /// For whom.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,7 @@ pub(super) struct Arguments {
 
 /// Writes the completions of a shell.
 pub(super) fn completions(arguments: &Arguments) -> Exit {
-    print(&text(arguments.shell));
-    Exit::Done
+    tell(&text(arguments.shell), Exit::Done)
 }
 
 fn text(shell: Shell) -> String {

@@ -22,10 +22,11 @@ use super::{
     layers,
     logger::Logging,
     outage::Outages,
-    print, print_error,
+    panics, print, print_error,
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
+    tell,
     terminal::{Key, Look, Size, Terminal},
 };
 
@@ -75,6 +76,7 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
         Look::Lines => logging.log.clone(),
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
+    panics::log_to(&log);
     let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
     logging.finish();
     exit
@@ -85,13 +87,13 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
     let supervisor =
         SupervisorActor::new(stage.config.clone()).key(stage.key.clone()).logger(log.clone());
     let service = Service::start(supervisor, log.clone());
-    let face =
-        Bound::by(&stage.config).and_then(|at| Face::start(at, service.supervisor.clone(), log));
+    let face = Bound::by(&stage.config, "--listen")
+        .and_then(|at| Face::start(at, service.supervisor.clone(), log));
     let _face = match face {
         Ok(face) => face,
         Err(problem) => {
             print_error(&format!("ratesheet demo: {problem}\n"));
-            return Exit::Config;
+            return Exit::System;
         }
     };
     let show = Show {
@@ -102,7 +104,8 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
         start: Instant::now(),
     };
     let mut screen = Screen::new(look);
-    print(&screen.opening());
+    // What becomes of it, the closing tells.
+    drop(print(&screen.opening()));
     let (sender, events) = unbounded_channel();
     let mut gave_up = None;
     let watch = |event: &Event| {
@@ -128,9 +131,14 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
         exit = service.serve_until(asked, no_file, watch) => exit,
         gone = show.go_on(&mut screen, look, events, quit) => gone,
     };
-    print(&screen.closing(stage.rows()));
+    let closing = screen.closing(stage.rows());
+    if look == Look::Lines {
+        return tell(&closing, exit);
+    }
+    // Its terminal may be gone.
+    drop(print(&closing));
     // Among lines, the log has said so.
-    if let (Look::Picture { .. }, Some(why)) = (look, gave_up) {
+    if let Some(why) = gave_up {
         print_error(&format!("ratesheet demo: it gave up: {why}\n"));
     }
     exit
@@ -146,7 +154,7 @@ struct Show<'a> {
 }
 
 impl Show<'_> {
-    /// Shows every event and heeds every key, for ever.
+    /// Shows every event and heeds every key, as long as somebody can see it.
     async fn go_on(
         mut self,
         screen: &mut Screen,
@@ -177,7 +185,11 @@ impl Show<'_> {
                 _ => &[("Ctrl-C", "ends it")],
             };
             let size = terminal.as_ref().map_or(Size::UNKNOWN, Terminal::size);
-            print(&screen.draw(self.stage.rows(), keys, size, self.start.elapsed()));
+            let drawn = screen.draw(self.stage.rows(), keys, size, self.start.elapsed());
+            // A demo that nobody sees is over; a terminal that is gone tells so by itself.
+            if print(&drawn).is_err() && terminal.is_none() {
+                return Exit::Done;
+            }
         }
     }
 

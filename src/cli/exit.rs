@@ -16,13 +16,17 @@ pub(super) enum Exit {
     Unavailable = 69,
     /// The supervisor has given up, or has failed itself.
     GaveUp = 70,
+    /// The system refuses what the service needs, such as its address, and may grant it later.
+    System = 71,
+    /// Standard output cannot be written.
+    Output = 74,
     /// The credentials are rejected, or cannot be read.
     Credentials = 77,
     /// The configuration cannot be used.
     Config = 78,
-    /// A second SIGINT: 128 and its number.
+    /// SIGINT, the second one of `run` and `demo`: 128 and its number.
     Interrupted = 130,
-    /// A second SIGTERM: 128 and its number.
+    /// SIGTERM, likewise.
     Terminated = 143,
 }
 

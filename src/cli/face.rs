@@ -1,4 +1,4 @@
-//! The status face of the service: it follows the configuration. Touches: a listening socket,
+//! The face of the service, which answers probes: it follows the configuration. Touches: a listening socket,
 //! through [`StatusServer`].
 
 use std::{
@@ -10,7 +10,7 @@ use actix::Addr;
 use ratesheet::{Config, StatusServer, SupervisorActor};
 use slog::{Logger, info};
 
-/// The status face, where there is one.
+/// The face, where there is one.
 #[derive(Debug)]
 pub(super) struct Face {
     supervisor: Addr<SupervisorActor>,
@@ -24,14 +24,14 @@ pub(super) struct Face {
 pub(super) struct Bound(SocketAddr, TcpListener);
 
 impl Bound {
-    /// Listens where `config` says, if it does.
+    /// Listens where `config` says, if it does; `said_by` is what says so.
     ///
     /// # Errors
     /// When it cannot listen there: in words.
-    pub(super) fn by(config: &Config) -> Result<Option<Self>, String> {
+    pub(super) fn by(config: &Config, said_by: &str) -> Result<Option<Self>, String> {
         let Some(at) = config.status.listen else { return Ok(None) };
         let listener = TcpListener::bind(at).map_err(|error| {
-            format!("the status page cannot listen at {at}: {error}; choose another status.listen")
+            format!("the probes cannot listen at {at}: {error}; {said_by} can name another address")
         })?;
         Ok(Some(Self(at, listener)))
     }
@@ -56,17 +56,21 @@ impl Face {
     ///
     /// # Errors
     /// When it cannot listen there: in words. Then everything stays as it was.
-    pub(super) fn follow(&self, config: &Config) -> Result<(), String> {
+    pub(super) fn follow(&self, config: &Config, said_by: &str) -> Result<(), String> {
         let served = self.served.borrow().as_ref().map(|(at, _)| *at);
-        if served == config.status.listen { Ok(()) } else { self.serve(Bound::by(config)?) }
+        if served == config.status.listen {
+            Ok(())
+        } else {
+            self.serve(Bound::by(config, said_by)?)
+        }
     }
 
     fn serve(&self, bound: Option<Bound>) -> Result<(), String> {
         let served = match bound {
             Some(Bound(at, listener)) => {
                 let server = StatusServer::serve(listener, &self.supervisor)
-                    .map_err(|error| format!("the status page cannot be served: {error}"))?;
-                info!(self.log, "the status page listens"; "address" => server.address().to_string());
+                    .map_err(|error| format!("the probes cannot be served: {error}"))?;
+                info!(self.log, "the probes listen"; "address" => server.address().to_string());
                 Some((at, server))
             }
             None => None,

@@ -3,12 +3,11 @@
 
 use ratesheet::QuoteField;
 
-use super::{exit::Exit, print, table::table};
+use super::{exit::Exit, table::table, tell};
 
 /// Lists the fields.
 pub(super) fn fields() -> Exit {
-    print(&text());
-    Exit::Done
+    tell(&text(), Exit::Done)
 }
 
 fn text() -> String {

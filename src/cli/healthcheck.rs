@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     exit::Exit,
     layers::{Environment, Flags, LoadError, load},
-    print, print_error,
+    print_error, tell,
 };
 
 /// The longest that all of it may take.
@@ -41,8 +41,8 @@ pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
     };
     match ask(address, if arguments.ready { "/readyz" } else { "/livez" }) {
         Ok(answer) => {
-            print(&harmless(&answer.body));
-            if answer.status == 200 { Exit::Done } else { Exit::Incomplete }
+            let exit = if answer.status == 200 { Exit::Done } else { Exit::Incomplete };
+            tell(&harmless(&answer.body), exit)
         }
         Err(error) => {
             print_error(&format!("nobody answers at {address}: {error}\n"));
@@ -127,7 +127,7 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<Answer> {
             return Err(io::Error::other("the answer is too large"));
         }
     }
-    understand(&bytes).ok_or_else(|| io::Error::other("what answers is no status page"))
+    understand(&bytes).ok_or_else(|| io::Error::other("what answers is no ratesheet"))
 }
 
 fn left(deadline: Instant) -> io::Result<Duration> {

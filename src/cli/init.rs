@@ -15,7 +15,7 @@ use super::{
     credentials::{self, Identity, Unusable},
     exit::Exit,
     layers::{self, Environment, Flags, USUAL_FILES},
-    print, print_error,
+    print_error, tell,
 };
 
 /// What stands in the file until somebody puts a spreadsheet in its place.
@@ -42,16 +42,14 @@ pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
     let text = file(sheet.as_ref(), flags.credentials.as_deref());
     let path = flags.config.clone().unwrap_or_else(|| PathBuf::from(USUAL_FILES[0]));
     if path == Path::new("-") {
-        print(&text);
-        return Exit::Done;
+        return tell(&text, Exit::Done);
     }
     if let Err(error) = write(&path, &text) {
         print_error(&refused(&path, &error));
         return Exit::Config;
     }
     let step = share(sheet.as_ref(), &Environment::of_process(), &flags);
-    print(&next(&path, &step, flags.config.is_some()));
-    Exit::Done
+    tell(&next(&path, &step, flags.config.is_some()), Exit::Done)
 }
 
 /// Reads a spreadsheet as the configuration would.

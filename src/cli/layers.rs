@@ -133,11 +133,20 @@ impl Environment {
         server.map(Some).ok_or_else(|| LoadError::MetadataHost(host.clone()))
     }
 
-    /// What says where the status page listens, and its value.
+    /// The variable that says where the probes answer, and its value.
     pub(crate) fn listen(&self) -> Option<(&str, &str)> {
         let wanted = |name: &str| name.eq_ignore_ascii_case("RATESHEET__STATUS__LISTEN");
         let found = self.variables.iter().find(|(name, _)| wanted(name));
         found.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What says where the probes answer, should anything.
+    fn listen_by(&self, flags: &Flags) -> &'static str {
+        match (&flags.listen, self.listen()) {
+            (Some(_), _) => "--listen",
+            (None, Some(_)) => "the variable RATESHEET__STATUS__LISTEN",
+            (None, None) => "status.listen in the configuration",
+        }
     }
 
     /// The variable of a path, as somebody wrote it.
@@ -157,6 +166,8 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// What is well formed and yet perhaps not meant.
     pub(crate) warnings: Vec<String>,
+    /// What says where the probes answer, should anything.
+    pub(crate) listen_by: &'static str,
 }
 
 /// Why there is no configuration.
@@ -257,7 +268,11 @@ pub(crate) fn load_from(
     if let Some(proxy) = &environment.proxy {
         warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
     }
-    Ok(Loaded { name, config, warnings })
+    let listen_by = environment.listen_by(flags);
+    if let Some(address) = config.status.listen.filter(|address| !address.ip().is_loopback()) {
+        warnings.push(format!("That the probes answer at {address} is said by {listen_by}."));
+    }
+    Ok(Loaded { name, config, warnings, listen_by })
 }
 
 /// How Kraken is asked, for a command that needs nothing else: without a configuration as with

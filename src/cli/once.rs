@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Options, exit::Exit, inbox::inbox, layers::Loaded, load, load_keyless, logger::Logging,
-    outcome::Outcome, print, print_error,
+    outcome::Outcome, panics, print_error, tell,
 };
 
 /// How often it is looked whether all is done, should no event tell.
@@ -58,6 +58,7 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     }
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
+    panics::log_to(&log);
     let start = Instant::now();
     let outcome = actix_rt::System::new().block_on(async {
         if arguments.dry_run { preview(&config, log).await } else { write(&config, log).await }
@@ -66,12 +67,8 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     match outcome {
         Ok(outcome) => {
             let json = arguments.output == "json";
-            print(&if json {
-                outcome.json(start.elapsed())
-            } else {
-                outcome.table(start.elapsed())
-            });
-            outcome.exit()
+            let took = start.elapsed();
+            tell(&if json { outcome.json(took) } else { outcome.table(took) }, outcome.exit())
         }
         Err(reason) => {
             print_error(&format!("ratesheet: {reason}\n"));

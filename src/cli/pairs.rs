@@ -7,8 +7,9 @@ use super::{
     Options,
     exit::Exit,
     layers::{self, Environment},
-    print, print_error,
+    print_error,
     table::table,
+    tell,
 };
 
 /// Which pairs.
@@ -47,8 +48,7 @@ fn list(markets: &Markets, search: &str) -> Exit {
         print_error(&nothing(markets, search));
         return Exit::Incomplete;
     }
-    print(&text(&found));
-    Exit::Done
+    tell(&text(&found), Exit::Done)
 }
 
 fn text(found: &[&Market]) -> String {

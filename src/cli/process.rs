@@ -1,11 +1,23 @@
-//! What belongs to the process as a whole: its signals, its panics, its end.
-//! Touches: the process.
+//! What belongs to the process as a whole: its signals, its end.
+//! Touches: the process; whether its standard streams are terminals.
 
-use std::{future::poll_fn, io, panic, task::Poll};
+use std::{
+    future::pending,
+    io::{self, IsTerminal as _, stderr, stdin, stdout},
+    thread,
+    time::Duration,
+};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
 
 use super::exit::Exit;
+
+/// A shell that loses its terminal may send SIGHUP a moment before the terminal has gone.
+const LOOKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A signal that asks the process to do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +28,9 @@ pub(super) enum Asked {
     Interrupt,
     /// To read its configuration again: SIGHUP.
     Reload,
+    /// To stop, since the terminal has gone that it was started on: SIGHUP, and often twice, by the
+    /// kernel and by the shell.
+    Alone,
 }
 
 impl Asked {
@@ -23,7 +38,7 @@ impl Asked {
     pub(super) const fn at_once(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
-            Self::Terminate | Self::Reload => Exit::Terminated,
+            Self::Terminate | Self::Reload | Self::Alone => Exit::Terminated,
         }
     }
 }
@@ -35,6 +50,10 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Whether it was started on a terminal, and stops with it.
+    on_terminal: bool,
+    /// When it is looked again whether the terminal is there.
+    look_again: Option<Instant>,
 }
 
 impl Signals {
@@ -43,30 +62,70 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            on_terminal: is_on_terminal(),
+            look_again: None,
         })
     }
 
     /// The next signal. To stop waiting loses none.
     pub(super) async fn next(&mut self) -> Asked {
-        poll_fn(|cx| {
-            if self.terminate.poll_recv(cx).is_ready() {
-                Poll::Ready(Asked::Terminate)
-            } else if self.interrupt.poll_recv(cx).is_ready() {
-                Poll::Ready(Asked::Interrupt)
-            } else if self.hangup.poll_recv(cx).is_ready() {
-                Poll::Ready(Asked::Reload)
-            } else {
-                Poll::Pending
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.terminate.recv() => return Asked::Terminate,
+                _ = self.interrupt.recv() => return Asked::Interrupt,
+                _ = self.hangup.recv() => {
+                    if self.terminal_has_gone() {
+                        return Asked::Alone;
+                    }
+                    self.look_again = Some(Instant::now() + LOOKED_AGAIN_AFTER);
+                    return Asked::Reload;
+                }
+                () = until(self.look_again) => {
+                    self.look_again = None;
+                    if self.terminal_has_gone() {
+                        return Asked::Alone;
+                    }
+                }
             }
-        })
-        .await
+        }
+    }
+
+    /// Whoever closes a window means to stop what runs in it, and may start it again in another:
+    /// two would write the same cells. `nohup` and a manager of services leave it no terminal.
+    fn terminal_has_gone(&self) -> bool {
+        self.on_terminal && !is_on_terminal()
     }
 }
 
-/// Panics are caught, and told where they are caught: by the guard of the actor, by `run` for the
-/// supervisor. What Rust would print by itself comes out of turn, and waits for whoever reads it.
-pub(super) fn quiet_panics() {
-    panic::set_hook(Box::new(|_| {}));
+/// Whether a standard stream is a terminal. One that has been closed is none any more.
+fn is_on_terminal() -> bool {
+    stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// Has SIGINT and SIGTERM end the process at once, whatever it is about: for a command that has
+/// nothing to finish. By itself, the kernel would do so for any process but PID 1.
+pub(super) fn end_by_signals() -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let heed = async move {
+        tokio::select! {
+            _ = terminate.recv() => end(Exit::Terminated),
+            _ = interrupt.recv() => end(Exit::Interrupted),
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;
+    Ok(())
 }
 
 /// Ends the process at once: a name that is being looked up in DNS would hold it up for seconds.

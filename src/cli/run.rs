@@ -11,27 +11,29 @@ use super::{
     load,
     logger::Logging,
     notify::Manager,
+    panics,
     service::{Service, Watch},
 };
 
 /// Writes the sheets until it is asked to stop.
 pub(super) fn run(options: &Options) -> Exit {
-    let Loaded { config, warnings, .. } = match load(options) {
+    let Loaded { config, warnings, listen_by, .. } = match load(options) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
+    panics::log_to(&log);
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
     for warning in warnings {
         warn!(log, "{}", warning);
     }
     // An address that is taken is told before anything begins.
-    let exit = match Bound::by(&config) {
+    let exit = match Bound::by(&config, listen_by) {
         Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
-            Exit::Config
+            Exit::System
         }
     };
     drop(log);
@@ -51,15 +53,15 @@ async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging:
         Ok(face) => face,
         Err(problem) => {
             crit!(log, "{}", problem);
-            return Exit::GaveUp;
+            return Exit::System;
         }
     };
     let reload = || {
         let loaded = layers::load(&Environment::of_process(), &options.flags());
-        let config = loaded.map_err(|error| error.to_string())?.config;
+        let Loaded { config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
         config.tls.check().map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;
-        face.follow(&config)?;
+        face.follow(&config, listen_by)?;
         logging.follow(&config.log);
         if let Some(warning) = credentials::warning(&config) {
             warn!(log, "{}", warning);

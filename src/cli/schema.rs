@@ -2,10 +2,9 @@
 
 use ratesheet::Config;
 
-use super::{exit::Exit, print};
+use super::{exit::Exit, tell};
 
 /// Prints the schema.
 pub(super) fn schema() -> Exit {
-    print(&format!("{:#}\n", Config::json_schema()));
-    Exit::Done
+    tell(&format!("{:#}\n", Config::json_schema()), Exit::Done)
 }

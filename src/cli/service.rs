@@ -96,7 +96,7 @@ impl Service {
             match happening {
                 // The thread that everything runs in has come round to it.
                 Happening::Beat => self.manager.alive(),
-                Happening::Asked(Asked::Reload) if stopping => {}
+                Happening::Asked(Asked::Reload | Asked::Alone) if stopping => {}
                 Happening::Asked(Asked::Reload) => {
                     self.manager.reloading();
                     self.reload(reload());

@@ -73,7 +73,7 @@ impl Terminal {
         let before = before.filter(|before| {
             tcsetattr(stdin(), OptionalActions::Now, &key_by_key(before.clone())).is_ok()
         });
-        print(ENTER);
+        draw(ENTER);
         Self { before }
     }
 
@@ -103,7 +103,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        print(LEAVE);
+        draw(LEAVE);
         if let Some(before) = &self.before {
             // What was typed meanwhile was meant for the demo, not for the shell.
             tcsetattr(stdin(), OptionalActions::Flush, before).unwrap_or_default();
@@ -131,6 +131,11 @@ fn key_by_key(mut settings: Termios) -> Termios {
     codes[SpecialCodeIndex::VMIN] = 1;
     codes[SpecialCodeIndex::VTIME] = 0;
     settings
+}
+
+/// What the terminal is told. Should it be gone, there is nothing to change.
+fn draw(text: &str) {
+    drop(print(text));
 }
 
 /// Reads keys until nobody wants them, or the terminal is gone. A thread of its own may wait.

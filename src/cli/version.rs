@@ -1,6 +1,6 @@
 //! `ratesheet version`: what this is, and what it was built with. Touches: standard output.
 
-use super::{exit::Exit, print};
+use super::{exit::Exit, tell};
 
 /// How to say it.
 #[derive(Debug, clap::Args)]
@@ -12,16 +12,16 @@ pub(super) struct Arguments {
 
 pub(super) fn version(arguments: &Arguments) -> Exit {
     let version = env!("CARGO_PKG_VERSION");
-    if arguments.json {
+    let text = if arguments.json {
         let facts = serde_json::json!({
             "name": env!("CARGO_PKG_NAME"),
             "version": version,
             "license": env!("CARGO_PKG_LICENSE"),
             "tls": "rustls 0.23 with ring",
         });
-        print(&format!("{facts}\n"));
+        format!("{facts}\n")
     } else {
-        print(&format!("ratesheet {version}\n"));
-    }
-    Exit::Done
+        format!("ratesheet {version}\n")
+    };
+    tell(&text, Exit::Done)
 }

@@ -204,7 +204,7 @@ fn process_keys() -> Map<String, Value> {
     let level = with_default("info", names(&LogLevel::NAMES.map(|(name, _)| name)));
     let format = with_default("auto", names(&LogFormat::NAMES.map(|(name, _)| name)));
     let listen = json!({
-        "description": "Address and port of the status page; null for none.",
+        "description": "Address and port where the probes answer; null for none.",
         "type": ["string", "null"],
         "pattern": LISTEN,
         "default": null,
@@ -225,7 +225,7 @@ fn process_keys() -> Map<String, Value> {
     });
     object([
         ("log", section("What is logged, and how.", [("level", level), ("format", format)])),
-        ("status", section("The status page.", [("listen", listen), ("allowed_hosts", hosts)])),
+        ("status", section("The probes.", [("listen", listen), ("allowed_hosts", hosts)])),
         ("heartbeat", section("Whom to tell that all is well.", [("url", heartbeat)])),
     ])
 }

@@ -216,7 +216,7 @@ fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     open.google.writes_per_minute = 100;
     open.status.allowed_hosts.push("status.example.com".into());
     let warnings = open.warnings().join("\n");
-    assert!(warnings.contains("0.0.0.0:9642 is open to other machines"), "{warnings}");
+    assert!(warnings.contains("0.0.0.0:9642, is open to other machines"), "{warnings}");
     assert!(warnings.contains("the probes answer under any host"), "{warnings}");
     assert!(warnings.contains("Google allows 60"), "{warnings}");
 }

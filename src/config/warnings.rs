@@ -54,7 +54,8 @@ impl Config {
             ));
         }
         if let Some(address) = self.status.listen.filter(|_| self.status.is_public()) {
-            warnings.push(format!("The status page at {address} is open to other machines."));
+            warnings
+                .push(format!("The address of the probes, {address}, is open to other machines."));
         }
         if !self.status.allowed_hosts.is_empty() {
             let text = "status.allowed_hosts is for a status page, which there is not yet: the \

@@ -15,6 +15,7 @@ use crate::{
     http::{Tls, TlsError},
     kraken::{Feed, KrakenActor},
     messages::{ActorName, Fault, Report, SheetIndex},
+    patience,
     quote::AssetPair,
     schedule::ScheduleActor,
     sheets::{Account, Credentials, ServiceAccountKey, SheetConfig, SheetsActor, SpreadsheetId},
@@ -148,8 +149,7 @@ impl Tree {
 /// Who tells that all is well, if somebody is to be told.
 fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsError> {
     let Some(url) = &config.heartbeat.url else { return Ok(None) };
-    let spreadsheets = config.sheets.iter().map(|sheet| sheet.spreadsheet.shared());
-    Heart::start(url, spreadsheets, tls, log).map(Some)
+    Heart::start(url, patience::of_spreadsheets(config), tls, log).map(Some)
 }
 
 /// In whose name to write: the key that was given, or else what is configured.

@@ -13,6 +13,7 @@ use crate::rig::{Rig, ratesheet};
 pub(crate) struct Folder {
     pub(crate) rig: Rig,
     folder: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 /// What a command said, and how it ended.
@@ -33,7 +34,7 @@ impl Folder {
         let config = config.replace("\"deadline\": 500", "\"deadline\": 10000");
         rig.sandbox.set_walk(Walk::Still);
         fs::write(folder.path().join("ratesheet.json"), config).unwrap();
-        let this = Self { rig, folder };
+        let this = Self { rig, folder, variables: Vec::new() };
         this.put_key(&this.rig.sandbox.service_account_key());
         this
     }
@@ -45,11 +46,17 @@ impl Folder {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// Sets a variable of the environment for what is said from now on.
+    pub(crate) fn variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.into(), value.into()));
+    }
+
     /// What `ratesheet` says to these arguments, on both of its outputs.
     pub(crate) fn says(&self, arguments: &str) -> Said {
         let arguments: Vec<_> = arguments.split_whitespace().collect();
         let mut command = ratesheet(&arguments);
-        let output = command.current_dir(self.folder.path()).output().unwrap();
+        command.current_dir(self.folder.path()).envs(self.variables.iter().cloned());
+        let output = command.output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let code = output.status.code().unwrap();
         Said { command: arguments.join(" "), code, text: self.timeless(&text) }

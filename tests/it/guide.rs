@@ -164,7 +164,7 @@ fn the_service_answers_as_shown() {
     person.sandbox.unshare(SPREADSHEET);
     let run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
     let mut service = Process::of(run);
-    let listens = service.says("the status page listens");
+    let listens = service.says("the probes listen");
     let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap().find(&listens).unwrap().as_str();
     service.says("The caller does not have permission");
     let start = Instant::now();

@@ -11,7 +11,7 @@ use std::{
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, finish, ratesheet};
 
 fn sheet(id: &str) -> String {
     format!(
@@ -57,9 +57,7 @@ fn it_needs_no_standard_streams() {
         }
         // The last one's child outlives its shell, unless it is asked.
         if script.ends_with("wait") {
-            let children = format!("/proc/{0}/task/{0}/children", process.id());
-            let child = fs::read_to_string(children).unwrap();
-            Command::new("kill").arg(child.trim()).status().unwrap();
+            process.signal_child("TERM");
         } else {
             process.signal("TERM");
         }
@@ -69,18 +67,53 @@ fn it_needs_no_standard_streams() {
 }
 
 #[test]
-fn a_command_whose_reader_has_gone_does_not_panic() {
+fn a_command_whose_reader_has_gone_ends_as_it_would() {
     let rig = Rig::new();
     let file = rig.file(&sheet(ONE));
-    for script in ["\"$1\" once -c \"$2\" | true", "\"$1\" fields | true; \"$1\" schema >/dev/full"]
-    {
-        let mut command = Command::new("/bin/sh");
-        let path = file.path().to_str().unwrap();
-        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path]);
-        let output = command.output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!text.contains("panicked"), "{text}");
+    let named = ["-c", file.path().to_str().unwrap()];
+    let once = [&["once"], &named[..]].concat();
+    let check = [&["check"], &named[..]].concat();
+    let demo = ["demo", "--every", "20"];
+    for arguments in [&once[..], &check, &["fields"], &["schema"], &["--help"], &demo] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, told) = printed_to(arguments, writer);
+        assert_eq!((code, told.as_str()), (Some(0), ""), "{arguments:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_written_to_standard_output_is_told_and_ends_with_74() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE));
+    let named = ["-c", file.path().to_str().unwrap()];
+    let once = [&["once", "--output", "json"], &named[..]].concat();
+    let check = [&["check"], &named[..]].concat();
+    let completions = ["completions", "bash"];
+    let demo = ["demo", "--every", "20"];
+    for arguments in [
+        &once[..],
+        &check,
+        &completions,
+        &["fields"],
+        &["schema"],
+        &["version"],
+        &["--help"],
+        &demo,
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, told) = printed_to(arguments, full);
+        assert_eq!(code, Some(74), "{arguments:?}: {told}");
+        assert!(told.contains("standard output cannot be written: No space left"), "{told}");
+    }
+}
+
+/// How a command ends that prints to this, and what it says elsewhere.
+fn printed_to(arguments: &[&str], output: impl Into<Stdio>) -> (Option<i32>, String) {
+    let mut command = ratesheet(arguments);
+    command.stdout(output);
+    let output = finish(command);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]

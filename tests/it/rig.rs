@@ -193,16 +193,7 @@ pub(crate) fn ratesheet(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end, which must come.
 pub(crate) fn finish(mut command: Command) -> Output {
-    let child = command.spawn().unwrap();
-    let id = child.id().to_string();
-    let (tell, told) = mpsc::channel();
-    let waiting = thread::spawn(move || drop(tell.send(child.wait_with_output())));
-    let output = told.recv_timeout(SOON);
-    if output.is_err() {
-        drop(Command::new("kill").args(["-KILL", &id]).status());
-    }
-    waiting.join().unwrap();
-    output.expect("it does not end").unwrap()
+    ended(command.spawn().unwrap())
 }
 
 /// A process that does not outlive its test.
@@ -250,16 +241,42 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let child = self.0.as_ref().unwrap();
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
+        kill(name, &self.id().to_string());
     }
 
-    /// Waits for its end.
-    pub(crate) fn end(mut self) -> Output {
-        self.0.take().unwrap().wait_with_output().unwrap()
+    /// Sends a signal to what it has started itself.
+    pub(crate) fn signal_child(&self, name: &str) {
+        let children = format!("/proc/{0}/task/{0}/children", self.id());
+        kill(name, std::fs::read_to_string(children).unwrap().trim());
     }
+
+    /// Waits for its end, which must come.
+    pub(crate) fn end(mut self) -> Output {
+        ended(self.0.take().unwrap())
+    }
+}
+
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self(Some(child))
+    }
+}
+
+fn kill(signal: &str, id: &str) {
+    assert!(Command::new("kill").args([&format!("-{signal}"), id]).status().unwrap().success());
+}
+
+/// What a process has said at its end, which must come.
+fn ended(child: Child) -> Output {
+    let id = child.id().to_string();
+    let (tell, told) = mpsc::channel();
+    let waiting = thread::spawn(move || drop(tell.send(child.wait_with_output())));
+    let output = told.recv_timeout(SOON);
+    if output.is_err() {
+        kill("KILL", &id);
+    }
+    waiting.join().unwrap();
+    output.expect("it does not end").unwrap()
 }
 
 impl Drop for Process {

@@ -1,8 +1,11 @@
 //! The process: how it stops, how it reads its configuration again, what it says last.
 
-use std::time::Duration;
+use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
+
+use pty_process::blocking::{Command as OnTerminal, open};
 
 use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use regex_lite::Regex;
 use tokio::time::Instant;
 
 use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
@@ -131,6 +134,9 @@ fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
     let log = String::from_utf8(output.stderr).unwrap();
     let last = log.lines().last().unwrap();
     assert!(last.contains("giving up: KrakenActor failed 6 times: panicked: a drill"), "{log}");
+    let place = Regex::new(r#""msg":"a panic at src/[a-z/]+\.rs:\d+:\d+","#).unwrap();
+    assert_eq!(place.find_iter(&log).count(), 6, "{log}");
+    assert!(log.contains(r#""why":"a drill","thread":"main""#), "{log}");
 }
 
 #[test]
@@ -210,4 +216,61 @@ fn wrong_usage_ends_it_with_64() {
         assert_eq!(ratesheet(arguments).output().unwrap().status.code(), Some(64), "{arguments:?}");
     }
     assert_eq!(ratesheet(&["--help"]).output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn every_other_command_ends_at_once_by_a_signal_even_as_the_first_process_of_a_container() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE, "A1"));
+    let path = file.path().to_str().unwrap();
+    fs::write(path, fs::read_to_string(path).unwrap().replace("500,", "60000,")).unwrap();
+    rig.sandbox.fault(Service::Kraken, Fault::Hang);
+    for command in [&["once"][..], &["once", "--dry-run"], &["check", "--online"], &["pairs"]] {
+        for (signal, code) in [("TERM", 143), ("INT", 130)] {
+            let before = rig.sandbox.count(Service::Kraken);
+            let process = Process::start(&[command, &["-c", path]].concat());
+            let asked = rig.sandbox.wait_for_blocking(|s| s.count(Service::Kraken) > before, SOON);
+            assert!(asked.is_ok(), "{command:?} asks nobody");
+            process.signal(signal);
+            let status = process.end().status;
+            // The kernel would do it too, without a code, to any process but the first one.
+            assert_eq!((status.code(), status.signal()), (Some(code), None), "{command:?}");
+        }
+    }
+}
+
+/// The command in a window of its own, as a shell starts it there.
+fn in_a_window(program: &str, arguments: &[&str]) -> (pty_process::blocking::Pty, Process) {
+    let (window, inside) = open().unwrap();
+    let command = OnTerminal::new(program).args(arguments).env_clear();
+    (window, Process::from(command.spawn(inside).unwrap()))
+}
+
+#[test]
+fn when_its_window_is_closed_it_stops_and_a_hangup_by_hand_is_still_a_reload() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE, "A1"));
+    let arguments = ["-c", file.path().to_str().unwrap()];
+    let (window, process) = in_a_window(env!("CARGO_BIN_EXE_ratesheet"), &arguments);
+    shows(&rig, "A1");
+    let new = rig.file(&sheet(ONE, "B1"));
+    fs::copy(new.path(), file.path()).unwrap();
+    process.signal("HUP");
+    shows(&rig, "B1");
+    drop(window);
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn in_the_background_of_a_window_it_stops_though_the_hangup_comes_before_the_terminal_has_gone() {
+    let rig = Rig::new();
+    let file = rig.file(&sheet(ONE, "A1"));
+    let script = "trap '' HUP; \"$1\" -c \"$2\" & wait $!";
+    let path = file.path().to_str().unwrap();
+    let arguments = ["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path];
+    let (window, shell) = in_a_window("/bin/sh", &arguments);
+    shows(&rig, "A1");
+    shell.signal_child("HUP");
+    drop(window);
+    assert_eq!(shell.end().status.code(), Some(0));
 }

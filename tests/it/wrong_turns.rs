@@ -157,16 +157,22 @@ fn quota_too_small() {
 
 #[test]
 fn port_taken() {
-    let folder = Folder::with(&usual());
+    let mut folder = Folder::with(&usual());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let said = folder.says(&format!("run --log-format text --listen {taken}"));
-    assert_eq!(said.code, 78, "{}", said.text);
-    let text = said.text.replace(&taken, "127.0.0.1:9642");
-    for told in ["cannot listen at 127.0.0.1:9642: Address already in use", "choose another"] {
-        assert!(text.contains(told), "{told} is missing in:\n{text}");
+    let by_flag = folder.says(&format!("run --log-format text --listen {taken}"));
+    folder.variable("RATESHEET__STATUS__LISTEN", &taken);
+    let by_variable = folder.says("run --log-format text");
+    let mut session = Vec::new();
+    for (said, by) in [(by_flag, "--listen"), (by_variable, "RATESHEET__STATUS__LISTEN")] {
+        assert_eq!(said.code, 71, "{said}");
+        let text = said.to_string().replace(&taken, "127.0.0.1:9642");
+        for told in ["cannot listen at 127.0.0.1:9642: Address already in use", by] {
+            assert!(text.contains(told), "{told} is missing in:\n{text}");
+        }
+        session.push(text);
     }
-    golden("wrong_turns/port_taken.txt", &text);
+    golden("wrong_turns/port_taken.txt", &session.join("\n"));
 }
 
 #[test]
