@@ -195,9 +195,9 @@ ends "no configuration" 78 "$image"
 # ---- names
 
 # A static program in an empty image finds a host by its name: where nobody listens, it is refused.
-# reaches TEXT HOST WORDS: what it says of Kraken at a host.
+# reaches TEXT NETWORK WORDS: what it says of Kraken at the host $name.
 reaches() {
-    docker run --rm --network "$name" "${least[@]}" -e RATESHEET__KRAKEN__URL="https://$2" "$image" pairs \
+    docker run --rm --network "$2" "${least[@]}" -e RATESHEET__KRAKEN__URL="https://$name:9" "$image" pairs \
         > "$temp/output" 2>&1 || true
     if grep -q "$3" "$temp/output"; then pass "$1: $3"; else cat "$temp/output"; fail "$1"; fi
 }
@@ -205,8 +205,8 @@ if ! docker network create "$name" > "$temp/network" 2>&1; then
     say "names are not looked up, as the daemon makes no network: $(tail -n 1 "$temp/network")"
 else
     docker run -d --rm -i --name "$name" --network "$name" "$sandbox_image" > /dev/null
-    reaches "a host that is there" "$name:9" 'Connection refused'
-    reaches "a host that is not there" "no-such-host.invalid" 'the name of the host cannot be resolved'
+    reaches "a host by its name" "$name" 'Connection refused'
+    reaches "without a network" none 'the name of the host cannot be resolved'
     docker rm -f "$name" > /dev/null
     docker network rm "$name" > /dev/null
 fi
