@@ -18,8 +18,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient, Supervised, WeakRecipient,
-    dev::ContextFut,
+    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient, Supervised,
+    WeakRecipient, dev::ContextFut,
 };
 use tokio::{
     sync::Notify,
