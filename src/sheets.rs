@@ -93,6 +93,8 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    /// The quotes that have come since everything was last as it should be.
+    unsettled: Option<QuoteBatch>,
     /// There has been a price in the spreadsheet.
     priced: bool,
     seldom: Seldom,
@@ -147,6 +149,7 @@ impl SheetsActor {
             survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
+            unsettled: None,
             priced: false,
             seldom: Seldom::default(),
             report,
@@ -192,6 +195,7 @@ impl SheetsActor {
 
     /// Every healthy cell is as it should be.
     fn nothing_to_do(&mut self) {
+        self.unsettled = None;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
             if self.plan.has_healthy_cell() {
@@ -369,9 +373,14 @@ impl Actor for SheetsActor {
     }
 }
 
+/// What has not been written yet is kept, since the next tick of its sheet may be a day away: for
+/// once, as it might be what broke the actor.
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.plan = Plan::new(&self.sheets, self.retry.probe / 30);
+        if let Some(batch) = self.unsettled.take() {
+            self.plan.apply(&batch, Instant::now());
+        }
         self.phase = Phase::Idle;
         self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
@@ -386,6 +395,10 @@ impl Handler<QuoteBatch> for SheetsActor {
         self.tick = batch.tick;
         let now = Instant::now();
         self.plan.apply(&batch, now);
+        self.unsettled = Some(match self.unsettled.take() {
+            Some(before) => before.then(batch),
+            None => batch,
+        });
         if self.plan.probe_due(now) {
             self.survey.doubt(Instant::now());
         }
