@@ -240,6 +240,11 @@ impl Account {
         self.gate(budget).shut_for(wait);
     }
 
+    /// Whether Google has had enough of it at present.
+    pub(super) fn holds_off(&self, budget: Budget) -> bool {
+        self.gate(budget).is_shut()
+    }
+
     fn gate(&self, budget: Budget) -> &Gate {
         match budget {
             Budget::Reads => &self.0.reads,
