@@ -123,10 +123,20 @@ impl Plan {
         let dice = &mut dice;
         let spreadsheets: Vec<_> =
             (0..dice.usize(1..=3)).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect();
-        let (sheets, pairs) = sheets(dice, spreadsheets.len());
-        let config = config(dice, &spreadsheets, &sheets);
+        let (mut sheets, pairs) = sheets(dice, spreadsheets.len());
         let alone =
             (spreadsheets.len() > 1 && dice.f64() < 0.3).then(|| dice.usize(0..spreadsheets.len()));
+        let crowded = alone.is_some() && dice.bool();
+        if crowded {
+            sheets.iter_mut().for_each(|sheet| sheet.every = secs(15));
+        }
+        let mut config = config(dice, &spreadsheets, &sheets);
+        if crowded {
+            // There is always somebody who waits for a turn, and who must not keep the others from
+            // theirs when it fails, nor while it is not restarted.
+            config.google.writes_per_minute = 3 * spreadsheets.len() as u32;
+            config.supervision.backoff.min = secs(30);
+        }
         let mut plan = Self {
             seed,
             alone,
@@ -180,7 +190,7 @@ impl Plan {
         let answers = 8 * Duration::from_millis(self.latency);
         let turns = self.spreadsheets.len() as u32 + 1;
         let paced = secs(60) * turns / self.config.google.writes_per_minute;
-        sheet.every + answers + paced + secs(8)
+        sheet.every + answers + paced + secs(4)
     }
 
     fn happenings(&mut self, dice: &mut Rng) {
@@ -225,9 +235,10 @@ impl Plan {
                 Some(book) => vec![Role::Sheets(book)],
                 None => vec![Role::Schedule, Role::Kraken, Role::Sheets(dice.usize(0..books))],
             };
+            let often = if self.alone.is_some() { 0.8 } else { 0.3 };
             // Far enough apart that nobody fails too often.
             for from in (60..until.saturating_sub(100)).step_by(150) {
-                if dice.f64() < 0.3 {
+                if dice.f64() < often {
                     let role = dice.choice(roles.iter().copied()).unwrap();
                     let drill = dice.choice([Drill::Panic, Drill::Stop, Drill::Hang]).unwrap();
                     all.push((secs(from + dice.u64(0..90)), Happening::Drill(role, drill)));
