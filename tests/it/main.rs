@@ -40,6 +40,7 @@ mod token_endpoint;
 mod tokens;
 mod told;
 mod tty;
+mod unsettled;
 mod values;
 mod wording;
 mod writing;

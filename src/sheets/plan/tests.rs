@@ -1,5 +1,7 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::{
     quote::{AssetPair, Price, Quote, decimal},
@@ -234,6 +236,124 @@ fn a_cell_that_google_does_not_name_is_found_by_halving() {
     let failing: Vec<_> = bench.plan.report().iter().map(|cell| cell.failing.is_some()).collect();
     assert_eq!(failing.iter().filter(|failing| **failing).count(), 1);
     assert!(failing[6]);
+}
+
+/// A column of cells that show one pair.
+fn column(rows: u32) -> Bench {
+    let cells = (1..=rows).map(|row| format!("A{row}"));
+    Bench::new(cells.fold(sheet(), |sheet, cell| sheet.cell("kraken:xbteur:sell", &cell)))
+}
+
+impl Bench {
+    /// Writes all that is due, and Google refuses these cells without naming any. How many writes
+    /// it took, and whether it was found to be no matter of cells.
+    fn write_all_but(&mut self, bad: impl Fn(&str) -> bool) -> (u32, bool) {
+        let (later, mut writes) = (self.later(), 0);
+        while let Some(write) = self.plan.render(self.now) {
+            writes += 1;
+            if write.ranges.iter().any(|entry| bad(&entry.range)) {
+                self.plan.refused(&write, "", later);
+            } else {
+                self.plan.confirmed(&write);
+            }
+            if self.plan.is_hopeless() {
+                self.plan.absolve();
+                return (writes, true);
+            }
+        }
+        (writes, false)
+    }
+
+    fn failing(&self) -> Vec<usize> {
+        let report = self.plan.report();
+        (0..report.len()).filter(|&cell| report[cell].failing.is_some()).collect()
+    }
+}
+
+#[test]
+fn four_bad_cells_in_a_row_do_not_stop_the_good_ones() {
+    let mut bench = column(8);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let bad = |range: &str| ["!A1", "!A2", "!A3", "!A4"].iter().any(|cell| range.ends_with(cell));
+    let (_, hopeless) = bench.write_all_but(bad);
+    assert!(!hopeless);
+    assert_eq!(bench.failing(), [0, 1, 2, 3]);
+    assert!(bench.plan.report()[4..].iter().all(|cell| cell.written.is_some()));
+}
+
+#[test]
+fn a_bad_witness_is_not_asked_for_ever() {
+    let mut bench = column(8);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    // The first is good, so that there is a success at each attempt; so are the last but one.
+    let bad = |range: &str| !["!A1", "!A6", "!A7"].iter().any(|cell| range.ends_with(cell));
+    assert!(bench.write_all_but(bad).1);
+    assert!(bench.failing().is_empty(), "nobody is blamed");
+    bench.plan.all_afresh();
+    assert!(!bench.write_all_but(bad).1);
+    assert_eq!(bench.failing(), [1, 2, 3, 4, 7]);
+}
+
+#[test]
+fn when_every_cell_is_refused_alike_it_is_none_of_theirs() {
+    for rows in [4, 5, 100] {
+        let mut bench = column(rows);
+        bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+        let (writes, hopeless) = bench.write_all_but(|_| true);
+        assert!(hopeless && writes <= 15, "{writes}");
+        assert!(bench.failing().is_empty());
+        assert!(bench.plan.is_due(bench.now));
+    }
+}
+
+#[test]
+fn cells_that_were_set_aside_for_a_reason_of_their_own_are_not_absolved() {
+    let mut bench = column(9);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let (write, later) = (bench.render(), bench.later());
+    bench.plan.rejected(&write, 8, "You are trying to edit a protected cell", later);
+    assert!(bench.write_all_but(|_| true).1);
+    assert_eq!(bench.failing(), [8]);
+}
+
+#[test]
+fn probes_of_any_number_of_bad_cells_are_far_apart_and_hold_up_no_good_one() {
+    let mut bench = column(100);
+    let good = |range: &str| range.ends_with("!A100");
+    let (mut refused, mut waited) = (0, 0);
+    for tick in 1..=200 {
+        bench.quotes(&[("xbteur", &tick.to_string())], &[]);
+        let begun = tick > 60; // five minutes
+        let mut is_written = false;
+        while let Some(write) = bench.plan.render(bench.now) {
+            match write.ranges.iter().position(|entry| !good(&entry.range)) {
+                Some(entry) => {
+                    let later = bench.later();
+                    bench.plan.rejected(&write, entry, "protected", later);
+                    refused += u32::from(begun);
+                    waited += u32::from(begun && !is_written);
+                }
+                None => {
+                    bench.plan.confirmed(&write);
+                    is_written = true;
+                }
+            }
+        }
+        assert!(is_written, "tick {tick}");
+    }
+    // 700 s, and 10 s from one to the next.
+    assert!((60..=71).contains(&refused), "{refused}");
+    assert!(waited <= refused, "{waited}");
+}
+
+#[test]
+fn whatever_happens_good_cells_are_written() {
+    for seed in 0..300 {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let bytes: Vec<u8> = (0..dice.usize(..300)).map(|_| dice.u8(..)).collect();
+        let outcome = std::panic::catch_unwind(|| fuzzing::plan(&bytes));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
 }
 
 #[test]
