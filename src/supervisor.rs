@@ -71,6 +71,7 @@ pub enum Event {
 
 /// Why a tree has given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Escalated {
     /// The actor that failed too often; `None` if the tree could not be built at all.
     pub actor: Option<ActorName>,

@@ -6,6 +6,6 @@ use super::{exit::Exit, print};
 
 /// Prints the schema.
 pub(super) fn schema() -> Exit {
-    print(&format!("{:#}\n", Config::json_schema()));
+    print(&Config::json_schema());
     Exit::Done
 }
