@@ -239,7 +239,7 @@ impl Row {
 
     fn json(&self, preview: bool) -> Value {
         let (pair, field) = match &self.content {
-            CellContent::Quote(pair, field) => (Some(pair.as_str()), field.to_string()),
+            CellContent::Quote(pair, field) => (Some(pair.as_str()), field.name().to_owned()),
             content => (None, content.to_string()),
         };
         let value = match &self.value {
