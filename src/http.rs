@@ -89,7 +89,7 @@ impl Http {
             .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
             None => client.connector(connector).finish(),
-            Some(dialer) => client.connector(connector.connector(dialer)).finish(),
+            Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
         Ok(Self { client, deadline })
     }
