@@ -80,7 +80,8 @@ pub struct Escalated {
 }
 
 /// Finish what is in flight, begin nothing new, and stop; answered when that is done, after the
-/// configured `shutdown_grace` at the latest. The supervisor is gone then.
+/// configured `shutdown_grace` at the latest, and a second more where a subscriber is stuck. The
+/// supervisor is gone then.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Shutdown;
