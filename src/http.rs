@@ -9,6 +9,8 @@
 mod body;
 mod error;
 mod few;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod tls;
 mod words;
