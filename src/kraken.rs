@@ -45,6 +45,7 @@ use crate::{
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     pace::{RetryConfig, Seldom},
     quote::{AssetPair, Quote},
+    setup::{SetupError, checked},
 };
 
 /// Ticks and the like that may wait.
@@ -63,11 +64,22 @@ const DELIVER_AGAIN: Duration = Duration::from_millis(250);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Feed {
     /// The pairs of each sheet of the receiver's.
     pub sheets: BTreeMap<SheetIndex, Vec<AssetPair>>,
     /// The receiver.
     pub to: Recipient<QuoteBatch>,
+}
+
+impl Feed {
+    /// The pairs of each sheet, for this receiver.
+    pub const fn new(
+        sheets: BTreeMap<SheetIndex, Vec<AssetPair>>,
+        to: Recipient<QuoteBatch>,
+    ) -> Self {
+        Self { sheets, to }
+    }
 }
 
 /// Asks Kraken for quotes at each [`Tick`], and gives them to everybody with a due sheet.
@@ -123,13 +135,17 @@ impl KrakenActor {
     /// trusts.
     ///
     /// # Errors
-    /// When the certificate authorities cannot be read.
+    /// When the certificate authorities cannot be read, or anything else is not well formed.
     pub fn new(
         config: KrakenConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
-    ) -> Result<Self, TlsError> {
-        Self::with_tls(config, retry, &Tls::new(tls)?)
+    ) -> Result<Self, SetupError> {
+        checked(|mistakes| {
+            config.check(mistakes);
+            retry.check(mistakes);
+        })?;
+        Ok(Self::with_tls(config, retry, &Tls::new(tls)?)?)
     }
 
     pub(crate) fn with_tls(

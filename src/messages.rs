@@ -277,6 +277,23 @@ pub struct SpreadsheetReport {
     pub cells: Arc<[CellReport]>,
 }
 
+impl SpreadsheetReport {
+    /// The report of a spreadsheet of which nothing is known yet.
+    pub fn new(spreadsheet: impl Into<Arc<str>>) -> Self {
+        Self {
+            spreadsheet: spreadsheet.into(),
+            settled: 0,
+            writes: 0,
+            write_failures: 0,
+            unchanged: 0,
+            cells_written: 0,
+            last_success: None,
+            failing: None,
+            cells: Arc::new([]),
+        }
+    }
+}
+
 /// How one cell is doing.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -293,8 +310,16 @@ pub struct CellReport {
     pub failing: Option<Failure>,
 }
 
+impl CellReport {
+    /// The report of a cell that has not been written yet.
+    pub fn new(sheet: SheetIndex, cell: &str, content: CellContent) -> Self {
+        Self { sheet, cell: cell.into(), content, written: None, failing: None }
+    }
+}
+
 /// What a cell shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CellContent {
     /// A field of a pair.
     Quote(AssetPair, QuoteField),
@@ -334,6 +359,7 @@ impl fmt::Display for CellValue {
 
 /// One of the supervisor's children.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ActorName {
     /// The ScheduleActor.
     Schedule,
@@ -380,6 +406,7 @@ impl Fault {
 
 /// How an actor ended that should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Exit {
     /// It panicked, with this message.
     Panicked(String),

@@ -47,6 +47,7 @@ pub use self::{
 use self::{
     account::Budget,
     auth::AccessToken,
+    changes::Changes,
     error::SheetsError,
     plan::{Plan, Write},
     survey::Survey,
@@ -61,6 +62,8 @@ pub(crate) use self::{
 use crate::{
     messages::{Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     pace::{RetryConfig, Seldom},
+    setup::checked,
+    tree::ConfigError,
 };
 
 /// Quotes that may wait: the newest is all that matters.
@@ -99,6 +102,7 @@ pub struct SheetsActor {
     /// There has been a price in the spreadsheet.
     priced: bool,
     seldom: Seldom,
+    changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
     /// It has just been restarted.
@@ -120,25 +124,20 @@ enum Phase {
 impl SheetsActor {
     /// An actor that writes these sheets, which must all be of one spreadsheet, in the name of
     /// `account`. `retry` says when to try again after a failure.
+    ///
+    /// # Errors
+    /// When a sheet is of another spreadsheet, or anything else is not well formed.
     pub fn new(
         spreadsheet: SpreadsheetId,
         sheets: Vec<(SheetIndex, SheetConfig)>,
         account: Account,
         retry: RetryConfig,
-    ) -> Self {
+    ) -> Result<Self, ConfigError> {
+        checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
         let plan = Plan::new(&sheets, retry.probe / 30);
-        let report = SpreadsheetReport {
-            spreadsheet: spreadsheet.shared(),
-            settled: 0,
-            writes: 0,
-            write_failures: 0,
-            unchanged: 0,
-            cells_written: 0,
-            last_success: None,
-            failing: None,
-            cells: plan.report(),
-        };
-        Self {
+        let mut report = SpreadsheetReport::new(spreadsheet.shared());
+        report.cells = plan.report();
+        Ok(Self {
             log: crate::log_facade(),
             spreadsheet,
             sheets,
@@ -153,10 +152,11 @@ impl SheetsActor {
             unsettled: None,
             priced: false,
             seldom: Seldom::default(),
+            changes: Changes::default(),
             report,
             stopping: false,
             settling: false,
-        }
+        })
     }
 
     /// Tells how it is doing to `reports`, without keeping it alive.
@@ -344,9 +344,8 @@ impl SheetsActor {
     }
 
     fn tell(&mut self) {
-        let cells = self.plan.report();
-        changes::log(&self.log, &self.report.cells, &cells);
-        self.report.cells = cells;
+        self.report.cells = self.plan.report();
+        self.changes.log(&self.log, &self.report.cells, Instant::now());
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
