@@ -86,6 +86,25 @@ fn init_without_a_spreadsheet_leaves_a_place_for_it_and_check_says_so() {
 }
 
 #[test]
+fn without_a_configuration_every_command_that_needs_one_ends_with_78() {
+    for command in ["run", "once", "check", "healthcheck"] {
+        let said = run(&[command]);
+        assert_eq!(said.code, 78, "{command}: {}{}", said.out, said.err);
+    }
+}
+
+#[test]
+fn a_relative_path_of_a_key_that_is_not_there_says_from_where_it_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = ["init", URL, "--credentials", "kye.json"];
+    assert_eq!(run_in(folder.path(), &init).code, 0);
+    let said = run_in(folder.path(), &["check"]);
+    assert_eq!(said.code, 77);
+    assert!(said.out.contains("kye.json: error: the key cannot be read: No such"), "{}", said.out);
+    assert!(said.out.contains("help: The path leads from the folder in which ratesheet"));
+}
+
+#[test]
 fn init_knows_with_whom_to_share() {
     let folder = tempfile::tempdir().unwrap();
     let rig = Rig::new();

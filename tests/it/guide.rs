@@ -135,6 +135,19 @@ fn every_command_is_run_or_known_not_to_be() {
 }
 
 #[test]
+fn what_init_writes_passes_the_first_command_of_the_last_step() {
+    let person = Person::new();
+    fs::remove_file(person.folder.path().join("ratesheet.json")).unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (_, init) = readme.split_once("(`ratesheet init ").unwrap();
+    let (init, _) = init.split_once("'THE ADDRESS'`").unwrap();
+    let arguments: Vec<_> = ["init"].into_iter().chain(init.split_whitespace()).collect();
+    let address = format!("https://docs.google.com/spreadsheets/d/{SPREADSHEET}/edit?gid=0#gid=0");
+    person.says(&[&arguments[..], &[&address]].concat());
+    person.says(&["check"]);
+}
+
+#[test]
 fn once_says_what_is_shown() {
     let person = Person::new();
     is_what_is_said(&shown("SHOWS"), &person.says(&["once"]));
