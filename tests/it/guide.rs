@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     readme::blocks,
-    rig::{Process, SOON, ratesheet},
+    rig::{Process, SOON, listens, ratesheet},
 };
 
 /// The spreadsheet of the README's steps.
@@ -177,8 +177,7 @@ fn the_service_answers_as_shown() {
     person.sandbox.unshare(SPREADSHEET);
     let run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
     let mut service = Process::of(run);
-    let listens = service.says("the probes listen");
-    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap().find(&listens).unwrap().as_str();
+    let address = &listens(&service.says("the probes listen")).unwrap().to_string();
     service.says("The caller does not have permission");
     let start = Instant::now();
     let answer = loop {

@@ -4,7 +4,7 @@ use ratesheet::sandbox::{Fault, FaultRule, Service};
 
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, SOON, TAB, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, TAB, listens, ratesheet};
 
 const SHEET: &str = r#"{ "sheet": "1-the-first-spreadsheet-of-the-tests:Sheet 1", "timeout": 20,
     "data": { "kraken:xbteur:sell": "A1" }, "problem": "E1" }"#;
@@ -83,15 +83,12 @@ fn a_reload_changes_the_level_and_says_that_it_cannot_change_the_format() {
 
 #[test]
 fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().to_string()
-    };
-    let demo = ["demo", "--every", "20", "--listen", &port, "--log-level", "info"];
+    let demo = ["demo", "--every", "20", "--listen", "127.0.0.1:0", "--log-level", "info"];
     let mut process = Process::start(&[&demo[..], &["--log-format", "json"]].concat());
+    let address = listens(&process.says("the probes listen")).unwrap().to_string();
     process.says("\"msg\":\"the first prices are in the spreadsheet\"");
     let start = Instant::now();
-    let ready = ["healthcheck", "--ready", "--listen", &port];
+    let ready = ["healthcheck", "--ready", "--listen", &address];
     while ratesheet(&ready).output().unwrap().status.code() != Some(0) {
         assert!(start.elapsed() < SOON, "it is never ready");
     }

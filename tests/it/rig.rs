@@ -3,6 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
+    net::SocketAddr,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -14,6 +15,7 @@ use ratesheet::{
     Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
+use regex_lite::Regex;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
@@ -260,6 +262,13 @@ impl From<Child> for Process {
     fn from(child: Child) -> Self {
         Self(Some(child))
     }
+}
+
+/// Where the probes listen, as a line of the log tells it.
+pub(crate) fn listens(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("the probes listen"))?;
+    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    address.find(line)?.as_str().parse().ok()
 }
 
 fn kill(signal: &str, id: &str) {

@@ -12,7 +12,6 @@ use crate::rig::{
     ONE, Process, Rig, SOON, TAB, block_on, finish, one_price, ratesheet, report, with_tree,
 };
 
-/// A redirect that repeats the token.
 #[test]
 fn a_redirect_that_repeats_the_token_tells_nothing() {
     block_on(async {
@@ -37,7 +36,6 @@ fn a_redirect_that_repeats_the_token_tells_nothing() {
     });
 }
 
-/// A token endpoint that repeats the assertion as its error's code.
 #[test]
 fn a_token_endpoint_that_repeats_the_assertion_as_a_code_tells_nothing() {
     block_on(async {
@@ -52,7 +50,6 @@ fn a_token_endpoint_that_repeats_the_assertion_as_a_code_tells_nothing() {
     });
 }
 
-/// Titles of tabs reach the terminal as they are.
 #[test]
 fn a_title_does_nothing_to_a_terminal() {
     let rig = Rig::new();
@@ -65,7 +62,6 @@ fn a_title_does_nothing_to_a_terminal() {
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
 }
 
-/// A title of 200 kB in a report.
 #[test]
 fn a_long_title_is_cut_short() {
     block_on(async {
@@ -90,7 +86,6 @@ fn a_long_title_is_cut_short() {
     });
 }
 
-/// check tells of a flag that is not there.
 #[test]
 fn what_check_recommends_exists() {
     let rig = Rig::new();
@@ -108,7 +103,6 @@ fn what_check_recommends_exists() {
     assert_ne!(code, Some(64));
 }
 
-/// Logging of a cadence of one millisecond.
 #[test]
 fn a_fast_cadence_does_not_flood_the_log() {
     let rig = Rig::new();
@@ -130,7 +124,6 @@ fn a_fast_cadence_does_not_flood_the_log() {
     );
 }
 
-/// A receiver that is down: how often is the log told?
 #[test]
 fn an_actor_that_is_down_does_not_flood_the_log() {
     let demo = ["demo", "--every", "20", "--ticks", "400", "--drill", "kraken:hang"];
@@ -140,14 +133,12 @@ fn an_actor_that_is_down_does_not_flood_the_log() {
     assert!(told < 10, "{told} warnings that a tick cannot be delivered");
 }
 
-/// demo with a drill and few ticks.
 #[test]
 fn a_demo_with_a_drill_ends() {
     let demo = ["demo", "--ticks", "12", "--every", "30", "--drill", "sheets:panic"];
     assert_eq!(finish(ratesheet(&demo)).status.code(), Some(0));
 }
 
-/// once with many spreadsheets.
 #[test]
 fn once_bears_many_spreadsheets() {
     let rig = Rig::new();
@@ -164,7 +155,6 @@ fn once_bears_many_spreadsheets() {
     assert_eq!(finish(ratesheet(&once)).status.code(), Some(77));
 }
 
-/// A key file that is a pipe.
 #[test]
 fn a_key_that_is_a_pipe_does_not_stop_the_thread() {
     let folder = tempfile::tempdir().unwrap();

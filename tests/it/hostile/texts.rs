@@ -3,13 +3,13 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     thread,
 };
 
 use ratesheet::sandbox::{Fault, FaultRule, Service};
 
-use super::{Running, config, fresh, last, met};
+use super::{Logged, config, fresh, last, met};
 use crate::rig::{ONE, Rig, TAB, ratesheet};
 
 /// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
@@ -79,23 +79,18 @@ fn page(address: SocketAddr, path: &str) -> String {
     text
 }
 
-/// An address that nobody listens at.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// Says everything to a service that logs in this format, and gives the log.
 fn log_of_all(format: &str) -> String {
     let rig = Rig::new();
     let file = config(&rig);
-    let listen = free();
-    let process = Running::start(&file, format, &["--listen", &listen.to_string()]);
+    let process = Logged::start(&file, format, &["--listen", "127.0.0.1:0"]);
+    let listen = process.listens();
     fresh(&rig, "its start");
     for (service, fault) in sayings() {
         let what = format!("{fault:?} of {service:?}");
         let before = last(&rig);
         rig.sandbox.fault(service, fault);
-        process.signal("HUP");
+        process.process.signal("HUP");
         met(&rig, before, &what);
         let ready = page(listen, "/readyz");
         let (head, body) = ready.split_once("\r\n\r\n").unwrap();
