@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Output};
 
 use ratesheet::sandbox::{Fault, Service};
 
-use crate::rig::{Rig, ratesheet};
+use crate::rig::{ONE, Rig, ratesheet};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -227,4 +227,21 @@ fn the_version_says_what_it_is_made_of() {
     let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
+}
+
+#[test]
+fn what_check_recommends_exists() {
+    let rig = Rig::new();
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    ));
+    let output = ratesheet(&["check", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("check --online"), "{text}");
+    let code = ratesheet(&["check", "--online", "-c", file.path().to_str().unwrap()])
+        .output()
+        .unwrap()
+        .status
+        .code();
+    assert_ne!(code, Some(64));
 }

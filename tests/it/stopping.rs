@@ -14,7 +14,9 @@ use ratesheet::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::rig::{ONE, Process, Rig, SOON, block_on, in_flight, one_price, slow, status, writes};
+use crate::rig::{
+    ONE, Process, Rig, SOON, block_on, in_flight, one_price, price_in, slow, status, writes,
+};
 
 /// A configuration with a grace that no test waits for.
 fn patient(rig: &Rig) -> Config {
@@ -252,9 +254,7 @@ fn a_tree_that_never_had_a_turn_does_not_panic() {
 #[test]
 fn hup_and_term_at_once_finish_the_write() {
     let rig = Rig::new();
-    let text = format!(
-        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
-    );
+    let text = price_in(ONE, "A1");
     let file = rig.file(&text);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
     rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
@@ -271,9 +271,7 @@ fn hup_and_term_at_once_finish_the_write() {
 #[test]
 fn a_reload_that_cannot_be_built_leaves_the_old_tree() {
     let rig = Rig::new();
-    let text = format!(
-        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
-    );
+    let text = price_in(ONE, "A1");
     let file = rig.file(&text);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
     rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
