@@ -264,7 +264,29 @@ fn in_the_background_of_a_window_it_stops_though_the_hangup_comes_before_the_ter
     let arguments = ["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path];
     let (window, shell) = in_a_window("/bin/sh", &arguments);
     rig.shows("A1");
+    let new = rig.file(&price_in(ONE, "B1"));
+    fs::copy(new.path(), file.path()).unwrap();
     shell.signal_child("HUP");
+    rig.shows("B1");
     drop(window);
+    assert_eq!(shell.end().status.code(), Some(0));
+}
+
+#[test]
+fn under_nohup_it_goes_on_when_its_window_is_closed() {
+    let rig = Rig::new();
+    let file = rig.file(&price_in(ONE, "A1"));
+    let folder = tempfile::tempdir().unwrap();
+    let script = "trap '' HUP; cd \"$3\"; PATH=/usr/bin:/bin nohup \"$1\" -c \"$2\" & wait $!";
+    let (path, folder) = (file.path().to_str().unwrap(), folder.path().to_str().unwrap());
+    let arguments = ["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path, folder];
+    let (window, shell) = in_a_window("/bin/sh", &arguments);
+    rig.shows("A1");
+    let new = rig.file(&price_in(ONE, "B1"));
+    fs::copy(new.path(), file.path()).unwrap();
+    drop(window);
+    shell.signal_child("HUP");
+    rig.shows("B1");
+    shell.signal_child("TERM");
     assert_eq!(shell.end().status.code(), Some(0));
 }
