@@ -1,14 +1,15 @@
 //! What is asked of the token endpoint, and what becomes of a key that is replaced or taken away.
 
-use std::fs;
+use std::{fs, sync::mpsc, thread};
 
+use actix::Actor as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ratesheet::{
-    FailureClass,
+    FailureClass, SupervisorActor,
     sandbox::{Account, Entry, Fault, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
+use crate::rig::{ONE, Rig, SOON, block_on, one_price, report, status, with_tree};
 
 /// What an assertion claims.
 fn claims(entry: &Entry) -> serde_json::Value {
@@ -117,4 +118,23 @@ fn without_a_token_no_turn_is_used_up() {
         })
         .await;
     });
+}
+
+#[test]
+fn a_key_that_is_a_pipe_does_not_stop_the_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("key.json");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        block_on(async {
+            let rig = Rig::new();
+            let tree =
+                SupervisorActor::new(rig.config().credentials(&fifo).sheet(one_price(ONE))).start();
+            let failing = report(&tree, |report| report.failing.is_some()).await.failing;
+            sender.send(failing.map(|failing| failing.failure.to_string())).ok();
+        });
+    });
+    let told = receiver.recv_timeout(SOON).expect("the thread stands still for ever");
+    assert!(told.is_some_and(|told| told.contains("no regular file")));
 }
