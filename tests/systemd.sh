@@ -9,7 +9,7 @@
 # RATESHEET: the program, best the static one; without it, cargo builds one.
 # DEB: the package, as deploy/package.sh makes it; without it, nothing is installed. That part needs
 #     docker, the right to give a container capabilities, the image ratesheet-sandbox:test that
-#     tests/container.sh leaves, and the Dockerfile's base image, as a Debian to install systemd in.
+#     tests/container.sh leaves, and the Dockerfile's base image or its stand-in, as a Debian to install systemd in.
 # Ends with a line `N passed, N failed`, or `skipped: why` and 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -133,6 +133,7 @@ goes_on() {
 at_work() {
     local base pid sandbox since took
     base=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)
+    docker image inspect "$base" > /dev/null 2>&1 || base=ratesheet-base:${base#rust:}
     mkdir "$temp/machine"
     printf 'FROM %s\nRUN apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd\n' \
         "$base" > "$temp/machine/Dockerfile"
