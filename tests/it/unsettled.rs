@@ -92,10 +92,10 @@ fn kraken(rig: &Rig) -> (Addr<KrakenActor>, UnboundedReceiver<QuoteBatch>, Rc<No
     let (tell, told) = unbounded_channel();
     let go_on = Rc::new(Notify::new());
     let pairs = |pair: &str| vec![pair.parse().unwrap()];
-    let feed = Feed {
-        sheets: BTreeMap::from([(FAST, pairs("xbteur")), (SLOW, pairs("etheur"))]),
-        to: Receiver(tell, Rc::clone(&go_on)).start().recipient(),
-    };
+    let feed = Feed::new(
+        BTreeMap::from([(FAST, pairs("xbteur")), (SLOW, pairs("etheur"))]),
+        Receiver(tell, Rc::clone(&go_on)).start().recipient(),
+    );
     let (config, retry, tls) = (rig.config().kraken, RetryConfig::default(), TlsConfig::default());
     let kraken = KrakenActor::new(config, retry, &tls).unwrap();
     (kraken.feed(feed).start(), told, go_on)
