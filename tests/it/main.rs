@@ -40,6 +40,7 @@ mod token_endpoint;
 mod tokens;
 mod tty;
 mod values;
+mod window;
 mod wording;
 mod writing;
 mod wrong_turns;
