@@ -2,7 +2,7 @@
 #
 #     docker build -t ratesheet .
 #
-# Where no registry can be reached, deploy/docker/offline-base.sh makes a stand-in for RUST_IMAGE.
+# Where no image registry can be reached, deploy/docker/offline-base.sh makes a stand-in for RUST_IMAGE.
 # deploy/docker/sandbox.Dockerfile begins with the same stage, to the letter: tests/container.sh.
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 
@@ -40,6 +40,7 @@ LABEL org.opencontainers.image.title="ratesheet" \
 # tls.ca_file in the configuration.
 COPY LICENSE-MIT LICENSE-APACHE /licenses/
 COPY --from=build /src/target/release/ratesheet /ratesheet
+# For the health check. It wins over status.listen of the file, as any variable does.
 ENV RATESHEET__STATUS__LISTEN=127.0.0.1:9642
 USER 65532:65532
 STOPSIGNAL SIGTERM

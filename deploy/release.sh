@@ -12,10 +12,13 @@
 # Usage: deploy/release.sh VERSION [FOLDER]      (target/release-VERSION, if none is named)
 # Needs docker, skopeo, cargo with cargo-deb and cargo-cyclonedx, python3.
 # DOCKER_BUILD_FLAGS: more flags for docker build, such as --network host.
+# DRAFT=1: to try it, or to have the files for oneself. CHANGELOG.md may still call the version
+#     unreleased, and the database of advisories need not be within reach.
 #
 # The program is the image's own: built in the image that the Dockerfile names, so that anybody can
-# build it again (deploy/reproducible.sh). The times of all files are the commit's. For another
-# architecture, run it on a machine of that.
+# build it again (deploy/reproducible.sh). In the archive and in Debian's package, the times of all
+# files are the commit's; in the image they are those of its making. For another architecture, run
+# it on a machine of that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +28,9 @@ version=${1:-}
 folder=$(realpath -m "${2:-target/release-$version}")
 stated=$(sed -n '1,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 [ "$version" = "$stated" ] || refuse "Cargo.toml says $stated, not $version"
-grep -q "^## \[$version\]" CHANGELOG.md || echo "release: CHANGELOG.md still calls $version unreleased" >&2
+[ -n "${DRAFT:-}" ] || grep -qF "## [$version]" CHANGELOG.md \
+    || refuse "CHANGELOG.md has no heading [$version]; DRAFT=1 makes a draft"
+if [ -e "$folder" ] && [ -n "$(ls -A "$folder")" ]; then refuse "$folder is there, and not empty"; fi
 [ -z "$(git status --porcelain)" ] || refuse "there are changes that are not committed"
 for tool in docker skopeo cargo-deb cargo-cyclonedx python3; do
     command -v "$tool" > /dev/null || refuse "$tool is missing"
@@ -36,7 +41,10 @@ arch=$(uname -m)
 name=ratesheet-$version-$arch-linux
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
-rm -rf "$folder"
+if [ -n "${DRAFT:-}" ]; then required=; else required=required; fi
+ADVISORIES=$required deploy/supply-chain.sh > "$temp/log" 2>&1 \
+    || { tail -n 30 "$temp/log"; refuse "deploy/supply-chain.sh fails"; }
+tail -n 1 "$temp/log"
 mkdir -p "$folder"
 
 # ---- the image, and the program in it

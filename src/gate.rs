@@ -1,21 +1,25 @@
 //! A gate that opens so often a second, and lets through one after the other.
 //! Touches: the clock. The arithmetic is `pace`'s.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use crate::pace::TokenBucket;
 
 /// Holds up whoever goes too fast. Those who wait pass in the order in which they came, so that
-/// none of them starves.
+/// none of them starves. Nobody holds the gate while he waits: whoever is awake lets through
+/// those whose turn it is, and one who hangs, or is no more, holds up nobody.
 #[derive(Debug)]
-pub(crate) struct Gate {
-    bucket: RefCell<TokenBucket>,
-    queue: Mutex<()>,
+pub(crate) struct Gate(RefCell<Turns>);
+
+#[derive(Debug)]
+struct Turns {
+    bucket: TokenBucket,
+    /// The numbers of those who wait.
+    waiting: BTreeSet<u64>,
+    /// The number of the next who comes.
+    next: u64,
 }
 
 impl Gate {
@@ -24,30 +28,76 @@ impl Gate {
     pub(crate) fn new(burst: u32, per_second: f64) -> Self {
         let per_second = per_second.max(0.001);
         let bucket = TokenBucket::new(burst, per_second, Instant::now());
-        Self { bucket: RefCell::new(bucket), queue: Mutex::new(()) }
+        Self(RefCell::new(Turns { bucket, waiting: BTreeSet::new(), next: 0 }))
     }
 
     /// Waits for its turn. To stop waiting gives the turn to the next.
     pub(crate) async fn pass(&self) {
-        let _turn = self.queue.lock().await;
-        loop {
-            let taken = self.bucket.borrow_mut().take(Instant::now());
-            match taken {
-                Ok(()) => return,
-                Err(wait) => sleep(wait).await,
-            }
+        let place = Place { turns: &self.0, number: self.0.borrow_mut().queue() };
+        while let Some(wait) = place.wait() {
+            sleep(wait).await;
         }
     }
 
     /// Stays shut for this long.
     pub(crate) fn shut_for(&self, wait: Duration) {
-        self.bucket.borrow_mut().pause_until(Instant::now() + wait);
+        self.0.borrow_mut().bucket.pause_until(Instant::now() + wait);
+    }
+
+    /// Whether it is shut: nobody passes, however few there are.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.0.borrow().bucket.is_paused(Instant::now())
+    }
+}
+
+impl Turns {
+    fn queue(&mut self) -> u64 {
+        self.next += 1;
+        self.waiting.insert(self.next);
+        self.next
+    }
+
+    /// Lets through whose turn it is, and says how long this one has to wait before it looks
+    /// again; not at all, if its turn has come.
+    fn wait(&mut self, number: u64, now: Instant) -> Option<Duration> {
+        while self.waiting.contains(&number) {
+            if let Err(wait) = self.bucket.take(now) {
+                return Some(wait);
+            }
+            self.waiting.pop_first();
+        }
+        None
+    }
+}
+
+/// A place in the queue.
+struct Place<'a> {
+    turns: &'a RefCell<Turns>,
+    number: u64,
+}
+
+impl Place<'_> {
+    fn wait(&self) -> Option<Duration> {
+        self.turns.borrow_mut().wait(self.number, Instant::now())
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.turns.borrow_mut().waiting.remove(&self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::{
+        future::{Future as _, poll_fn},
+        pin::pin,
+        rc::Rc,
+        task::Poll,
+    };
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -70,11 +120,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_who_is_not_polled_any_more_costs_his_turn_and_no_more() {
+        let gate = Gate::new(1, 1.0);
+        gate.pass().await;
+        let start = Instant::now();
+        let mut frozen = pin!(gate.pass());
+        let once = poll_fn(|cx| Poll::Ready(frozen.as_mut().poll(cx)));
+        assert!(once.await.is_pending());
+        gate.pass().await;
+        assert_eq!(start.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_no_longer_waits_costs_nothing() {
+        let gate = Gate::new(1, 1.0);
+        gate.pass().await;
+        let start = Instant::now();
+        assert!(timeout(Duration::from_millis(500), gate.pass()).await.is_err());
+        gate.pass().await;
+        assert_eq!(start.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_shut_gate_lets_nobody_through() {
         let gate = Gate::new(5, 1.0);
         let start = Instant::now();
         gate.shut_for(Duration::from_secs(7));
+        assert!(gate.is_shut());
         gate.pass().await;
+        assert!(!gate.is_shut());
         assert_eq!(start.elapsed().as_secs(), 7);
     }
 }

@@ -1,8 +1,8 @@
-//! The HeartbeatActor tells a stranger that all is well: it fetches an address after a cycle in
-//! which everything succeeded. When it falls silent, the stranger raises the alarm.
+//! The HeartbeatActor tells a stranger that all is well: it fetches an address, once a minute, while
+//! everything succeeds. When it falls silent, the stranger raises the alarm.
 //! Touches: the network, through `http`. Never: other rooms.
 
-mod cycle;
+mod health;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ use actix::{
 use slog::{Logger, debug, info, warn};
 use tokio::time::Instant;
 
-use self::cycle::Cycle;
+use self::health::Health;
 use crate::{
     http::{Http, HttpError, Tls, TlsError},
     messages::{Report, Stop},
 };
 
-/// It is not fetched more often.
-const AT_MOST_EVERY: Duration = Duration::from_secs(60);
+/// It is fetched so often, and not more often.
+const EVERY: Duration = Duration::from_secs(60);
 
 /// The longest that one fetch may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -35,10 +35,11 @@ const MAILBOX: usize = 1024;
 pub(crate) struct Heart(Addr<HeartbeatActor>);
 
 impl Heart {
-    /// Starts it: it beats when all of `spreadsheets` succeed.
+    /// Starts it: it beats while all of `spreadsheets` succeed. Beside each stands for how long
+    /// one success is enough.
     pub(crate) fn start(
         url: &str,
-        spreadsheets: impl IntoIterator<Item = Arc<str>>,
+        spreadsheets: impl IntoIterator<Item = (Arc<str>, Duration)>,
         tls: &Tls,
         log: &Logger,
     ) -> Result<Self, TlsError> {
@@ -59,15 +60,15 @@ impl Drop for Heart {
     }
 }
 
-/// Fetches the heartbeat's address whenever every spreadsheet has succeeded since the last time,
-/// and nothing fails, at most once a minute.
+/// Fetches the heartbeat's address once a minute while every spreadsheet has succeeded within its
+/// patience, and nothing fails: so the slowest of them does not set the pace.
 ///
 /// The address is mostly secret: nothing but its host is told. Nobody waits for this actor, and
 /// it is not revived: should it ever fail, the silence is what is wanted.
 struct HeartbeatActor {
     url: String,
     http: Http,
-    cycle: Cycle,
+    health: Health,
     log: Logger,
     last: Option<Instant>,
     in_flight: bool,
@@ -77,7 +78,7 @@ struct HeartbeatActor {
 impl HeartbeatActor {
     fn new(
         url: &str,
-        spreadsheets: impl IntoIterator<Item = Arc<str>>,
+        spreadsheets: impl IntoIterator<Item = (Arc<str>, Duration)>,
         tls: &Tls,
         log: &Logger,
     ) -> Result<Self, TlsError> {
@@ -86,7 +87,7 @@ impl HeartbeatActor {
         Ok(Self {
             url: url.to_owned(),
             http: Http::new(tls, DEADLINE)?,
-            cycle: Cycle::of(spreadsheets),
+            health: Health::of(spreadsheets),
             log: log.new(slog::o!("actor" => "HeartbeatActor", "host" => host)),
             last: None,
             in_flight: false,
@@ -94,14 +95,20 @@ impl HeartbeatActor {
         })
     }
 
-    fn is_due(&self) -> bool {
-        !self.in_flight && self.last.is_none_or(|last| last.elapsed() >= AT_MOST_EVERY)
+    fn is_due(&self, now: Instant) -> bool {
+        let long_ago = |last| now.saturating_duration_since(last) >= EVERY;
+        !self.in_flight && self.last.is_none_or(long_ago) && self.health.is_good(now)
     }
 
-    fn beat(&mut self, ctx: &mut Context<Self>) {
-        self.cycle.begin();
-        self.last = Some(Instant::now());
+    fn beat_if_due(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        if !self.is_due(now) {
+            return;
+        }
+        self.last = Some(now);
         self.in_flight = true;
+        // Whatever is not well by then tells when it is well again.
+        ctx.run_later(EVERY, Self::beat_if_due);
         let (http, url) = (self.http.clone(), self.url.clone());
         let fetch = async move { http.get(&url, None, CAP).await };
         ctx.spawn(fetch.into_actor(self).map(|fetched, actor, _| {
@@ -110,7 +117,7 @@ impl HeartbeatActor {
         }));
     }
 
-    /// Logs what has changed. The next attempt is after the next full cycle, in a minute.
+    /// Logs what has changed. The next attempt is in a minute.
     fn settle(&mut self, outcome: Result<u16, HttpError>) {
         let trouble = match outcome {
             Ok(200..=299) => {
@@ -153,11 +160,9 @@ impl Handler<Report> for HeartbeatActor {
     type Result = ();
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        if let Report::Spreadsheet(report) = report
-            && self.cycle.report(&report)
-            && self.is_due()
-        {
-            self.beat(ctx);
+        if let Report::Spreadsheet(report) = report {
+            self.health.note(&report, Instant::now());
+            self.beat_if_due(ctx);
         }
     }
 }

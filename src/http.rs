@@ -9,6 +9,8 @@
 mod body;
 mod error;
 mod few;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod tls;
 mod words;
@@ -21,7 +23,7 @@ use std::{
 use awc::{
     Client, ClientRequest, Connector, SendClientRequest,
     body::BodyStream,
-    http::{StatusCode, header},
+    http::{StatusCode, Uri, header},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
@@ -89,7 +91,7 @@ impl Http {
             .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
             None => client.connector(connector).finish(),
-            Some(dialer) => client.connector(connector.connector(dialer)).finish(),
+            Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
         Ok(Self { client, deadline })
     }
@@ -155,16 +157,17 @@ impl Http {
 
 /// A token is never sent where others can read it.
 fn protected(url: &str, bearer: Option<&str>) -> Result<(), HttpError> {
-    let safe = bearer.is_none()
-        || url.starts_with("https://")
-        || url.strip_prefix("http://").is_some_and(is_loopback);
+    let safe = bearer.is_none() || url.parse().is_ok_and(|uri| is_private(&uri));
     if safe { Ok(()) } else { Err(HttpError::InTheClear) }
 }
 
-/// Whether what follows `http://` is of this machine.
-fn is_loopback(rest: &str) -> bool {
-    let host = rest.split('/').next().unwrap_or_default();
-    crate::tree::is_loopback(host.rsplit_once(':').map_or(host, |(host, _)| host))
+/// Whether what is sent there can be read by nobody else. Of an address that names a user nobody
+/// can be sure whose host it names.
+fn is_private(uri: &Uri) -> bool {
+    let (Some(authority), Some(scheme)) = (uri.authority(), uri.scheme_str()) else { return false };
+    let encrypted = scheme == "https";
+    let here = scheme == "http" && crate::tree::is_loopback(authority.host());
+    !authority.as_str().contains('@') && (encrypted || here)
 }
 
 fn authorized(request: ClientRequest, bearer: Option<&str>) -> ClientRequest {
@@ -313,6 +316,14 @@ mod tests {
             ("http://127.0.0.1:8080/v4", true),
             ("http://localhost/v4", true),
             ("http://[::1]:8080/v4", true),
+            ("http://[::1]/v4", true),
+            ("HTTPS://sheets.googleapis.com/v4", true),
+            ("HTTP://LOCALHOST/v4", true),
+            ("http://127.0.0.1:80@evil.example/", false),
+            ("http://127.0.0.1@evil.example/", false),
+            ("https://sheets.googleapis.com@evil.example/", false),
+            ("//127.0.0.1/v4", false),
+            ("127.0.0.1", false),
             ("http://192.0.2.1/v4", false),
             ("http://127.0.0.1.example.com/v4", false),
             ("http://user@example.com/v4", false),

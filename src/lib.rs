@@ -79,10 +79,12 @@ mod http;
 mod kraken;
 mod messages;
 mod pace;
+mod patience;
 mod quote;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod schedule;
+mod setup;
 mod sheets;
 #[cfg(feature = "status")]
 mod status;
@@ -99,6 +101,7 @@ pub use crate::{
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
+    setup::SetupError,
     sheets::{
         Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
         InspectedCell, Inspection, InvalidCell, InvalidKey, MetadataServer, ServiceAccountKey,

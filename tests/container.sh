@@ -5,7 +5,7 @@
 # Usage: tests/container.sh
 # Without a docker daemon within reach it starts one, as root, below a temporary directory, and ends
 # it again. It ends nothing else; the images ratesheet, ratesheet:test, ratesheet-sandbox and
-# ratesheet-sandbox:test stay.
+# ratesheet-sandbox:test stay, and ratesheet-base, if one was needed.
 # DOCKER_BUILD_FLAGS: more flags for docker build, such as --network host.
 # Ends with a line `N passed, N failed`, or `skipped: why` and 0.
 # shellcheck disable=SC2001,SC2317 # sed has groups; a trap calls a function
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 image=ratesheet:test sandbox_image=ratesheet-sandbox:test
 most_bytes=8000000
 name=ratesheet-test-$$ sandbox=ratesheet-test-sandbox-$$
-temp=$(mktemp -d) daemon='' passed=0 failed=0
+temp=$(mktemp -d) daemon='' borrowed='' passed=0 failed=0
 
 say() { printf '      %s\n' "$*"; }
 pass() { passed=$((passed + 1)); printf 'ok    %s\n' "$*"; }
@@ -33,6 +33,8 @@ tidy_up() {
     exec 3>&- 4<&-
     if docker info > "$temp/info" 2>&1; then
         docker rm -f "$name" "$sandbox" > /dev/null 2>&1 || true
+        docker network rm "$name" > /dev/null 2>&1 || true
+        [ -z "$borrowed" ] || docker rmi "$borrowed" > /dev/null 2>&1 || true
     fi
     if [ -n "$daemon" ]; then
         kill "$daemon" 2> /dev/null || true
@@ -102,9 +104,13 @@ as_told() { PATH=$temp/bin:$PATH bash -euc "$1" > "$temp/output" 2>&1; }
 
 # ---- the images
 
-base=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)
-if ! docker image inspect "$base" > /dev/null 2>&1 && ! timeout 900 docker pull -q "$base"; then
-    deploy/docker/offline-base.sh "$base" || skip "$base cannot be had, nor a stand-in be made"
+base=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile) standin=ratesheet-base:${base#rust:}
+there() { docker image inspect "$1" > /dev/null 2>&1; }
+if ! there "$base" && ! timeout 900 docker pull -q "$base"; then
+    there "$standin" || deploy/docker/offline-base.sh || skip "$base cannot be had, nor a stand-in be made"
+    # Its name is only borrowed, for the README's words.
+    borrowed=$base
+    docker tag "$standin" "$base"
 fi
 
 stage() { sed -n '/^ARG RUST_IMAGE/,/^COPY src/p' "$1"; }
@@ -185,6 +191,25 @@ ends "version" 0 "$image" version
 same "version by itself" "ratesheet $version" "$(cat "$temp/output")"
 ends "the demo" 0 "$image" demo --ticks 3 --every 200
 ends "no configuration" 78 "$image"
+
+# ---- names
+
+# A static program in an empty image finds a host by its name: where nobody listens, it is refused.
+# reaches TEXT NETWORK WORDS: what it says of Kraken at the host $name.
+reaches() {
+    docker run --rm --network "$2" "${least[@]}" -e RATESHEET__KRAKEN__URL="https://$name:9" "$image" pairs \
+        > "$temp/output" 2>&1 || true
+    if grep -q "$3" "$temp/output"; then pass "$1: $3"; else cat "$temp/output"; fail "$1"; fi
+}
+if ! docker network create "$name" > "$temp/network" 2>&1; then
+    say "names are not looked up, as the daemon makes no network: $(tail -n 1 "$temp/network")"
+else
+    docker run -d --rm -i --name "$name" --network "$name" "$sandbox_image" > /dev/null
+    reaches "a host by its name" "$name" 'Connection refused'
+    reaches "without a network" none 'the name of the host cannot be resolved'
+    docker rm -f "$name" > /dev/null
+    docker network rm "$name" > /dev/null
+fi
 
 # ---- against the sandbox
 
@@ -315,35 +340,51 @@ else
     since=$(milliseconds)
     chown "$(id -u):$(id -g)" "$temp/key.json"
     # 124: its last command follows the log until its time is over.
-    if ! (cd "$temp" && export DOCKER_RUN_FLAGS="--network container:$sandbox" \
-        && as_told "$commands" || [ $? = 124 ]); then
+    export DOCKER_RUN_FLAGS="--network container:$sandbox"
+    if ! (cd "$temp" && as_told "$commands" || [ $? = 124 ]); then
         tail -n 5 "$temp/output"
         fail "the README's commands for a spreadsheet of one's own"
     fi
     fresh "the README's commands for a spreadsheet of one's own" "$since"
     check "the log that it follows" grep -q '"msg":"at work"' "$temp/output"
     same "it runs as" "$(id -u):$(id -g)" "$(docker inspect --format '{{.Config.User}}' ratesheet)"
+    same "it is started again" unless-stopped \
+        "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' ratesheet)"
     code=0; docker exec ratesheet /ratesheet healthcheck --ready > /dev/null || code=$?
     same "it is ready" 0 "$code"
     docker rm -f ratesheet > /dev/null
+
+    # To try first: the same with one thing replaced and one appended.
+    # shellcheck disable=SC2016 # words within `…`
+    replaced=$(sed -n 's/.*To try first, replace `\([^`]*\)` by `--rm` and append `once`.*/\1/p' README.md)
+    once=$(sed "/^docker logs/d; s/${replaced:-nothing}/--rm/; s/^  ratesheet\$/  ratesheet once/" <<< "$commands")
+    if [ -n "$replaced" ] && (cd "$temp" && as_told "$once"); then
+        pass "tried first: $(tail -n 1 "$temp/output")"
+    else
+        tail -n 5 "$temp/output"
+        fail "the README's way to try first"
+    fi
 fi
 
 # ---- both in two containers, by the README's line
 
 # shellcheck disable=SC2016 # a line within `…`
-line=$(grep -o '`docker-compose [^`]*up --build`' README.md | head -n 1 | tr -d '`')
-if ! command -v docker-compose > /dev/null; then
-    say "docker-compose is not installed: its line is not run"
+line=$(grep -o '`docker compose [^`]*up --build`' README.md | head -n 1 | tr -d '`')
+compose=(docker compose)
+docker compose version > /dev/null 2>&1 || compose=(docker-compose) # the one before it
+if ! command -v "${compose[0]}" > /dev/null; then
+    say "docker compose is not installed: its line is not run"
 elif [ -z "$line" ]; then
-    fail "the README has no line of docker-compose"
+    fail "the README has no line of docker compose"
 else
+    line="${compose[*]} ${line#docker compose }"
     bash -c "exec $line" > "$temp/compose" 2>&1 &
-    compose=$!
+    running=$!
     # The sandbox prints the cells whenever they have changed.
     changes() { grep -o 'Sheet 1: \[\[[0-9].*' "$temp/compose" || true; }
     for _ in $(seq 600); do
         [ "$(changes | wc -l)" -ge 3 ] && break
-        kill -0 "$compose" 2> /dev/null || break
+        kill -0 "$running" 2> /dev/null || break
         sleep 0.5
     done
     if [ "$(changes | wc -l)" -ge 3 ]; then
@@ -352,9 +393,9 @@ else
         tail -n 5 "$temp/compose"
         fail "$line"
     fi
-    kill -INT "$compose" 2> /dev/null || true
-    wait "$compose" || true
-    docker-compose -f deploy/compose.yaml down --volumes > "$temp/compose" 2>&1 || true
+    kill -INT "$running" 2> /dev/null || true
+    wait "$running" || true
+    "${compose[@]}" -f deploy/compose.yaml down --volumes > "$temp/compose" 2>&1 || true
 fi
 
 finish

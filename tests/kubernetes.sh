@@ -74,6 +74,7 @@ fits() {
 
 # ---- the overlays
 
+looks_well namespace "$kubernetes/namespace"
 for overlay in one-sheet many-sheets; do looks_well "$overlay" "$kubernetes/overlays/$overlay"; done
 "$python" tests/kubernetes/check.py --self-test one-sheet < "$temp/one-sheet.yaml" > "$temp/found" || echo "FAIL  self-test" >> "$temp/found"
 count
@@ -97,7 +98,8 @@ fi
 # ---- spread over Deployments
 
 many=$kubernetes/overlays/many-sheets
-"$temp/kubernetes/spread.py" "$many/sheets.json" "$temp/kubernetes/overlays/again" --project your-project > "$temp/said"
+"$temp/kubernetes/spread.py" "$many/sheets.json" "$temp/kubernetes/overlays/again" \
+    --image registry.invalid/ratesheet:0.1.0 --project your-project > "$temp/said"
 same "overlays/many-sheets is what spread.py makes, lines that differ" 0 \
     "$(diff -r "$many" "$temp/kubernetes/overlays/again" | grep -vc '^Only in .*: sheets.json$' || true)"
 fits many-sheets "$many" 2
@@ -112,12 +114,13 @@ sheet = lambda n: {"sheet": f"1Spreadsheet-{n:03}-0123456789abcdefghijklmn:Price
 print(json.dumps({"sheets": [sheet(n) for n in range(count)]}))
 PY
 }
+image=(--image registry.invalid/ratesheet:0.1.0)
 # hundred NAME TIMEOUT DEPLOYMENTS FLAGS…
 hundred() {
     local name=$1 timeout=$2 deployments=$3 folder=$temp/kubernetes/overlays/$1
     shift 3
     sheets 100 "$timeout" > "$temp/hundred.json"
-    if ! "$temp/kubernetes/spread.py" "$temp/hundred.json" "$folder" "$@" > "$temp/said"; then
+    if ! "$temp/kubernetes/spread.py" "$temp/hundred.json" "$folder" "${image[@]}" "$@" > "$temp/said"; then
         fail "$name: cannot be spread"
         return
     fi
@@ -138,7 +141,7 @@ hundred hundred-every-5s 5s 25 --project a --project b --project c --project d -
 refused() {
     local text=$1 words=$2 code=0
     shift 2
-    "$kubernetes/spread.py" "$@" > /dev/null 2> "$temp/errors" || code=$?
+    "$kubernetes/spread.py" "$@" "${image[@]}" > /dev/null 2> "$temp/errors" || code=$?
     if [ "$code" = 1 ] && grep -q "$words" "$temp/errors"; then
         pass "$text: $(cut -d : -f 3- "$temp/errors")"
     else
@@ -159,19 +162,67 @@ fi
 sheets 1 1s > "$temp/fast.json"
 refused "too fast for any" "make its timeout 1200 ms" "$temp/fast.json" "$temp/no" --project a
 
-# What is added at the end moves nothing else.
-sheets 100 30s > "$temp/hundred.json"
-"$kubernetes/spread.py" "$temp/hundred.json" "$temp/kubernetes/overlays/a" --project a --project b > "$temp/said"
-sheets 110 30s > "$temp/more.json"
-"$kubernetes/spread.py" "$temp/more.json" "$temp/kubernetes/overlays/b" --project a --project b > "$temp/said"
-moved=0
-for part in "$temp"/kubernetes/overlays/a/part-*; do
-    other=${part/overlays\/a/overlays\/b}
-    missing=$(comm -23 <(grep -o '1Spreadsheet-[0-9]*' "$part/ratesheet.json" | sort) \
-        <(grep -o '1Spreadsheet-[0-9]*' "$other/ratesheet.json" | sort) | wc -l)
-    moved=$((moved + missing))
+sheets 0 5s > "$temp/none.json"
+refused "no sheets" "there is no sheet" "$temp/none.json" "$temp/no" --project a
+for rate in 0 300; do
+    sed "s/}$/, \"google\": {\"writes_per_minute\": $rate}}/" "$temp/fast.json" > "$temp/rate.json"
+    refused "a rate of $rate" "writes_per_minute is $rate" "$temp/rate.json" "$temp/no" --project a
 done
-same "spreadsheets that another ten move" 0 "$moved"
+sed 's/}$/, "heartbeat": {"url": "https:\/\/switch.invalid\/desk"}}/' "$temp/hundred.json" > "$temp/heart.json"
+five=(--project a --project b --project c --project d --project e --addresses 5)
+refused "one heartbeat for all" "one heartbeat.url for 25 Deployments" "$temp/heart.json" "$temp/no" "${five[@]}"
+sed -i 's/desk/desk-{part}/' "$temp/heart.json"
+"$temp/kubernetes/spread.py" "$temp/heart.json" "$temp/kubernetes/overlays/heart" "${image[@]}" "${five[@]}" > "$temp/said"
+fits "a heartbeat for each" "$temp/kubernetes/overlays/heart" 25
+same "a heartbeat for each, addresses" 25 \
+    "$(grep -rho 'switch.invalid/desk-[0-9]*' "$temp/kubernetes/overlays/heart" | sort -u | wc -l)"
+code=0
+"$kubernetes/spread.py" "$temp/fast.json" "$temp/no" --project a --image ratesheet:0.1.0 > /dev/null 2> "$temp/errors" || code=$?
+same "an image of no registry, ends with" 2 "$code"
+
+# No address asks Kraken more often than it may: three parts that leave by two addresses.
+sheets 12 5s > "$temp/twelve.json"
+desk=$temp/kubernetes/overlays/desk
+"$temp/kubernetes/spread.py" "$temp/twelve.json" "$desk" "${image[@]}" --key --project a --addresses 2 > "$temp/said"
+same "the share of Kraken's rate, three parts by two addresses" "0.5 0.5 0.5" \
+    "$(grep -rho 'requests_per_second": [0-9.]*' "$desk" | sed 's/.* //' | xargs)"
+looks_well a-key-for-each "$desk"
+same "a key for each, Secrets" "ratesheet-key-01 ratesheet-key-02 ratesheet-key-03" \
+    "$(sed -n 's/^ *secretName: //p' "$temp/a-key-for-each.yaml" | sort | xargs)"
+
+# ---- spread again
+
+# where FOLDER: each spreadsheet with its part.
+where() { (cd "$1" && grep -o '1Spreadsheet-[0-9]*' part-*/ratesheet.json | sort); }
+# again NAME: the sheets of standard input, over what is there already.
+again() {
+    cat > "$temp/again.json"
+    where "$desk" > "$temp/before"
+    "$temp/kubernetes/spread.py" "$temp/again.json" "$desk" "${image[@]}" --project a --addresses 3 > "$temp/said"
+    # What is to be done before the apply, as a person would.
+    sed -n 's/^  kubectl .* && //p' "$temp/said" > "$temp/commands"
+    bash -eu "$temp/commands"
+    where "$desk" > "$temp/after"
+    looks_well "$1" "$desk"
+}
+# without NUMBER…: the sheets of standard input but for those.
+without() {
+    "$python" -c 'import json, sys
+sheets = json.load(sys.stdin)["sheets"]
+print(json.dumps({"sheets": [one for one in sheets if one["sheet"][13:16] not in sys.argv[1:]]}))' "$@"
+}
+sheets 12 5s | without 000 005 | again "two in the middle less"
+same "two in the middle less, spreadsheets that are elsewhere now" 0 "$(comm -13 "$temp/before" "$temp/after" | wc -l)"
+same "two in the middle less, parts that are gone" 0 "$(grep -c 'kubectl' "$temp/said" || true)"
+sheets 14 5s | again "two more, and those back"
+same "two more, and those back, spreadsheets that are elsewhere now" 0 "$(comm -23 "$temp/before" "$temp/after" | wc -l)"
+same "two more, and those back, parts" 4 "$(wc -l < "$temp/said")"
+sheets 8 5s | again "six less"
+same "six less, Deployments to be deleted before the apply" "ratesheet-03 ratesheet-04" \
+    "$(sed -n 's/^  kubectl -n ratesheet delete .* -l app.kubernetes.io\/instance=\(ratesheet-[0-9]*\) .*/\1/p' "$temp/said" | xargs)"
+same "six less, spreadsheets that are elsewhere now" 0 "$(comm -13 "$temp/before" "$temp/after" | wc -l)"
+sheets 8 4s | again "too fast for where they are"
+same "too fast for where they are, spreadsheets that are told to move" 2 "$(grep -c 'does not fit into part-0[12] any more' "$temp/said")"
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

@@ -9,7 +9,7 @@
 # RATESHEET: the program, best the static one; without it, cargo builds one.
 # DEB: the package, as deploy/package.sh makes it; without it, nothing is installed. That part needs
 #     docker, the right to give a container capabilities, the image ratesheet-sandbox:test that
-#     tests/container.sh leaves, and the Dockerfile's base image, as a Debian to install systemd in.
+#     tests/container.sh leaves, and the Dockerfile's base image or its stand-in, as a Debian to install systemd in.
 # Ends with a line `N passed, N failed`, or `skipped: why` and 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -133,6 +133,7 @@ goes_on() {
 at_work() {
     local base pid sandbox since took
     base=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)
+    docker image inspect "$base" > /dev/null 2>&1 || base=ratesheet-base:${base#rust:}
     mkdir "$temp/machine"
     printf 'FROM %s\nRUN apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd\n' \
         "$base" > "$temp/machine/Dockerfile"
@@ -141,12 +142,13 @@ at_work() {
     sandbox=$(docker create ratesheet-sandbox:test)
     docker cp "$sandbox:/sandbox" "$temp/sandbox" > /dev/null
     docker rm "$sandbox" > /dev/null
-    # All that systemd needs to bar the service from it.
+    # All that systemd needs to bar the service from it. The tree of control groups is the
+    # container's own, not this machine's.
     docker run -d --rm --name "$machine" --cap-add ALL --cap-drop SYS_RESOURCE \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined --network none \
-        --tmpfs /run --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw --cgroupns host \
+        --tmpfs /run --tmpfs /run/lock --cgroupns private \
         -e container=docker ratesheet-systemd:test \
-        sh -c 'mount --make-rshared / && exec /lib/systemd/systemd' > /dev/null
+        sh -c 'mount --make-rshared / && mount -o remount,rw /sys/fs/cgroup && exec /lib/systemd/systemd' > /dev/null
     comes_to "systemd" running 30 inside systemctl is-system-running
     docker cp "$temp/sandbox" "$machine:/usr/local/bin/sandbox" > /dev/null
     docker cp "$DEB" "$machine:/root/ratesheet.deb" > /dev/null
@@ -189,6 +191,8 @@ at_work() {
     if [ "$took" -le 1500 ]; then pass "in $took ms"; else fail "in $took ms, more than 1500"; fi
     inside sh -c 'echo "{}" > /etc/ratesheet/key.json; systemctl start ratesheet 2> /dev/null' || true
     comes_to "with a key that is none" "failed 77" 10 properties ActiveState ExecMainStatus
+    inside sh -c 'rm /etc/ratesheet/key.json; systemctl start ratesheet 2> /dev/null' || true
+    comes_to "without a key" "failed 243" 10 properties ActiveState ExecMainStatus
     if inside dpkg -P ratesheet > "$temp/said" 2>&1; then pass "the package is gone"; else fail "the package stays"; fi
 }
 if [ -z "${DEB:-}" ]; then

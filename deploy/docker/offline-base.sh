@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes a stand-in for the image that the Dockerfile builds on, where no image registry can be
-# reached: Debian, a C compiler, and the Rust toolchain of this machine, under the same name. So the
-# very same Dockerfile is built.
+# reached: Debian, a C compiler, and the Rust toolchain of this machine. It is called ratesheet-base,
+# with the same tag; the last line printed says how the very same Dockerfile is built on it.
 #
-# Usage, as root: deploy/docker/offline-base.sh [image]
+# Usage, as root: deploy/docker/offline-base.sh
 # Needs: docker, debootstrap and a Debian mirror, a Rust toolchain of the image's version.
 # MIRROR: the Debian mirror, if it is not debootstrap's own.
 #
@@ -13,13 +13,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-image=${1:-$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)}
+image=$(sed -n 's/^ARG RUST_IMAGE=//p' Dockerfile)
 # rust:1.95-slim-bookworm: the version, and the Debian release.
 [[ $image =~ ^rust:([0-9.]+)-slim-([a-z]+)$ ]] || {
     echo "offline-base: only images such as rust:1.95-slim-bookworm can be stood in for, not $image" >&2
     exit 1
 }
-version=${BASH_REMATCH[1]} release=${BASH_REMATCH[2]}
+version=${BASH_REMATCH[1]} release=${BASH_REMATCH[2]} standin=ratesheet-base:${image#rust:}
 [ "$(id -u)" = 0 ] || { echo "offline-base: debootstrap needs root" >&2; exit 1; }
 for tool in docker debootstrap rustc; do
     command -v "$tool" > /dev/null || { echo "offline-base: $tool is missing" >&2; exit 1; }
@@ -39,7 +39,7 @@ else
 fi
 [ -n "$sysroot" ] || { echo "offline-base: there is no Rust $version here" >&2; exit 1; }
 host=$("$sysroot/bin/rustc" -vV | sed -n 's/^host: //p')
-echo "offline-base: $image from Debian $release and $("$sysroot/bin/rustc" --version) for $host"
+echo "offline-base: $standin, for $image, from Debian $release and $("$sysroot/bin/rustc" --version) for $host"
 
 root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
@@ -64,5 +64,6 @@ fi
 
 tar -C "$root" -c . | docker import \
     --change 'ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-    --message 'a stand-in, made without a registry' - "$image" > /dev/null
-docker run --rm --network none "$image" rustc --version
+    --message 'a stand-in, made without a registry' - "$standin" > /dev/null
+docker run --rm --network none "$standin" rustc --version
+echo "docker build --build-arg RUST_IMAGE=$standin -t ratesheet ."

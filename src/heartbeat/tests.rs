@@ -25,6 +25,9 @@ const SECRET: &str = "/ping/5eCr3t-5eCr3t";
 /// The longest that anything is waited for that must happen.
 const SOON: Duration = Duration::from_secs(30);
 
+/// For so long one success is enough.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// A server that gives each answer to one question, and tells which it was.
 fn server(answers: &'static [&'static str]) -> (SocketAddr, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -67,7 +70,7 @@ fn heart(address: SocketAddr, journal: &Journal) -> HeartbeatActor {
     let url = format!("http://{address}{SECRET}");
     let log = Logger::root(journal.clone().fuse(), slog::o!());
     let tls = Tls::new(&TlsConfig::default()).unwrap();
-    HeartbeatActor::new(&url, ["a".into()], &tls, &log).unwrap()
+    HeartbeatActor::new(&url, [("a".into(), A_DAY)], &tls, &log).unwrap()
 }
 
 fn success(second: i64) -> Report {
@@ -103,7 +106,7 @@ impl Handler<AMinuteLater> for HeartbeatActor {
 
     fn handle(&mut self, _: AMinuteLater, _: &mut Self::Context) -> bool {
         if !self.in_flight {
-            self.last = self.last.and_then(|last| last.checked_sub(AT_MOST_EVERY));
+            self.last = self.last.and_then(|last| last.checked_sub(EVERY));
         }
         !self.in_flight
     }
@@ -153,6 +156,22 @@ fn it_beats_at_most_once_a_minute_and_tells_when_it_is_not_heard() {
         );
         assert!(journal[2].starts_with("WARN the heartbeat is not heard: cannot connect"));
         assert!(journal.len() == 3 && !journal.concat().contains("5eCr3t"), "{journal:?}");
+    });
+}
+
+#[test]
+fn it_beats_once_a_minute_however_seldom_anything_is_written() {
+    actix_rt::System::new().block_on(async {
+        let (address, questions) = server(&["204 No Content"; 3]);
+        let heart = heart(address, &Journal::default()).start();
+        heart.send(success(1)).await.unwrap();
+        for _ in 0..3 {
+            until(|| questions.try_recv().is_ok()).await;
+            a_minute_later(&heart).await;
+            tokio::time::pause();
+            tokio::time::advance(EVERY).await;
+            tokio::time::resume();
+        }
     });
 }
 

@@ -109,4 +109,12 @@ mod tests {
             assert_eq!(class(text), expected, "{text}");
         }
     }
+
+    #[test]
+    fn a_wait_that_is_known_to_be_needed_is_told() {
+        let wait = |text: &str| KrakenError::from_texts(&[text.to_owned()]).wait();
+        assert_eq!(wait("EGeneral:Temporary lockout"), Some(Duration::from_secs(60)));
+        assert_eq!(wait("EAPI:Rate limit exceeded"), Some(Duration::from_secs(5)));
+        assert_eq!(wait("EService:Unavailable"), None);
+    }
 }

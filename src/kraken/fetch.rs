@@ -46,8 +46,10 @@ pub(super) struct Fetched {
     pub(super) refusal: bool,
     /// Whether a pair was not in the index: it may be old.
     pub(super) unknown: bool,
-    /// What made a request fail as a whole.
+    /// Why there is less than was asked for, or why to wait before asking for more.
     pub(super) error: Option<KrakenError>,
+    /// What Kraken said that has cost nothing.
+    pub(super) note: Option<KrakenError>,
     pub(super) requests: u64,
 }
 
@@ -74,6 +76,12 @@ impl Fetch {
             }
         }
         self.deal_out(&names, &tickers, &mut fetched, url);
+        let answered = |name: &String, pair| self.ticker_of(name, pair, &tickers).is_some();
+        if names.iter().all(|(name, pairs)| pairs.iter().all(|pair| answered(name, pair))) {
+            let costs_nothing =
+                |error: &mut KrakenError| !matches!(error, KrakenError::RateLimited { .. });
+            fetched.note = fetched.error.take_if(costs_nothing);
+        }
         fetched
     }
 

@@ -170,6 +170,11 @@ mod tests {
             ("XDGEUR", "dogeeur", true),
             ("XXBTZUSD", "xbteur", false),
             ("XETHXXBT", "ethbtc", true),
+            ("AXBTZEUR", "xbteur", false),
+            ("XXBTAEUR", "xbteur", false),
+            ("XXBTEUR", "xbteur", false),
+            ("XXBTZEURX", "xbteur", false),
+            ("XÄTZEUR", "xbteur", false),
         ] {
             assert_eq!(may_answer(key, &pair(name)), yes, "{key} {name}");
         }

@@ -73,14 +73,18 @@ pub(super) fn tickers(answer: &Answer, at: Timestamp) -> Result<Tickers, KrakenE
 /// Decodes an answer of the AssetPairs endpoint: the rows by Kraken's own name of the pair.
 ///
 /// # Errors
-/// As [`tickers`].
+/// As [`tickers`], and when there are errors beside them: what a list leaves out does not exist,
+/// so half a list is worse than an old one.
 pub(super) fn asset_pairs(answer: &Answer) -> Result<BTreeMap<String, AssetPairInfo>, KrakenError> {
     let usable = |(key, row): (String, &RawValue)| {
         let row: AssetPairInfo = serde_json::from_str(row.get()).ok()?;
         let named = is_name(&key) && is_name(&row.altname) && is_name(&row.wsname);
         named.then_some((key, row))
     };
-    let (rows, _) = rows(answer)?;
+    let (rows, beside) = rows(answer)?;
+    if let Some(error) = beside {
+        return Err(error);
+    }
     let rows: BTreeMap<_, _> = rows.into_iter().filter_map(usable).collect();
     if rows.is_empty() {
         return Err(KrakenError::NotKraken("a list of asset pairs without any".into()));
@@ -316,5 +320,19 @@ mod tests {
         assert_eq!(rows.keys().collect::<Vec<_>>(), ["ODD", "XXBTZEUR"]);
         assert_eq!(rows["XXBTZEUR"].wsname, "XBT/EUR");
         assert!(asset_pairs(&answer(r#"{"error":[],"result":{}}"#)).is_err());
+    }
+
+    #[test]
+    fn a_list_of_pairs_beside_an_error_is_none() {
+        let with = |errors: &str| {
+            let pairs = r#"{"ADAEUR":{"altname":"ADAEUR"}}"#;
+            asset_pairs(&answer(&format!(r#"{{"error":[{errors}],"result":{pairs}}}"#)))
+        };
+        assert!(matches!(with("\"EService:Busy\""), Err(KrakenError::Service(_))));
+        assert!(matches!(
+            with("\"EAPI:Rate limit exceeded\""),
+            Err(KrakenError::RateLimited { .. })
+        ));
+        assert_eq!(with("\"WGeneral:Danger\"").unwrap().len(), 1);
     }
 }

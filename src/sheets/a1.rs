@@ -289,4 +289,10 @@ mod tests {
             assert_eq!(column_letters(column), letters);
         }
     }
+
+    #[test]
+    fn a_range_tells_its_tab() {
+        let tabs = ["'Sheet 1'!A1", "'a!b'!B7", "BtcPrice"].map(tab_of);
+        assert_eq!(tabs, ["'Sheet 1'", "'a!b'", ""]);
+    }
 }

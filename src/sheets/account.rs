@@ -2,10 +2,15 @@
 //! are written in its name. Touches: the key file and the network, through `auth` and `metadata`;
 //! the clock.
 
-use std::{cell::RefCell, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    fmt,
+    rc::{Rc, Weak},
+    time::Duration,
+};
 
 use slog::{Logger, info};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     GoogleConfig,
@@ -18,6 +23,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     pace::{Backoff, RetryConfig},
+    setup::{SetupError, checked},
 };
 
 /// So many requests at once, before the pace sets in.
@@ -33,8 +39,9 @@ struct Inner {
     source: Source,
     tls: Tls,
     backoff: Backoff,
-    /// Who holds it is asking for a token; the others wait and take theirs from there.
-    token: Mutex<Option<AccessToken>>,
+    token: RefCell<Option<AccessToken>>,
+    /// The request for a token that is under way, as long as somebody waits for its outcome.
+    asking: RefCell<Weak<Asking>>,
     trouble: RefCell<Option<Trouble>>,
     email: RefCell<Rc<str>>,
     /// Whose name has been told.
@@ -44,6 +51,9 @@ struct Inner {
     reads: Gate,
     writes: Gate,
 }
+
+/// Where the outcome of a request for a token will be.
+type Asking = watch::Sender<Option<Result<AccessToken, TokenError>>>;
 
 /// No token is asked for before `until`.
 struct Trouble {
@@ -70,14 +80,19 @@ impl Account {
     /// ask again for a token that was not given.
     ///
     /// # Errors
-    /// When the certificate authorities of `tls` cannot be read.
+    /// When the certificate authorities of `tls` cannot be read, or anything else is not well
+    /// formed.
     pub fn new(
         credentials: impl Into<Credentials>,
         google: &GoogleConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
-    ) -> Result<Self, TlsError> {
-        Self::with_tls(credentials, google, retry, &Tls::new(tls)?)
+    ) -> Result<Self, SetupError> {
+        checked(|mistakes| {
+            google.check(mistakes);
+            retry.check(mistakes);
+        })?;
+        Ok(Self::with_tls(credentials, google, retry, &Tls::new(tls)?)?)
     }
 
     pub(crate) fn with_tls(
@@ -96,7 +111,8 @@ impl Account {
             source,
             tls: tls.clone(),
             backoff: retry.backoff,
-            token: Mutex::new(None),
+            token: RefCell::new(None),
+            asking: RefCell::default(),
             trouble: RefCell::new(None),
             introduced: RefCell::new(Rc::clone(&nobody)),
             email: RefCell::new(nobody),
@@ -129,25 +145,49 @@ impl Account {
     /// A token that is good for a while. However many ask at once, one request is made; after a
     /// failure none is made until its backoff has passed.
     pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
-        let mut token = self.0.token.lock().await;
         let now = Instant::now();
-        if let Some(token) = token.as_ref().filter(|token| !token.is_old(now)) {
+        let old = self.0.token.borrow().clone();
+        if let Some(token) = old.as_ref().filter(|token| !token.is_old(now)) {
             return Ok(token.clone());
         }
-        let trouble = self.trouble_at(now);
-        let renewed = match trouble {
-            None => self.renew().await,
+        let renewed = match self.trouble_at(now) {
+            None => self.ask().await,
             Some(error) => Err(error),
         };
-        match (renewed, token.as_ref()) {
-            (Ok(fresh), _) => {
-                *token = Some(fresh.clone());
-                Ok(fresh)
+        // The old one is good to its end: that a new one is not to be had yet is no trouble.
+        renewed.or_else(|error| old.filter(|old| old.is_good(Instant::now())).ok_or(error))
+    }
+
+    /// Waits for the outcome of the request that is under way, or of a new one. That is a task of
+    /// its own, since whoever began it may hang while others wait; it ends with the last of them.
+    async fn ask(&self) -> Result<AccessToken, TokenError> {
+        let asking = self.0.asking.borrow().upgrade();
+        let mut told = match asking {
+            Some(asking) => asking.subscribe(),
+            None => self.begin_to_ask(),
+        };
+        let outcome = told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+        outcome.unwrap_or_else(|| {
+            Err(TokenError::Unavailable {
+                reason: "it was not asked to the end".into(),
+                wait: None,
+            })
+        })
+    }
+
+    fn begin_to_ask(&self) -> watch::Receiver<Option<Result<AccessToken, TokenError>>> {
+        let (tell, told) = watch::channel(None);
+        let tell = Rc::new(tell);
+        self.0.asking.replace(Rc::downgrade(&tell));
+        let account = self.clone();
+        actix_rt::spawn(async move {
+            tokio::select! {
+                biased;
+                outcome = account.renew() => drop(tell.send(Some(outcome))),
+                () = tell.closed() => {}
             }
-            // The old one is good to its end: that a new one is not to be had yet is no trouble.
-            (Err(_), Some(old)) if old.is_good(Instant::now()) => Ok(old.clone()),
-            (Err(error), _) => Err(error),
-        }
+        });
+        told
     }
 
     /// Why no token is asked for now, while a failure's backoff lasts.
@@ -162,6 +202,9 @@ impl Account {
             Source::Key(credentials) => self.by_key(credentials).await,
             Source::Metadata(server) => metadata::within(self.by_metadata(server)).await,
         };
+        if let Ok(token) = &outcome {
+            self.0.token.replace(Some(token.clone()));
+        }
         let mut trouble = self.0.trouble.borrow_mut();
         *trouble = outcome.as_ref().err().map(|error| {
             let failures = trouble.as_ref().map_or(1, |before| before.failures.saturating_add(1));
@@ -186,28 +229,32 @@ impl Account {
     }
 
     /// Forgets a token that Google does not take; another that has come meanwhile is kept.
-    pub(super) async fn reject(&self, rejected: &AccessToken) {
-        let mut token = self.0.token.lock().await;
-        if token.as_ref() == Some(rejected) {
-            *token = None;
-        }
+    pub(super) fn reject(&self, rejected: &AccessToken) {
+        self.0.token.borrow_mut().take_if(|token| token == rejected);
     }
 
-    /// Waits until the budget allows another read.
-    pub(super) async fn may_read(&self) {
-        self.0.reads.pass().await;
-    }
-
-    /// Waits until the budget allows another write.
-    pub(super) async fn may_write(&self) {
-        self.0.writes.pass().await;
+    /// A token to make a request with, as soon as the budget allows it. While there is no token
+    /// nobody waits for a turn, which others can use.
+    pub(super) async fn turn(&self, budget: Budget) -> Result<AccessToken, TokenError> {
+        self.token().await?;
+        self.gate(budget).pass().await;
+        self.token().await
     }
 
     /// Google has had enough of this identity: no request of this kind for this long.
     pub(super) fn hold_off(&self, wait: Duration, budget: Budget) {
+        self.gate(budget).shut_for(wait);
+    }
+
+    /// Whether Google has had enough of it at present.
+    pub(super) fn holds_off(&self, budget: Budget) -> bool {
+        self.gate(budget).is_shut()
+    }
+
+    fn gate(&self, budget: Budget) -> &Gate {
         match budget {
-            Budget::Reads => self.0.reads.shut_for(wait),
-            Budget::Writes => self.0.writes.shut_for(wait),
+            Budget::Reads => &self.0.reads,
+            Budget::Writes => &self.0.writes,
         }
     }
 }

@@ -215,6 +215,8 @@ mod tests {
                 C::Credentials,
             ),
             (403, error("…", "PERMISSION_DENIED", "rateLimitExceeded"), C::RateLimited),
+            (403, error("…", "PERMISSION_DENIED", "RATE_LIMIT_EXCEEDED"), C::RateLimited),
+            (403, error("…", "RESOURCE_EXHAUSTED", ""), C::RateLimited),
             (404, error("Requested entity was not found.", "NOT_FOUND", ""), C::Spreadsheet),
             (404, "<html>not found</html>".into(), C::Transient),
             (400, error(parse, "INVALID_ARGUMENT", ""), C::Cell),
@@ -241,5 +243,14 @@ mod tests {
         let body = error("The caller does not have permission", "PERMISSION_DENIED", "");
         let told = sorted(403, &body).failure("https://x", "bot@x.iam", "15Cc").to_string();
         assert!(told.contains("add bot@x.iam as an Editor"), "{told}");
+    }
+
+    #[test]
+    fn what_is_alike_in_class_and_not_in_what_follows_is_told_apart() {
+        let disabled = error("…", "PERMISSION_DENIED", "SERVICE_DISABLED");
+        assert!(matches!(sorted(403, &disabled), SheetsError::Disabled { .. }));
+        for body in [error("Bad token", "UNAUTHENTICATED", ""), "<html>".into()] {
+            assert!(matches!(sorted(401, &body), SheetsError::Unauthorized(_)), "{body}");
+        }
     }
 }

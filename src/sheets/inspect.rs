@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::{
     Account, SheetConfig, SpreadsheetId,
+    account::Budget,
     config::one_tab,
     error::{self, SheetsError},
     locate,
@@ -113,15 +114,13 @@ impl Account {
         &self,
         id: &str,
     ) -> Result<(Properties, Option<SignedDuration>), Trouble> {
-        self.may_read().await;
-        let token = self.token().await.map_err(Trouble::Token)?;
+        let token = self.turn(Budget::Reads).await.map_err(Trouble::Token)?;
         let read = self.client().spreadsheet(&token, id).await;
         read.map_err(|error| Trouble::Sheets(error, token))
     }
 
     async fn read_cells(&self, id: &str, ranges: &[String]) -> Result<Vec<Contents>, Trouble> {
-        self.may_read().await;
-        let token = self.token().await.map_err(Trouble::Token)?;
+        let token = self.turn(Budget::Reads).await.map_err(Trouble::Token)?;
         let read = self.client().contents(&token, id, ranges).await;
         read.map_err(|error| Trouble::Sheets(error, token))
     }

@@ -1,6 +1,8 @@
 //! Where in a spreadsheet a configured cell is: the title of its tab, and whether it is within
 //! the grid. Pure: no I/O, no clock, no randomness.
 
+use jiff::tz::TimeZone;
+
 use super::{
     a1::CellRef,
     config::Tab,
@@ -30,6 +32,20 @@ pub(super) fn range(
             Ok(CellRef::Cell { tab: None, column: *column, row: *row }.range(&found.title))
         }
     }
+}
+
+/// The time zone that a spreadsheet's times are told in.
+///
+/// # Errors
+/// As [`range`], when nothing here knows it.
+pub(super) fn zone(properties: &Properties) -> Result<&TimeZone, (String, String)> {
+    properties.zone.as_ref().map_err(|name| {
+        let reason = match name.is_empty() {
+            true => "the spreadsheet does not say its time zone".into(),
+            false => format!("the spreadsheet's time zone {name} is not known here"),
+        };
+        (reason, "Choose another in the spreadsheet, under File, Settings".into())
+    })
 }
 
 fn by_title<'a>(
@@ -100,8 +116,6 @@ fn list(properties: &Properties) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
     use super::*;
 
     fn spreadsheet() -> Properties {
@@ -114,7 +128,7 @@ mod tests {
         Properties {
             tabs: vec![tab(0, "Sheet 1", 1_000), tab(7, "Bob's", 10), tab(9, "Chart", 0)],
             names: vec!["BtcPrice".into()],
-            zone: TimeZone::UTC,
+            zone: Ok(TimeZone::UTC),
         }
     }
 

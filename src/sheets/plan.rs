@@ -5,6 +5,8 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
+mod refusal;
+mod target;
 mod value;
 
 use std::{
@@ -13,26 +15,19 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
-use self::value::{date_time, value_of};
+use self::{refusal::Run, target::Target, value::date_time};
 use super::{
-    a1,
     config::{SheetConfig, Tab, one_tab},
-    error::cell_failure,
-    problem::{self, Standing},
-    wire::{self, Properties, ValueRange},
+    problem,
+    wire::{Properties, ValueRange},
 };
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
-    quote::QuoteField,
     sheets::{CellRef, locate},
 };
-
-/// Every cell is written at least this often, changed or not, so that what somebody typed over
-/// it does not stay.
-const AFRESH: Duration = Duration::from_secs(60);
 
 /// The cells of one spreadsheet.
 #[derive(Debug)]
@@ -43,43 +38,21 @@ pub(super) struct Plan {
     zone: Option<TimeZone>,
     /// Groups of cells that are written by themselves, to find the one that Google refuses.
     suspects: VecDeque<Vec<usize>>,
-    /// Why the last cells were set aside, one after the other, and how many they were.
-    alike: Option<(String, u32)>,
+    /// The same, of cells that were set aside before: they are in no hurry.
+    probes: VecDeque<Vec<usize>>,
+    /// The cells that were set aside last, one after the other and for one reason.
+    run: Run,
     /// How far apart the writes are that probe cells that were set aside, and when the next is.
     between_probes: Duration,
     next_probe: Option<Instant>,
-}
-
-/// One cell.
-#[derive(Debug)]
-struct Target {
-    sheet: SheetIndex,
-    tab: Tab,
-    cell: CellRef,
-    name: Arc<str>,
-    content: CellContent,
-    /// Where it is, in Google's words; unknown until the tab has been found.
-    range: Option<String>,
-    wanted: Option<CellValue>,
-    /// When the quote behind it was asked for.
-    quoted: Option<Timestamp>,
-    /// What Google has confirmed, and when that was sent. Nothing after an outcome that could be
-    /// either.
-    confirmed: Option<(CellValue, Instant)>,
-    /// Whether it is to be written although it is as wanted.
-    afresh: bool,
-    /// Until when a write that was never answered may still be carried out.
-    late: Option<Instant>,
-    /// Why there is no value for it.
-    absent: Option<Failure>,
-    /// Why it cannot be written, and when to try again.
-    quarantine: Option<(Failure, Instant)>,
 }
 
 /// A write: some cells and their values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Write {
     cells: Vec<usize>,
+    /// Whether its cells had been set aside.
+    is_probe: bool,
     pub(super) ranges: Vec<ValueRange>,
     sent: Instant,
 }
@@ -103,7 +76,8 @@ impl Plan {
             every: sheets.iter().map(|(index, sheet)| (*index, sheet.every)).collect(),
             zone: None,
             suspects: VecDeque::new(),
-            alike: None,
+            probes: VecDeque::new(),
+            run: Run::default(),
             between_probes,
             next_probe: None,
         }
@@ -152,14 +126,17 @@ impl Plan {
     /// Finds every cell's tab, and sets aside the cells that have none. `until` is when those are
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
-        self.zone = Some(properties.zone.clone());
+        let zone = locate::zone(properties);
+        self.zone = zone.as_ref().ok().map(|&zone| zone.clone());
         let mut taken = BTreeMap::new();
         for target in &mut self.targets {
-            target.tell_time(&properties.zone);
-            let found =
-                locate::range(&target.cell, &target.tab, properties).and_then(|range| match taken
-                    .insert(range.clone(), Arc::clone(&target.name))
-                {
+            if let Ok(zone) = &zone {
+                target.tell_time(zone);
+            }
+            let told = if target.tells_time() { zone.clone().map(drop) } else { Ok(()) };
+            let found = told
+                .and_then(|()| locate::range(&target.cell, &target.tab, properties))
+                .and_then(|range| match taken.insert(range.clone(), Arc::clone(&target.name)) {
                     None => Ok(range),
                     Some(other) => {
                         let text = format!("it is the same cell as {other}");
@@ -213,16 +190,16 @@ impl Plan {
         sheets.into_iter().for_each(|sheet| self.derive(sheet));
     }
 
-    /// The write that is due now, if any.
+    /// The write that is due now, if any. It must be told what has become of it.
     pub(super) fn render(&mut self, now: Instant) -> Option<Write> {
-        let cells = self.due_cells(now);
+        let (cells, is_probe) = self.due_cells(now);
         let entry = |&cell: &usize| {
             let target = &self.targets[cell];
             let (range, value) = (target.range.clone()?, target.wanted.clone()?);
             Some((cell, ValueRange { range, value }))
         };
         let (cells, ranges): (Vec<_>, Vec<_>) = cells.iter().filter_map(entry).unzip();
-        (!cells.is_empty()).then_some(Write { cells, ranges, sent: now })
+        (!cells.is_empty()).then_some(Write { cells, is_probe, ranges, sent: now })
     }
 
     /// Whether there is something to write now.
@@ -230,34 +207,34 @@ impl Plan {
         let may_probe = self.may_probe(now);
         let due =
             |target: &Target| target.is_due(now) && (may_probe || target.quarantine.is_none());
-        self.targets.iter().any(due)
+        self.witness().is_some() || self.targets.iter().any(due)
     }
 
     fn may_probe(&self, now: Instant) -> bool {
         self.next_probe.is_none_or(|next| next <= now)
     }
 
-    fn due_cells(&mut self, now: Instant) -> Vec<usize> {
+    /// Which cells to write now, and whether they are such as were set aside. These are tried by
+    /// themselves, so that they hold up nothing else. Where the budget is so small that something
+    /// else is always due, their turn comes all the same.
+    fn due_cells(&mut self, now: Instant) -> (Vec<usize>, bool) {
+        if let Some(cell) = self.witness() {
+            return (vec![cell], false);
+        }
         let targets = &self.targets;
         let due = |cell: &usize| targets[*cell].is_due(now);
-        while let Some(group) = self.suspects.front() {
-            let cells: Vec<usize> = group.iter().copied().filter(due).collect();
-            if !cells.is_empty() {
-                return cells;
-            }
-            self.suspects.pop_front();
-        }
-        // What was set aside is tried by itself, so that it holds up nothing else. Where the budget
-        // is so small that something else is always due, its turn comes all the same.
-        let (aside, well): (Vec<_>, Vec<_>) =
-            (0..targets.len()).filter(due).partition(|&cell| targets[cell].quarantine.is_some());
+        let is_aside = |cell: &usize| targets[*cell].quarantine.is_some();
+        let all = 0..targets.len();
+        let (aside, well): (Vec<_>, Vec<_>) = all.filter(due).partition(is_aside);
         let overdue = |cell: &usize| targets[*cell].probe_overdue(now, self.between_probes);
-        let its_turn = well.is_empty() || aside.iter().any(overdue);
-        if aside.is_empty() || !its_turn || !self.may_probe(now) {
-            return well;
+        let their_turn = well.is_empty() || aside.iter().any(overdue);
+        if !aside.is_empty() && their_turn && self.may_probe(now) {
+            self.next_probe = Some(now + self.between_probes);
+            let group = next_group(&mut self.probes, |cell| due(cell) && is_aside(cell));
+            return (group.unwrap_or(aside), true);
         }
-        self.next_probe = Some(now + self.between_probes);
-        aside
+        let group = next_group(&mut self.suspects, |cell| due(cell) && !is_aside(cell));
+        (group.unwrap_or(well), false)
     }
 
     /// Google has confirmed a write.
@@ -268,8 +245,9 @@ impl Plan {
             target.afresh = false;
             target.quarantine = None;
         }
-        self.suspects.pop_front();
-        self.alike = None;
+        if !write.is_probe {
+            self.run.end();
+        }
         self.derive_all();
     }
 
@@ -293,76 +271,14 @@ impl Plan {
         self.targets.iter_mut().for_each(|target| target.afresh = true);
     }
 
-    /// Google has refused a write because of this entry, the first bad one: its cell is set aside
-    /// until `until`, and those before it, which are good, are written before those behind it.
-    pub(super) fn rejected(&mut self, write: &Write, entry: usize, text: &str, until: Instant) {
-        let Some(&cell) = write.cells.get(entry) else {
-            self.refused(write, text, until);
-            return;
-        };
-        self.set_aside(cell, text, until);
-        self.suspects.pop_front(); // it was the group in front, if there is one
-        // What is wrong with a cell is often wrong with its tab: the other tabs go first.
-        let (before, behind) = write.cells.split_at(entry);
-        let tab = |cell: usize| self.targets[cell].range.as_deref().map(a1::tab_of);
-        let (same, other): (Vec<usize>, Vec<usize>) =
-            behind[1..].iter().partition(|&&other| tab(other) == tab(cell));
-        for group in [same, other, before.to_vec()] {
-            if !group.is_empty() {
-                self.suspects.push_front(group);
-            }
-        }
-    }
-
-    /// Google has refused a write without saying why: it is halved, and each half written by
-    /// itself, until the cell is found.
-    pub(super) fn refused(&mut self, write: &Write, text: &str, until: Instant) {
-        match write.cells.as_slice() {
-            [] => {}
-            [cell] => {
-                let alike = self.alike.take().filter(|(last, _)| last == text);
-                self.alike = Some((text.to_owned(), alike.map_or(1, |(_, count)| count + 1)));
-                self.set_aside(*cell, text, until);
-            }
-            cells => {
-                let (left, right) = cells.split_at(cells.len() / 2);
-                self.suspects.pop_front(); // it was the group in front, if there is one
-                self.suspects.push_front(right.to_vec());
-                self.suspects.push_front(left.to_vec());
-            }
-        }
-    }
-
-    /// Whether Google refuses one cell after the other for this same reason: then it is a matter
-    /// of the spreadsheet and not of the cells.
-    pub(super) fn is_hopeless(&self, text: &str) -> bool {
-        /// So many in a row are no accident.
-        const IN_A_ROW: u32 = 4;
-        self.alike.as_ref().is_some_and(|(last, count)| last == text && *count >= IN_A_ROW)
-    }
-
-    /// Takes back that cells were set aside for this reason.
-    pub(super) fn absolve(&mut self, text: &str) {
-        self.alike = None;
-        self.suspects.clear();
-        for target in &mut self.targets {
-            let text = wire::without_entry(text);
-            let same = |(failure, _): &mut (Failure, Instant)| failure.reason.ends_with(text);
-            target.quarantine.take_if(same);
-        }
-        self.derive_all();
-    }
-
-    fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
-        let target = &mut self.targets[cell];
-        target.quarantine = Some((cell_failure(text), until));
-        let sheet = target.sheet;
-        self.derive(sheet);
-    }
-
     /// Whether there is a cell that nothing stands in the way of.
     pub(super) fn has_healthy_cell(&self) -> bool {
         self.targets.iter().any(|t| t.is_healthy() && t.content != CellContent::Problem)
+    }
+
+    /// Whether there is a cell that could be written as things are.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.targets.iter().any(Target::can_be_written)
     }
 
     /// Whether a cell that was set aside is to be tried again.
@@ -376,103 +292,22 @@ impl Plan {
 
     /// How every cell is doing.
     pub(super) fn report(&self) -> Arc<[CellReport]> {
-        let report = |target: &Target| CellReport {
-            sheet: target.sheet,
-            cell: Arc::clone(&target.name),
-            content: target.content.clone(),
-            written: target.confirmed.as_ref().map(|(value, _)| value.clone()),
-            failing: target.failure().cloned(),
-        };
-        self.targets.iter().map(report).collect()
+        self.targets.iter().map(Target::report).collect()
     }
 }
 
-impl Target {
-    fn new(sheet: SheetIndex, tab: &Tab, only: bool, cell: &CellRef, content: CellContent) -> Self {
-        Self {
-            sheet,
-            tab: tab.clone(),
-            cell: cell.clone(),
-            name: tab.cell_name(cell, only).into(),
-            content,
-            range: None,
-            wanted: None,
-            quoted: None,
-            confirmed: None,
-            afresh: false,
-            late: None,
-            absent: None,
-            quarantine: None,
+/// Takes the next of these groups out that has cells like that in it, and these cells.
+fn next_group(
+    groups: &mut VecDeque<Vec<usize>>,
+    like: impl Fn(&usize) -> bool,
+) -> Option<Vec<usize>> {
+    while let Some(mut group) = groups.pop_front() {
+        group.retain(&like);
+        if !group.is_empty() {
+            return Some(group);
         }
     }
-
-    fn apply(&mut self, batch: &QuoteBatch, zone: Option<&TimeZone>) {
-        let CellContent::Quote(pair, field) = &self.content else { return };
-        let value = match (batch.quotes.get(pair), batch.missing.get(pair)) {
-            (Some(quote), _) => value_of(quote, pair, *field, zone),
-            (None, Some(failure)) => Err(failure.clone()),
-            (None, None) => return,
-        };
-        match value {
-            Ok(number) => {
-                self.wanted = number.map(CellValue::Number);
-                self.quoted = batch.quotes.get(pair).map(|quote| quote.at);
-                self.absent = None;
-            }
-            Err(failure) => self.absent = Some(failure),
-        }
-    }
-
-    fn tells_time(&self) -> bool {
-        matches!(self.content, CellContent::Updated | CellContent::Quote(_, QuoteField::Time))
-    }
-
-    /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.
-    fn tell_time(&mut self, zone: &TimeZone) {
-        if let (CellContent::Quote(_, QuoteField::Time), Some(at)) = (&self.content, self.quoted) {
-            self.wanted = Some(CellValue::Number(date_time(at, zone)));
-        }
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        self.quarantine.as_ref().map(|(failure, _)| failure).or(self.absent.as_ref())
-    }
-
-    fn standing(&self) -> Standing<'_> {
-        let is_quote = matches!(self.content, CellContent::Quote(..));
-        Standing { cell: &self.cell, is_quote, failure: self.failure() }
-    }
-
-    fn is_healthy(&self) -> bool {
-        self.absent.is_none() && self.quarantine.is_none()
-    }
-
-    /// Whether it was to be tried again so long ago.
-    fn probe_overdue(&self, now: Instant, long: Duration) -> bool {
-        self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
-    }
-
-    /// Has it written afresh if it would be too old by the next tick.
-    fn age(&mut self, now: Instant, every: Duration) {
-        if let Some((_, sent)) = &self.confirmed {
-            let late = self.late.is_some_and(|late| now < late);
-            self.afresh |= late || now.saturating_duration_since(*sent) + every > AFRESH;
-        }
-    }
-
-    /// Whether it is to be written now: it has a value that Google has not confirmed, or is to
-    /// be written afresh.
-    fn is_due(&self, now: Instant) -> bool {
-        let set_aside = self.quarantine.as_ref().is_some_and(|(_, until)| now < *until);
-        if set_aside || self.absent.is_some() || self.range.is_none() {
-            return false;
-        }
-        match (&self.wanted, &self.confirmed) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
-        }
-    }
+    None
 }
 
 #[cfg(any(test, fuzzing))]

@@ -76,7 +76,8 @@ pub(super) struct Properties {
     pub(super) tabs: Vec<TabProperties>,
     /// The names of ranges.
     pub(super) names: Vec<String>,
-    pub(super) zone: TimeZone,
+    /// Its time zone, or the name of one that is not known here.
+    pub(super) zone: Result<TimeZone, String>,
 }
 
 /// What a spreadsheet says of one tab.
@@ -89,7 +90,8 @@ pub(super) struct TabProperties {
 }
 
 /// The fields of a spreadsheet that [`Properties`] are made of, as a field mask.
-pub(super) const PROPERTIES_MASK: &str = "properties.timeZone,sheets.properties,namedRanges.name";
+pub(super) const PROPERTIES_MASK: &str = "properties.timeZone,sheets.properties(sheetId,title,\
+     gridProperties(rowCount,columnCount)),namedRanges.name";
 
 /// Decodes the answer to `spreadsheets.get`; `None` if it is no such answer.
 pub(super) fn properties(answer: &Answer) -> Option<Properties> {
@@ -141,12 +143,20 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
     Some(Properties {
         tabs: found.sheets.into_iter().map(tab).collect(),
         names: found.named_ranges.into_iter().map(|named| named.name).collect(),
-        zone: TimeZone::get(&found.properties.time_zone).unwrap_or(TimeZone::UTC),
+        zone: zone(&found.properties.time_zone),
     })
+}
+
+/// A time zone by its name, such as `Europe/Berlin`. Where Google knows none it has the distance
+/// from Greenwich alone: `GMT-07:00`.
+fn zone(name: &str) -> Result<TimeZone, String> {
+    let fixed = || jiff::fmt::strtime::parse("GMT%:z", name).ok()?.offset().map(TimeZone::fixed);
+    TimeZone::get(name).ok().or_else(fixed).ok_or_else(|| excerpt(name))
 }
 
 /// What is in a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CellHolds {
     /// Nothing.
     Nothing,
@@ -299,7 +309,7 @@ pub(super) fn without_entry(message: &str) -> &str {
 
 /// The entry of a write that an error names, as in `Invalid data[3]: Unable to parse range: …`.
 pub(super) fn rejected_entry(message: &str) -> Option<usize> {
-    let (_, rest) = message.split_once("data[")?;
+    let rest = message.strip_prefix("Invalid data[")?;
     let (index, _) = rest.split_once(']')?;
     index.parse().ok()
 }
@@ -335,9 +345,28 @@ mod tests {
         assert_eq!(found.tabs[0].title, "Sheet 1");
         assert_eq!((found.tabs[0].rows, found.tabs[1].rows), (1000, 0));
         assert_eq!(found.names, ["BtcPrice"]);
-        assert_eq!(found.zone.iana_name(), Some("Europe/Berlin"));
+        assert_eq!(found.zone.unwrap().iana_name(), Some("Europe/Berlin"));
         assert_eq!(properties(&answer("{}")), None);
         assert_eq!(properties(&answer("[]")), None);
+    }
+
+    #[test]
+    fn a_time_zone_has_a_name_or_a_distance_and_is_never_guessed() {
+        let seconds = |name| {
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            zone(name).map(|zone| zone.to_offset(at).seconds())
+        };
+        for (name, offset) in [
+            ("Etc/UTC", 0),
+            ("Asia/Calcutta", 19_800),
+            ("GMT-07:00", -25_200),
+            ("GMT+05:45", 20_700),
+        ] {
+            assert_eq!(seconds(name), Ok(offset), "{name}");
+        }
+        for name in ["", "Mars/Olympus", "GMT+", "GMT-7", "GMT-07:00 or so"] {
+            assert_eq!(seconds(name), Err(name.to_owned()));
+        }
     }
 
     #[test]
@@ -362,6 +391,8 @@ mod tests {
             ("Invalid data[12]: Range (Raw!A19766) exceeds grid limits.", Some(12)),
             ("Unable to parse range: NOPE!A5", None),
             ("Invalid data[x]: y", None),
+            ("Unable to parse range: 'data[7]'!A5", None),
+            ("Unable to parse range: 'Invalid data[7]'!A5", None),
         ] {
             assert_eq!(rejected_entry(message), entry, "{message}");
         }

@@ -7,8 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::patience;
-use crate::{config::Config, supervisor::Status};
+use crate::{config::Config, patience, supervisor::Status};
 
 /// A moment by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

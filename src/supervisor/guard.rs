@@ -18,8 +18,8 @@ use std::{
 };
 
 use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised, WeakRecipient,
-    dev::ContextFut,
+    Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient, Supervised,
+    WeakRecipient, dev::ContextFut,
 };
 use tokio::{
     sync::Notify,
@@ -117,6 +117,17 @@ where
     restarts: Restarts,
 }
 
+/// actix polls an actor once more when it is dropped: one that has been restarted and waits would
+/// begin.
+impl<A> Drop for Guard<A>
+where
+    A: Actor<Context = Context<A>>,
+{
+    fn drop(&mut self) {
+        self.actor.ctx().terminate();
+    }
+}
+
 impl<A> Guard<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
@@ -124,6 +135,9 @@ where
     async fn run(mut self) {
         let mut exit = self.watch().await;
         while !self.stopping.begun.get() {
+            // At once, since it drops what the actor was about, which others may be waiting for:
+            // its place in a queue, say. It begins anew when it is polled, after the wait.
+            let restarted = self.restart();
             let (next, count) = self.judge();
             let fault = Fault { actor: self.policy.name.clone(), exit, count, next };
             // Awaited, since a fault must not be lost.
@@ -142,7 +156,7 @@ where
             if self.stopped_within(wait).await {
                 return;
             }
-            exit = match self.restart() {
+            exit = match restarted {
                 Ok(()) => self.watch().await,
                 Err(exit) => exit,
             };

@@ -15,9 +15,11 @@ use crate::{
     http::{Tls, TlsError},
     kraken::{Feed, KrakenActor},
     messages::{ActorName, Fault, Report, SheetIndex},
+    patience,
     quote::AssetPair,
     schedule::ScheduleActor,
     sheets::{Account, Credentials, ServiceAccountKey, SheetConfig, SheetsActor, SpreadsheetId},
+    tree::ConfigError,
 };
 
 /// The children, all of them alive.
@@ -36,6 +38,8 @@ pub(super) struct Tree {
 pub(super) enum BuildError {
     #[error("{0}")]
     Tls(#[from] TlsError),
+    #[error("{0}")]
+    Config(#[from] ConfigError),
     #[error(
         "there are sheets to write but no credentials: name the service account's key file, as \
          \"credentials\" in the configuration or in GOOGLE_APPLICATION_CREDENTIALS"
@@ -78,7 +82,7 @@ impl Tree {
         for (id, own) in spreadsheets {
             let Some(account) = account.clone() else { break };
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
-            let actor = SheetsActor::new(id.clone(), own, account, config.retry)
+            let actor = SheetsActor::new(id.clone(), own, account, config.retry)?
                 .reports(around.reports.clone())
                 .logger(&around.log);
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));
@@ -148,8 +152,7 @@ impl Tree {
 /// Who tells that all is well, if somebody is to be told.
 fn heart(config: &Config, tls: &Tls, log: &Logger) -> Result<Option<Heart>, TlsError> {
     let Some(url) = &config.heartbeat.url else { return Ok(None) };
-    let spreadsheets = config.sheets.iter().map(|sheet| sheet.spreadsheet.shared());
-    Heart::start(url, spreadsheets, tls, log).map(Some)
+    Heart::start(url, patience::of_spreadsheets(config), tls, log).map(Some)
 }
 
 /// In whose name to write: the key that was given, or else what is configured.

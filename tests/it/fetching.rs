@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ratesheet::{
-    SheetConfig, SpreadsheetReport,
+    GetStatus, SheetConfig, SpreadsheetReport,
     sandbox::{Fault, FaultRule, Service},
 };
 
@@ -91,6 +91,27 @@ fn a_pair_missing_beside_an_error_is_not_called_unknown() {
         })
         .await;
     });
+}
+
+/// An error beside all that was asked for: only a plea for fewer requests is a reason to wait.
+#[test]
+fn an_error_beside_a_whole_answer_is_no_outage_unless_it_asks_for_fewer_requests() {
+    for (text, fails) in [("EService:Busy", false), ("EAPI:Rate limit exceeded", true)] {
+        block_on(async {
+            let rig = Rig::new();
+            let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
+            let body = format!(r#"{{"error":["{text}"],"result":{{"XXBTZEUR":{row}}}}}"#);
+            let beside = FaultRule::new(Service::Kraken, Fault::json(200, body)).path("Ticker");
+            rig.sandbox.inject(beside);
+            with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+                rig.until("the price beside the error", |_| rig.number("A1") == Some(4.0)).await;
+                let kraken = supervisor.send(GetStatus).await.unwrap().kraken;
+                assert_eq!(kraken.failing.is_some(), fails, "{text}: {kraken:?}");
+                assert_eq!(kraken.last_success.is_some(), !fails, "{text}");
+            })
+            .await;
+        });
+    }
 }
 
 #[test]

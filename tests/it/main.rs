@@ -39,6 +39,7 @@ mod tls;
 mod token_endpoint;
 mod tokens;
 mod tty;
+mod unsettled;
 mod values;
 mod window;
 mod wording;

@@ -1,5 +1,7 @@
 //! Real actors of a real tree that panic, stop and hang: restarted, and fresh prices follow.
 
+use std::time::Duration;
+
 use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault as ActorFault, Next,
@@ -157,7 +159,7 @@ fn who_was_down_gets_the_newest_quotes_and_not_the_oldest_that_waited() {
     block_on(async {
         let rig = Rig::new();
         let mut config = rig.config().sheet(one_price(ONE));
-        config.supervision.ping = std::time::Duration::from_millis(300);
+        config.supervision.ping = Duration::from_millis(300);
         // After forty ticks there are no more: nothing but what was offered again can be newest.
         let tree = SupervisorActor::new(config).ticks(40).start();
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
@@ -178,7 +180,7 @@ fn a_parked_spreadsheet_is_tried_again() {
     block_on(async {
         let rig = Rig::new();
         let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
-        config.supervision.park = std::time::Duration::from_millis(100);
+        config.supervision.park = Duration::from_millis(100);
         let (tree, mut events) = Events::of(config);
         rig.fresh(&[(ONE, "A1")]).await;
         tree.send(for_ever(sheets(ONE))).await.unwrap();
@@ -250,7 +252,7 @@ fn of_several_commands_at_once_the_last_one_counts_and_a_write_in_flight_is_fini
         let config = |cell: &str| rig.config().sheet(sheet(ONE).cell("kraken:xbteur:sell", cell));
         let tree = SupervisorActor::new(config("A1")).start();
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
-        let slow = Fault::Delay(std::time::Duration::from_millis(300));
+        let slow = Fault::Delay(Duration::from_millis(300));
         let slow = FaultRule::new(Service::Sheets, slow).path("batchUpdate").times(1);
         rig.sandbox.inject(slow);
         let held = |entry: &Entry| entry.fault.is_some() && entry.ended.is_none();
@@ -287,5 +289,46 @@ fn an_outage_never_restarts_an_actor() {
             assert!(status(supervisor).await.restarts.is_empty());
         })
         .await;
+    });
+}
+
+/// Two spreadsheets, and so long from ping to ping that nobody notices who hangs.
+fn unnoticed(rig: &Rig) -> Config {
+    let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+    config.supervision.ping = SOON * 10;
+    config.shutdown_grace = Duration::from_millis(100);
+    config
+}
+
+#[test]
+fn who_hangs_while_it_waits_for_its_turn_does_not_hold_up_the_other() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = unnoticed(&rig);
+        // So few that both always wait.
+        config.google.writes_per_minute = 600;
+        with_tree(config, async |tree| {
+            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+            assert_eq!(tree.send(drill(sheets(ONE), Drill::Hang)).await, Ok(true));
+            rig.fresh(&[(TWO, "A1")]).await;
+            rig.fresh(&[(TWO, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_hangs_while_it_asks_for_a_token_does_not_hold_up_the_other() {
+    block_on(async {
+        let rig = Rig::new();
+        let slow = Fault::Delay(Duration::from_millis(500));
+        rig.sandbox.inject(FaultRule::new(Service::Token, slow).times(1));
+        with_tree(unnoticed(&rig), async |tree| {
+            rig.until("a token is asked for", |sandbox| sandbox.count(Service::Token) == 1).await;
+            assert_eq!(tree.send(drill(sheets(ONE), Drill::Hang)).await, Ok(true));
+            rig.fresh(&[(TWO, "A1")]).await;
+        })
+        .await;
+        assert_eq!(rig.sandbox.count(Service::Token), 1);
     });
 }

@@ -16,6 +16,13 @@ fn page(code: u16) -> Fault {
     }
 }
 
+/// An answer without a token, after another that is none yet.
+fn after_early_hints(status: &str) -> Fault {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".to_owned();
+    let answer = format!("{status}\r\nContent-Length: 2\r\n\r\n{{}}");
+    Fault::Raw { pieces: vec![hints, answer], every: Duration::from_millis(5) }
+}
+
 #[test]
 fn it_is_left_alone_for_as_long_as_it_asks() {
     block_on(async {
@@ -41,6 +48,8 @@ fn its_status_is_told() {
         (Fault::json(502, r#"{"access_token":"ya29.x","expires_in":3599}"#), "HTTP 502, and yet"),
         (page(200), "gives no token: its answer is not JSON"),
         (Fault::Reset, "gives no token: "),
+        (after_early_hints("HTTP/1.1 200 OK"), "gives no token: there is no token in its answer"),
+        (after_early_hints("HTTP/1.1 500 No"), "gives no token: HTTP 500, there is no token"),
     ] {
         let rig = Rig::new();
         rig.sandbox.fault(Service::Token, fault);

@@ -101,6 +101,26 @@ fn an_hour_after_the_clock_was_set_back_a_new_token_does_it() {
 }
 
 #[test]
+fn without_a_token_no_turn_is_used_up() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        // Five at once, and then one in ten seconds.
+        config.google.writes_per_minute = 6;
+        rig.sandbox.fault(Service::Token, Fault::status(503));
+        with_tree(config, async |supervisor| {
+            let often = |report: &ratesheet::SpreadsheetReport| {
+                report.failing.as_ref().is_some_and(|failing| failing.attempts >= 20)
+            };
+            report(supervisor, often).await;
+            rig.sandbox.clear_faults();
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
 fn a_key_that_is_a_pipe_does_not_stop_the_thread() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("key.json");

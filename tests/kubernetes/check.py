@@ -10,6 +10,8 @@ With --self-test it breaks each rule once and looks whether that is noticed.
 """
 
 import copy
+import json
+import re
 import sys
 
 import kubernetes_validate
@@ -78,24 +80,40 @@ def restricted(pod):
             yield f"{name}: a probe of another host"
 
 
+def spreadsheets_of(config):
+    """The ids in a configuration, whichever way it names them."""
+    named = {sheet["sheet"] for sheet in config.get("sheets", [config])}
+    return {re.sub(r".*/d/([\w-]+).*|:.*", r"\1", name) for name in named}
+
+
 def own_rules(objects):
     """What is particular to ratesheet."""
     kinds = {}
     for item in objects:
         kinds.setdefault(item["kind"], {})[item["metadata"]["name"]] = item
+    if set(kinds) == {"Namespace"}:
+        for name, namespace in kinds["Namespace"].items():
+            labels = namespace["metadata"].get("labels", {})
+            if labels.get("pod-security.kubernetes.io/enforce") != "restricted":
+                yield f"namespace {name}: does not enforce restricted"
+        return
     deployments = kinds.get("Deployment", {})
     if not deployments:
         yield "there is no Deployment"
     selectors = [str(item["spec"]["selector"]["matchLabels"]) for item in deployments.values()]
     if len(set(selectors)) != len(selectors):
         yield "two Deployments select each other's pods"
-    namespaces = {item["metadata"].get("namespace") for item in objects if item["kind"] != "Namespace"}
-    if namespaces != set(kinds.get("Namespace", {})):
-        yield f"objects in {namespaces}, and the namespaces {set(kinds.get('Namespace', {}))}"
-    for name, namespace in kinds.get("Namespace", {}).items():
-        labels = namespace["metadata"].get("labels", {})
-        if labels.get("pod-security.kubernetes.io/enforce") != "restricted":
-            yield f"namespace {name}: does not enforce restricted"
+    if "Namespace" in kinds:
+        yield "to delete this deletes the namespace, and all else in it"
+    elif any(item["metadata"].get("namespace") != "ratesheet" for item in objects):
+        yield "objects in another namespace than ratesheet"
+    writers = {}
+    for name, its in kinds.get("ConfigMap", {}).items():
+        for spreadsheet in spreadsheets_of(json.loads(its["data"]["ratesheet.json"])):
+            writers.setdefault(spreadsheet, []).append(name)
+    for spreadsheet, names in writers.items():
+        if len(names) != 1:
+            yield f"{spreadsheet} has two writers: {', '.join(names)}"
     for name, deployment in deployments.items():
         yield from (f"{name}: {wrong}" for wrong in of_deployment(deployment, kinds))
 
@@ -112,6 +130,8 @@ def of_deployment(deployment, kinds):
         yield "automountServiceAccountToken is not false"
     if not container["securityContext"].get("readOnlyRootFilesystem"):
         yield "the root file system can be written"
+    if not re.match(r"(localhost|[^/]*[.:][^/]*)/", container["image"]):
+        yield "its image is whatever a public hub has by that name"
     if pod.get("serviceAccountName") not in kinds.get("ServiceAccount", {}):
         yield "its service account is not there"
     environment = {one["name"]: one["value"] for one in container.get("env", [])}
@@ -129,7 +149,7 @@ def of_deployment(deployment, kinds):
     maps = [v["configMap"]["name"] for v in pod.get("volumes", []) if "configMap" in v]
     if len(maps) != 1 or maps[0] not in kinds.get("ConfigMap", {}):
         yield "its ConfigMap is not there"
-    elif not maps[0].removeprefix(deployment["metadata"]["name"] + "-"):
+    elif maps[0] == deployment["metadata"]["name"]:
         yield "a changed configuration would be no rollout: its ConfigMap has no hash"
     identity = kinds.get("ServiceAccount", {}).get(pod.get("serviceAccountName"), {})
     linked = "iam.gke.io/gcp-service-account" in identity.get("metadata", {}).get("annotations", {})
@@ -210,17 +230,41 @@ def self_test(objects):
         spoil(pod)
         if not list(restricted(pod)):
             yield f"{name}: not noticed"
+    def bare(spoilt):
+        name = spoilt["Deployment"]["metadata"]["name"]
+        spoilt["ConfigMap"]["metadata"]["name"] = name
+        volumes = spoilt["Deployment"]["spec"]["template"]["spec"]["volumes"]
+        volumes[0]["configMap"]["name"] = name
+
+    def of_spec(do):
+        return lambda spoilt: do(spoilt["Deployment"]["spec"])
+
+    def of_container(do):
+        return of_spec(lambda spec: do(spec["template"]["spec"]["containers"][0]))
+
     for name, spoil in {
-        "a mistyped key": lambda spec: spec.update(replica=1),
-        "two replicas": lambda spec: spec.update(replicas=2),
-        "a rolling update": lambda spec: spec.update(strategy={"type": "RollingUpdate"}),
-        "no probe": lambda spec: spec["template"]["spec"]["containers"][0].pop("livenessProbe"),
-        "another map": lambda spec: spec["template"]["spec"]["volumes"][0]["configMap"].update(name="x"),
+        "a mistyped key": of_spec(lambda spec: spec.update(replica=1)),
+        "two replicas": of_spec(lambda spec: spec.update(replicas=2)),
+        "a rolling update": of_spec(lambda spec: spec.update(strategy={"type": "RollingUpdate"})),
+        "no probe": of_container(lambda container: container.pop("livenessProbe")),
+        "a public image": of_container(lambda container: container.update(image="ratesheet:1")),
+        "another map": lambda spoilt: spoilt["ConfigMap"]["metadata"].update(name="x"),
+        "a map without a hash": bare,
     }.items():
         spoilt = copy.deepcopy(objects)
-        spoil(next(item for item in spoilt if item["kind"] == "Deployment")["spec"])
+        spoil({item["kind"]: item for item in spoilt})
         if not list(wrong_with(spoilt)):
             yield f"{name}: not noticed"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ratesheet"}}
+    for name, also in {
+        "a namespace": namespace,
+        "a second writer": dict(next(item for item in objects if item["kind"] == "ConfigMap"),
+                                metadata={"name": "ratesheet-again", "namespace": "ratesheet"}),
+    }.items():
+        if not list(wrong_with([*objects, also])):
+            yield f"{name}: not noticed"
+    if not list(wrong_with([namespace])):
+        yield "a namespace that enforces nothing: not noticed"
 
 
 def main():

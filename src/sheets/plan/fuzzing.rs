@@ -22,9 +22,23 @@ use crate::{
 
 const PAIRS: [&str; 3] = ["xbteur", "etheur", "soleur"];
 
-/// Which cell shows which pair: three of a sheet that is due every tick, three of another.
-const CELLS: [(usize, usize, &str); 6] =
-    [(0, 0, "A1"), (0, 1, "A2"), (0, 2, "A3"), (1, 0, "B1"), (1, 1, "B2"), (1, 2, "B3")];
+/// Which cell shows which pair: seven of a sheet that is due every tick, three of another that is
+/// in a tab of its own.
+const CELLS: [(usize, usize, &str); 10] = [
+    (0, 0, "A1"),
+    (0, 1, "A2"),
+    (0, 2, "A3"),
+    (0, 0, "A4"),
+    (0, 1, "A5"),
+    (0, 2, "A6"),
+    (0, 0, "A7"),
+    (1, 0, "B1"),
+    (1, 1, "B2"),
+    (1, 2, "B3"),
+];
+
+/// The tabs of the two sheets.
+const TABS: [&str; 2] = ["Sheet 1", "Other"];
 
 /// From tick to tick.
 const EVERY: Duration = Duration::from_secs(5);
@@ -32,6 +46,11 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How long a cell is set aside, and how far apart the writes are that probe such cells.
 const ASIDE: Duration = Duration::from_secs(300);
 const BETWEEN_PROBES: Duration = Duration::from_secs(10);
+
+/// How far apart readings of the spreadsheet's properties are at the least, and how long nothing
+/// is written after Google has refused one cell after the other.
+const BETWEEN_SURVEYS: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Until when a write that was never answered may still be carried out.
 const LATE: Duration = Duration::from_secs(60);
@@ -47,14 +66,21 @@ struct Scene {
     sheet: BTreeMap<String, CellValue>,
     /// Which cells Google refuses.
     bad: [bool; CELLS.len()],
+    /// Whether the second tab has gone.
+    gone: bool,
+    surveyed: Instant,
+    /// When cells that were set aside were last tried.
+    probed: Option<Instant>,
+    /// Nothing is written before.
+    paused_until: Instant,
     /// The tick of what was last sent for each cell.
     sent: BTreeMap<String, u64>,
     /// Writes whose answer was lost, and which may be carried out later.
     lost: Vec<Write>,
 }
 
-/// Runs a scenario, and then lets all be well: within a few minutes every cell shows the newest
-/// price.
+/// Runs a scenario, lets things be as they are for a while, by when every good cell shows the
+/// newest price, and then lets all be well: within a few minutes every cell does.
 ///
 /// # Panics
 /// When a write has something in it that should not be, or the cells stay old.
@@ -63,6 +89,7 @@ pub fn plan(bytes: &[u8]) {
     for &byte in bytes.iter().take(400) {
         scene.step(byte);
     }
+    scene.go_on(if bytes.len().is_multiple_of(2) { Outcome::Answered } else { Outcome::Unnamed });
     scene.heal();
 }
 
@@ -71,7 +98,7 @@ impl Scene {
         let sheets: Vec<_> = (0..2).map(|index| (SheetIndex(index), sheet(index))).collect();
         let now = Instant::now();
         let mut plan = Plan::new(&sheets, BETWEEN_PROBES);
-        plan.locate(&properties(), now + ASIDE);
+        plan.locate(&properties(false), now + ASIDE);
         Self {
             plan,
             now,
@@ -79,6 +106,10 @@ impl Scene {
             newest: [0; CELLS.len()],
             sheet: BTreeMap::new(),
             bad: [false; CELLS.len()],
+            gone: false,
+            surveyed: now,
+            probed: None,
+            paused_until: now,
             sent: BTreeMap::new(),
             lost: Vec::new(),
         }
@@ -98,7 +129,9 @@ impl Scene {
                 self.carry_out(&late);
             }
             7 if choice == 0 => self.plan.all_afresh(),
-            7 if choice == 1 => self.plan.locate(&properties(), self.now + ASIDE),
+            7 if choice == 1 => self.survey(),
+            7 if choice == 2 => self.plan.locate_blindly(&unknown(), self.now + ASIDE),
+            7 if choice < 6 => self.gone ^= true,
             _ => self.write(Outcome::Unnamed),
         }
     }
@@ -126,13 +159,49 @@ impl Scene {
             missing: Arc::new(missing.map(|pair| (pair_of(pair), unknown())).into_iter().collect()),
         };
         self.plan.apply(&batch, self.now);
+        if self.plan.probe_due(self.now) {
+            self.doubt();
+        }
+    }
+
+    fn survey(&mut self) {
+        self.surveyed = self.now;
+        self.plan.locate(&properties(self.gone), self.now + ASIDE);
+    }
+
+    /// Something may have changed.
+    fn doubt(&mut self) {
+        if self.surveyed + BETWEEN_SURVEYS <= self.now {
+            self.survey();
+        }
+    }
+
+    fn refuses(&self, cell: usize) -> bool {
+        self.bad[cell] || (self.gone && CELLS[cell].0 == 1)
+    }
+
+    /// A write has been refused.
+    fn refused(&mut self) {
+        if self.plan.is_hopeless() {
+            self.plan.absolve();
+            self.plan.all_afresh();
+            self.paused_until = self.now + PAUSE;
+        } else {
+            self.doubt();
+        }
     }
 
     /// Whatever is due is written, and Google answers or does not.
     fn write(&mut self, outcome: Outcome) {
-        let Some(write) = self.plan.render(self.now) else { return };
+        if self.now < self.paused_until {
+            return;
+        }
+        let due = self.plan.is_due(self.now);
+        let write = self.plan.render(self.now);
+        assert_eq!(due, write.is_some(), "what is due is written, and nothing else");
+        let Some(write) = write else { return };
         self.look_at(&write);
-        let refused = write.cells.iter().position(|&cell| self.bad[cell]);
+        let refused = write.cells.iter().position(|&cell| self.refuses(cell));
         match (outcome, refused) {
             (Outcome::Answered, None) | (Outcome::Unnamed, None) => {
                 self.carry_out(&write);
@@ -140,9 +209,11 @@ impl Scene {
             }
             (Outcome::Answered, Some(entry)) => {
                 self.plan.rejected(&write, entry, "protected", self.now + ASIDE);
+                self.refused();
             }
             (Outcome::Unnamed, Some(_)) => {
                 self.plan.refused(&write, "protected", self.now + ASIDE);
+                self.refused();
             }
             (Outcome::Done | Outcome::NotDone, Some(_)) => {
                 self.plan.ambiguous(&write, self.now + LATE);
@@ -158,15 +229,21 @@ impl Scene {
         }
     }
 
-    /// A write has each cell once, each of its own pair, and none older than what went before.
+    /// A write has each cell once, each of its own pair, and none older than what went before; and
+    /// if it probes cells that were set aside, the last that did so is long past.
     fn look_at(&mut self, write: &Write) {
         assert_eq!(write.cells.len(), write.ranges.len());
+        if write.cells.iter().any(|&cell| self.plan.targets[cell].quarantine.is_some()) {
+            let last = self.probed.replace(self.now);
+            let long_past = last.is_none_or(|last| last + BETWEEN_PROBES <= self.now);
+            assert!(long_past, "one probe after the other");
+        }
         let mut seen = Vec::new();
         for (&cell, entry) in write.cells.iter().zip(&write.ranges) {
             assert!(!seen.contains(&cell), "cell {cell} twice in a write");
             seen.push(cell);
             let (_, _, name) = CELLS[cell];
-            assert_eq!(entry.range, format!("'Sheet 1'!{name}"));
+            assert_eq!(entry.range, range(cell));
             let tick = tick_of(&entry.value);
             let last = self.sent.insert(entry.range.clone(), tick).unwrap_or(0);
             assert!(tick >= last, "{name} goes back from {last} to {tick}");
@@ -181,29 +258,45 @@ impl Scene {
         }
     }
 
+    /// Things are as they are: however many cells are bad, the good ones are written.
+    fn go_on(&mut self, outcome: Outcome) {
+        self.lost.clear();
+        for _ in 0..40 {
+            self.round(outcome);
+        }
+        for (cell, (_, _, name)) in CELLS.into_iter().enumerate() {
+            let shown = self.sheet.get(&range(cell)).map(tick_of);
+            let newest = shown == Some(self.tick);
+            assert!(newest || self.refuses(cell), "{name} is good, and shows {shown:?}");
+        }
+    }
+
     /// From now on all is well.
     fn heal(&mut self) {
         self.bad = [false; CELLS.len()];
-        for late in std::mem::take(&mut self.lost) {
-            self.carry_out(&late);
-        }
+        self.gone = false;
         self.now += ASIDE;
-        let everything = 3; // no pair is missing, and both sheets are due
-        for _ in 0..8 {
-            self.now += BETWEEN_PROBES;
-            self.quotes(everything);
-            let mut writes = 0;
-            while self.plan.is_due(self.now) {
-                self.write(Outcome::Answered);
-                writes += 1;
-                assert!(writes <= 2 * CELLS.len(), "it never comes to rest");
-            }
+        for _ in 0..CELLS.len() + 2 {
+            self.round(Outcome::Answered);
         }
-        for (_, _, name) in CELLS {
-            let shown = self.sheet.get(&format!("'Sheet 1'!{name}")).map(tick_of);
+        for (cell, (_, _, name)) in CELLS.into_iter().enumerate() {
+            let shown = self.sheet.get(&range(cell)).map(tick_of);
             assert_eq!(shown, Some(self.tick), "{name} stays old");
         }
         assert!(self.plan.report().iter().all(|cell| cell.failing.is_none()));
+    }
+
+    /// New quotes of everything, and all that is due is written.
+    fn round(&mut self, outcome: Outcome) {
+        const EVERYTHING: usize = 3; // no pair is missing, and both sheets are due
+        self.now += BETWEEN_PROBES;
+        self.quotes(EVERYTHING);
+        let mut writes = 0;
+        while self.paused_until <= self.now && self.plan.is_due(self.now) {
+            self.write(outcome);
+            writes += 1;
+            assert!(writes <= 4 * CELLS.len(), "it never comes to rest");
+        }
     }
 }
 
@@ -222,7 +315,7 @@ enum Outcome {
 
 fn sheet(index: usize) -> SheetConfig {
     let own = CELLS.iter().filter(|(sheet, ..)| *sheet == index);
-    let sheet = SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", "Sheet 1");
+    let sheet = SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", TABS[index]);
     own.fold(sheet.every(EVERY), |sheet, (_, pair, cell)| {
         sheet.cell(&format!("kraken:{}:bid", PAIRS[*pair]), cell)
     })
@@ -250,7 +343,18 @@ fn unknown() -> Failure {
     Failure { class: FailureClass::Pair, reason: "unknown".into(), remedy: String::new() }
 }
 
-fn properties() -> Properties {
-    let tab = TabProperties { gid: 0, title: "Sheet 1".into(), rows: 1_000, columns: 26 };
-    Properties { tabs: vec![tab], names: Vec::new(), zone: TimeZone::UTC }
+fn range(cell: usize) -> String {
+    let (sheet, _, name) = CELLS[cell];
+    format!("'{}'!{name}", TABS[sheet])
+}
+
+fn properties(gone: bool) -> Properties {
+    let tabs = (0..).zip(TABS).filter(|(gid, _)| !(gone && *gid == 1));
+    let tab = |(gid, title): (u32, &str)| TabProperties {
+        gid,
+        title: title.into(),
+        rows: 1_000,
+        columns: 26,
+    };
+    Properties { tabs: tabs.map(tab).collect(), names: Vec::new(), zone: Ok(TimeZone::UTC) }
 }

@@ -1,5 +1,7 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::{
     quote::{AssetPair, Price, Quote, decimal},
@@ -84,7 +86,7 @@ fn properties(titles: &[&str]) -> Properties {
     Properties {
         tabs: (0..).zip(titles).map(tab).collect(),
         names: Vec::new(),
-        zone: TimeZone::UTC,
+        zone: Ok(TimeZone::UTC),
     }
 }
 
@@ -236,6 +238,124 @@ fn a_cell_that_google_does_not_name_is_found_by_halving() {
     assert!(failing[6]);
 }
 
+/// A column of cells that show one pair.
+fn column(rows: u32) -> Bench {
+    let cells = (1..=rows).map(|row| format!("A{row}"));
+    Bench::new(cells.fold(sheet(), |sheet, cell| sheet.cell("kraken:xbteur:sell", &cell)))
+}
+
+impl Bench {
+    /// Writes all that is due, and Google refuses these cells without naming any. How many writes
+    /// it took, and whether it was found to be no matter of cells.
+    fn write_all_but(&mut self, bad: impl Fn(&str) -> bool) -> (u32, bool) {
+        let (later, mut writes) = (self.later(), 0);
+        while let Some(write) = self.plan.render(self.now) {
+            writes += 1;
+            if write.ranges.iter().any(|entry| bad(&entry.range)) {
+                self.plan.refused(&write, "", later);
+            } else {
+                self.plan.confirmed(&write);
+            }
+            if self.plan.is_hopeless() {
+                self.plan.absolve();
+                return (writes, true);
+            }
+        }
+        (writes, false)
+    }
+
+    fn failing(&self) -> Vec<usize> {
+        let report = self.plan.report();
+        (0..report.len()).filter(|&cell| report[cell].failing.is_some()).collect()
+    }
+}
+
+#[test]
+fn four_bad_cells_in_a_row_do_not_stop_the_good_ones() {
+    let mut bench = column(8);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let bad = |range: &str| ["!A1", "!A2", "!A3", "!A4"].iter().any(|cell| range.ends_with(cell));
+    let (_, hopeless) = bench.write_all_but(bad);
+    assert!(!hopeless);
+    assert_eq!(bench.failing(), [0, 1, 2, 3]);
+    assert!(bench.plan.report()[4..].iter().all(|cell| cell.written.is_some()));
+}
+
+#[test]
+fn a_bad_witness_is_not_asked_for_ever() {
+    let mut bench = column(8);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    // The first is good, so that there is a success at each attempt; so are the last but one.
+    let bad = |range: &str| !["!A1", "!A6", "!A7"].iter().any(|cell| range.ends_with(cell));
+    assert!(bench.write_all_but(bad).1);
+    assert!(bench.failing().is_empty(), "nobody is blamed");
+    bench.plan.all_afresh();
+    assert!(!bench.write_all_but(bad).1);
+    assert_eq!(bench.failing(), [1, 2, 3, 4, 7]);
+}
+
+#[test]
+fn when_every_cell_is_refused_alike_it_is_none_of_theirs() {
+    for rows in [4, 5, 100] {
+        let mut bench = column(rows);
+        bench.quotes(&[("xbteur", "1"), ("etheur", "1")], &[]);
+        let (writes, hopeless) = bench.write_all_but(|_| true);
+        assert!(hopeless && writes <= 15, "{writes}");
+        assert!(bench.failing().is_empty());
+        assert!(bench.plan.is_due(bench.now));
+    }
+}
+
+#[test]
+fn cells_that_were_set_aside_for_a_reason_of_their_own_are_not_absolved() {
+    let mut bench = column(9);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let (write, later) = (bench.render(), bench.later());
+    bench.plan.rejected(&write, 8, "You are trying to edit a protected cell", later);
+    assert!(bench.write_all_but(|_| true).1);
+    assert_eq!(bench.failing(), [8]);
+}
+
+#[test]
+fn probes_of_any_number_of_bad_cells_are_far_apart_and_hold_up_no_good_one() {
+    let mut bench = column(100);
+    let good = |range: &str| range.ends_with("!A100");
+    let (mut refused, mut waited) = (0, 0);
+    for tick in 1..=200 {
+        bench.quotes(&[("xbteur", &tick.to_string())], &[]);
+        let begun = tick > 60; // five minutes
+        let mut is_written = false;
+        while let Some(write) = bench.plan.render(bench.now) {
+            match write.ranges.iter().position(|entry| !good(&entry.range)) {
+                Some(entry) => {
+                    let later = bench.later();
+                    bench.plan.rejected(&write, entry, "protected", later);
+                    refused += u32::from(begun);
+                    waited += u32::from(begun && !is_written);
+                }
+                None => {
+                    bench.plan.confirmed(&write);
+                    is_written = true;
+                }
+            }
+        }
+        assert!(is_written, "tick {tick}");
+    }
+    // 700 s, and 10 s from one to the next.
+    assert!((60..=71).contains(&refused), "{refused}");
+    assert!(waited <= refused, "{waited}");
+}
+
+#[test]
+fn whatever_happens_good_cells_are_written() {
+    for seed in 0..300 {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let bytes: Vec<u8> = (0..dice.usize(..300)).map(|_| dice.u8(..)).collect();
+        let outcome = std::panic::catch_unwind(|| fuzzing::plan(&bytes));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
+
 #[test]
 fn cells_of_a_missing_tab_wait_until_it_is_back() {
     let mut bench =
@@ -280,7 +400,7 @@ fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
     bench.quotes(&[("xbteur", "1")], &[]);
     let in_utc: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
     let mut there = properties(&["Sheet 1"]);
-    there.zone = TimeZone::fixed(jiff::tz::offset(6));
+    there.zone = Ok(TimeZone::fixed(jiff::tz::offset(6)));
     let later = bench.later();
     bench.plan.locate(&there, later);
     let in_zone: Vec<f64> = bench.due().iter().map(|(_, text)| text.parse().unwrap()).collect();
@@ -288,6 +408,29 @@ fn quotes_that_came_before_the_zone_was_known_are_told_in_it_all_the_same() {
         assert!((zone - utc - 0.25).abs() < 1e-9, "{utc} {zone}");
     }
     assert_eq!(in_zone.len(), 2);
+}
+
+#[test]
+fn in_a_zone_that_nobody_knows_no_time_is_told_and_all_else_is() {
+    let cells = sheet().cell("kraken:xbteur:time", "A1").cell("kraken:xbteur:sell", "A2");
+    let mut bench = Bench::new(cells.updated("D1"));
+    let mut there = properties(&["Sheet 1"]);
+    there.zone = Err("Mars/Olympus".into());
+    let later = bench.later();
+    bench.plan.locate(&there, later);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A2", "1")]));
+    bench.write();
+    let failing: Vec<_> = bench.plan.report().iter().map(|cell| cell.failing.clone()).collect();
+    for cell in [&failing[0], &failing[2]] {
+        let failure = cell.as_ref().unwrap();
+        assert_eq!(failure.class, FailureClass::Cell);
+        assert!(failure.to_string().contains("time zone Mars/Olympus is not known"), "{failure}");
+    }
+    assert_eq!(failing[1], None);
+    bench.plan.locate(&properties(&["Sheet 1"]), later);
+    assert_eq!(bench.due().len(), 2, "both times");
+    assert!(bench.plan.report().iter().all(|cell| cell.failing.is_none()));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Tests of the guard: real actors that really panic, stop and hang, under a paused clock.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, future::pending, sync::Arc};
 
-use actix::{ActorContext, Message, WrapFuture};
+use actix::{Message, WrapFuture};
+use tokio::sync::Mutex;
 
 use super::*;
 use crate::{pace::Backoff, supervisor::RestartIntensity};
@@ -16,6 +17,8 @@ enum Do {
     Panic,
     Stop,
     Hang,
+    /// Take the one bed there is, and stay in it.
+    LieDown,
 }
 
 /// An actor that does as it is asked, and may panic as soon as it is started.
@@ -23,6 +26,10 @@ struct Patient {
     incarnation: u32,
     /// So many incarnations, from the second on, panic in `started`.
     sickly: u32,
+    /// So many restarts panic.
+    frail: u32,
+    bed: Arc<Mutex<()>>,
+    births: Rc<Cell<u32>>,
 }
 
 impl Actor for Patient {
@@ -30,11 +37,18 @@ impl Actor for Patient {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.incarnation += 1;
+        self.births.set(self.incarnation);
         assert!(self.incarnation < 2 || self.incarnation > 1 + self.sickly, "born sick");
     }
 }
 
-impl Supervised for Patient {}
+impl Supervised for Patient {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let frail = self.frail > 0;
+        self.frail = self.frail.saturating_sub(1);
+        assert!(!frail, "frail");
+    }
+}
 
 impl Handler<Do> for Patient {
     type Result = u32;
@@ -44,7 +58,15 @@ impl Handler<Do> for Patient {
             Do::Answer => {}
             Do::Panic => panic!("as {}", "asked"),
             Do::Stop => ctx.stop(),
-            Do::Hang => actix::AsyncContext::wait(ctx, std::future::pending().into_actor(self)),
+            Do::Hang => ctx.wait(pending().into_actor(self)),
+            Do::LieDown => {
+                let bed = Arc::clone(&self.bed);
+                let rest = async move {
+                    let _bed = bed.lock_owned().await;
+                    pending::<()>().await;
+                };
+                ctx.spawn(rest.into_actor(self));
+            }
         }
         self.incarnation
     }
@@ -83,10 +105,16 @@ struct Ward {
     _nurse: Addr<Nurse>,
     patient: Guarded<Patient>,
     faults: Rc<RefCell<Vec<(Duration, Fault)>>>,
+    bed: Arc<Mutex<()>>,
+    births: Rc<Cell<u32>>,
 }
 
 impl Ward {
     fn new(sickly: u32, dispensable: bool) -> Self {
+        Self::with(sickly, 0, dispensable)
+    }
+
+    fn with(sickly: u32, frail: u32, dispensable: bool) -> Self {
         let faults = Rc::new(RefCell::new(Vec::new()));
         let nurse = Nurse(Rc::clone(&faults), Instant::now()).start();
         let supervision = SupervisionConfig {
@@ -100,11 +128,15 @@ impl Ward {
             dispensable,
             faults: nurse.clone().recipient().downgrade(),
         };
-        Self {
-            _nurse: nurse,
-            patient: Guarded::start(Patient { incarnation: 0, sickly }, policy),
-            faults,
-        }
+        let (bed, births) = (Arc::default(), Rc::default());
+        let patient = Patient {
+            incarnation: 0,
+            sickly,
+            frail,
+            bed: Arc::clone(&bed),
+            births: Rc::clone(&births),
+        };
+        Self { _nurse: nurse, patient: Guarded::start(patient, policy), faults, bed, births }
     }
 
     async fn ask(&self, what: Do) -> Option<u32> {
@@ -189,6 +221,44 @@ fn a_panic_while_it_starts_is_a_fault_like_any_other() {
         ward.ask(Do::Panic).await;
         assert_eq!(ward.ask(Do::Answer).await, Some(4));
         assert_eq!(ward.next(), [restart(1), restart(2), restart(4)]);
+    });
+}
+
+#[test]
+fn a_panic_while_it_is_restarted_is_a_fault_like_any_other() {
+    paused(async {
+        let ward = Ward::with(0, 2, false);
+        ward.ask(Do::Panic).await;
+        assert_eq!(ward.ask(Do::Answer).await, Some(2));
+        assert_eq!(ward.next(), [restart(1), restart(2), restart(4)]);
+    });
+}
+
+#[test]
+fn what_it_was_about_is_dropped_at_once_and_not_after_the_wait() {
+    paused(async {
+        let ward = Ward::new(0, false);
+        ward.ask(Do::LieDown).await;
+        ward.ask(Do::Answer).await;
+        assert!(ward.bed.try_lock().is_err());
+        ward.ask(Do::Panic).await;
+        let asked = Instant::now();
+        drop(ward.bed.lock().await);
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn who_waits_for_a_restart_is_not_started_by_being_dropped() {
+    paused(async {
+        let Ward { _nurse, patient, faults, births, .. } = Ward::new(0, false);
+        assert!(patient.addr.send(Do::Panic).await.is_err());
+        while faults.borrow().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(patient);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(births.get(), 1);
     });
 }
 

@@ -1,4 +1,5 @@
-//! How long what may take before it is too long. Pure: no I/O, no clock, no randomness.
+//! How long a spreadsheet may go without a success before that is too long.
+//! Pure: no I/O, no clock, no randomness.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,16 +7,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::Config, kraken::requests_for, sheets::SheetConfig};
-
-/// How long the loop may stand still. It turns once a second, whatever the cadences are.
-pub(super) const OF_LOOP: Duration = Duration::from_secs(15);
+use crate::{
+    config::Config,
+    kraken::requests_for,
+    sheets::{SheetConfig, TOKEN_DEADLINE},
+};
 
 /// Nothing is too long for a spreadsheet that takes less.
 const LEAST: Duration = Duration::from_secs(15);
-
-/// Google's token must come within so long (`sheets/auth.rs`).
-const TOKEN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// So many ticks in a row may come to nothing.
 const TICKS: u32 = 3;
@@ -24,7 +23,7 @@ const TICKS: u32 = 3;
 /// all the deadlines of a cycle, and 15 s at the least.
 ///
 /// A cadence that the quota does not bear is stretched, and so it is here.
-pub(super) fn of_spreadsheets(config: &Config) -> BTreeMap<Arc<str>, Duration> {
+pub(crate) fn of_spreadsheets(config: &Config) -> BTreeMap<Arc<str>, Duration> {
     let mut cadences: BTreeMap<Arc<str>, Duration> = BTreeMap::new();
     for SheetConfig { spreadsheet, every, .. } in &config.sheets {
         let shortest = cadences.entry(spreadsheet.shared()).or_insert(*every);

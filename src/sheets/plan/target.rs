@@ -1,0 +1,154 @@
+//! One cell of a plan: what is to be in it, what is known to be there, and why it stands still.
+//! Pure: no I/O, no clock, no randomness.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::time::Instant;
+
+use super::value::{date_time, value_of};
+use crate::{
+    messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, SheetIndex},
+    quote::QuoteField,
+    sheets::{CellRef, config::Tab, problem::Standing},
+};
+
+/// Every cell is written at least this often, changed or not, so that what somebody typed over
+/// it does not stay.
+const AFRESH: Duration = Duration::from_secs(60);
+
+/// One cell.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) sheet: SheetIndex,
+    pub(super) tab: Tab,
+    pub(super) cell: CellRef,
+    pub(super) name: Arc<str>,
+    pub(super) content: CellContent,
+    /// Where it is, in Google's words; unknown until the tab has been found.
+    pub(super) range: Option<String>,
+    pub(super) wanted: Option<CellValue>,
+    /// When the quote behind it was asked for.
+    pub(super) quoted: Option<Timestamp>,
+    /// What Google has confirmed, and when that was sent. Nothing after an outcome that could be
+    /// either.
+    pub(super) confirmed: Option<(CellValue, Instant)>,
+    /// Whether it is to be written although it is as wanted.
+    pub(super) afresh: bool,
+    /// Until when a write that was never answered may still be carried out.
+    pub(super) late: Option<Instant>,
+    /// Why there is no value for it.
+    pub(super) absent: Option<Failure>,
+    /// Why it cannot be written, and when to try again.
+    pub(super) quarantine: Option<(Failure, Instant)>,
+}
+
+impl Target {
+    pub(super) fn new(
+        sheet: SheetIndex,
+        tab: &Tab,
+        only: bool,
+        cell: &CellRef,
+        content: CellContent,
+    ) -> Self {
+        Self {
+            sheet,
+            tab: tab.clone(),
+            cell: cell.clone(),
+            name: tab.cell_name(cell, only).into(),
+            content,
+            range: None,
+            wanted: None,
+            quoted: None,
+            confirmed: None,
+            afresh: false,
+            late: None,
+            absent: None,
+            quarantine: None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, batch: &QuoteBatch, zone: Option<&TimeZone>) {
+        let CellContent::Quote(pair, field) = &self.content else { return };
+        let value = match (batch.quotes.get(pair), batch.missing.get(pair)) {
+            (Some(quote), _) => value_of(quote, pair, *field, zone),
+            (None, Some(failure)) => Err(failure.clone()),
+            (None, None) => return,
+        };
+        match value {
+            Ok(number) => {
+                self.wanted = number.map(CellValue::Number);
+                self.quoted = batch.quotes.get(pair).map(|quote| quote.at);
+                self.absent = None;
+            }
+            Err(failure) => self.absent = Some(failure),
+        }
+    }
+
+    pub(super) fn tells_time(&self) -> bool {
+        matches!(self.content, CellContent::Updated | CellContent::Quote(_, QuoteField::Time))
+    }
+
+    /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.
+    pub(super) fn tell_time(&mut self, zone: &TimeZone) {
+        if let (CellContent::Quote(_, QuoteField::Time), Some(at)) = (&self.content, self.quoted) {
+            self.wanted = Some(CellValue::Number(date_time(at, zone)));
+        }
+    }
+
+    /// How it is doing.
+    pub(super) fn report(&self) -> CellReport {
+        CellReport {
+            sheet: self.sheet,
+            cell: Arc::clone(&self.name),
+            content: self.content.clone(),
+            written: self.confirmed.as_ref().map(|(value, _)| value.clone()),
+            failing: self.failure().cloned(),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.quarantine.as_ref().map(|(failure, _)| failure).or(self.absent.as_ref())
+    }
+
+    pub(super) fn standing(&self) -> Standing<'_> {
+        let is_quote = matches!(self.content, CellContent::Quote(..));
+        Standing { cell: &self.cell, is_quote, failure: self.failure() }
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.absent.is_none() && self.quarantine.is_none()
+    }
+
+    /// Whether it could be written, changed or not: nothing stands in the way.
+    pub(super) fn can_be_written(&self) -> bool {
+        self.is_healthy() && self.range.is_some() && self.wanted.is_some()
+    }
+
+    /// Whether it was to be tried again so long ago.
+    pub(super) fn probe_overdue(&self, now: Instant, long: Duration) -> bool {
+        self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
+    }
+
+    /// Has it written afresh if it would be too old by the next tick.
+    pub(super) fn age(&mut self, now: Instant, every: Duration) {
+        if let Some((_, sent)) = &self.confirmed {
+            let late = self.late.is_some_and(|late| now < late);
+            self.afresh |= late || now.saturating_duration_since(*sent) + every > AFRESH;
+        }
+    }
+
+    /// Whether it is to be written now: it has a value that Google has not confirmed, or is to
+    /// be written afresh.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let set_aside = self.quarantine.as_ref().is_some_and(|(_, until)| now < *until);
+        if set_aside || self.absent.is_some() || self.range.is_none() {
+            return false;
+        }
+        match (&self.wanted, &self.confirmed) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
+        }
+    }
+}
