@@ -41,6 +41,7 @@ mod tokens;
 mod tty;
 mod unsettled;
 mod values;
+mod window;
 mod wording;
 mod writing;
 mod wrong_turns;
