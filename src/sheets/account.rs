@@ -23,7 +23,6 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     pace::{Backoff, RetryConfig},
-    setup::{SetupError, checked},
 };
 
 /// So many requests at once, before the pace sets in.
@@ -52,7 +51,8 @@ struct Inner {
     writes: Gate,
 }
 
-/// Tells the outcome of a request for a token, to those who wait in the order in which they came.
+/// Tells the outcome of a request for a token to those who wait for it, in the order in which they
+/// came.
 type Asking = broadcast::Sender<Result<AccessToken, TokenError>>;
 
 /// No token is asked for before `until`.
@@ -80,19 +80,14 @@ impl Account {
     /// ask again for a token that was not given.
     ///
     /// # Errors
-    /// When the certificate authorities of `tls` cannot be read, or anything else is not well
-    /// formed.
+    /// When the certificate authorities of `tls` cannot be read.
     pub fn new(
         credentials: impl Into<Credentials>,
         google: &GoogleConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
-    ) -> Result<Self, SetupError> {
-        checked(|mistakes| {
-            google.check(mistakes);
-            retry.check(mistakes);
-        })?;
-        Ok(Self::with_tls(credentials, google, retry, &Tls::new(tls)?)?)
+    ) -> Result<Self, TlsError> {
+        Self::with_tls(credentials, google, retry, &Tls::new(tls)?)
     }
 
     pub(crate) fn with_tls(
