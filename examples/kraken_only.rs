@@ -56,10 +56,8 @@ async fn ask() -> Result<(), Box<dyn Error>> {
         ["XBT/EUR", "etheur", "dogeeur", "xbteru"].iter().map(|pair| pair.parse()).collect();
 
     let (done, received) = oneshot::channel();
-    let feed = Feed {
-        sheets: BTreeMap::from([(mine, pairs?)]),
-        to: Receiver(Some(done)).start().recipient(),
-    };
+    let sheets = BTreeMap::from([(mine, pairs?)]);
+    let feed = Feed::new(sheets, Receiver(Some(done)).start().recipient());
     let kraken =
         KrakenActor::new(config, RetryConfig::default(), &TlsConfig::default())?.feed(feed).start();
 

@@ -63,7 +63,7 @@ async fn engine(config: KrakenConfig, sink: Sink, stopped: oneshot::Receiver<()>
     let mine = SheetIndex(0);
     let pairs: Result<Vec<AssetPair>, _> =
         ["XBT/EUR", "ETH/EUR"].iter().map(|pair| pair.parse()).collect();
-    let feed = Feed { sheets: BTreeMap::from([(mine, pairs?)]), to: sink.start().recipient() };
+    let feed = Feed::new(BTreeMap::from([(mine, pairs?)]), sink.start().recipient());
     let kraken =
         KrakenActor::new(config, RetryConfig::default(), &TlsConfig::default())?.feed(feed).start();
     let every = Duration::from_secs(1);

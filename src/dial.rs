@@ -37,6 +37,14 @@ impl Dialer {
     {
         Self(Arc::new(move |host, port| Box::pin(dial(host, port))))
     }
+
+    pub(crate) const fn for_awc(self) -> ForAwc {
+        ForAwc(self)
+    }
+
+    pub(crate) const fn for_hyper(self) -> ForHyper {
+        ForHyper(self)
+    }
 }
 
 impl fmt::Debug for Dialer {
@@ -45,9 +53,12 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// For awc.
-impl actix_service::Service<ConnectInfo<Uri>> for Dialer {
-    type Response = Connected<Uri, Line>;
+/// A dialer as awc wants it.
+#[derive(Clone)]
+pub(crate) struct ForAwc(Dialer);
+
+impl actix_service::Service<ConnectInfo<Uri>> for ForAwc {
+    type Response = Connected<Uri, Stream>;
     type Error = ConnectError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
 
@@ -56,19 +67,22 @@ impl actix_service::Service<ConnectInfo<Uri>> for Dialer {
     }
 
     fn call(&self, to: ConnectInfo<Uri>) -> Self::Future {
-        let dialing = (self.0)(to.hostname(), to.port());
+        let dialing = (self.0.0)(to.hostname(), to.port());
         Box::pin(async move {
-            let line = dialing.await.map_err(ConnectError::Io)?;
-            Ok(Connected::new(to.request().clone(), line))
+            let Line(stream) = dialing.await.map_err(ConnectError::Io)?;
+            Ok(Connected::new(to.request().clone(), stream))
         })
     }
 }
 
-/// For hyper.
-impl tower_service::Service<http::Uri> for Dialer {
-    type Response = TokioIo<Line>;
+/// A dialer as hyper wants it.
+#[derive(Clone)]
+pub(crate) struct ForHyper(Dialer);
+
+impl tower_service::Service<http::Uri> for ForHyper {
+    type Response = TokioIo<Stream>;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Line>>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Stream>>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
@@ -77,22 +91,18 @@ impl tower_service::Service<http::Uri> for Dialer {
     fn call(&mut self, to: http::Uri) -> Self::Future {
         let known = if to.scheme_str() == Some("https") { 443 } else { 80 };
         let port = to.port_u16().unwrap_or(known);
-        let dialing = (self.0)(to.host().unwrap_or_default(), port);
-        Box::pin(async move { dialing.await.map(TokioIo::new) })
+        let dialing = (self.0.0)(to.host().unwrap_or_default(), port);
+        Box::pin(async move { dialing.await.map(|Line(stream)| TokioIo::new(stream)) })
     }
 }
 
 /// A connection that a [`Dialer`] has made.
-pub struct Line(Box<dyn Wire>);
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+pub struct Line(Stream);
 
 impl Line {
     /// What can be read from `wire` and written to it.
     pub fn new(wire: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Box::new(wire))
+        Self(Stream(Box::new(wire)))
     }
 }
 
@@ -102,7 +112,21 @@ impl fmt::Debug for Line {
     }
 }
 
-impl AsyncRead for Line {
+/// What is in a [`Line`], as awc and hyper want it.
+pub(crate) struct Stream(Box<dyn Wire>);
+
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// awc wants it.
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream(…)")
+    }
+}
+
+impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,7 +136,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -131,7 +155,7 @@ impl AsyncWrite for Line {
 }
 
 /// Whether it is ready shows when it is tried.
-impl ActixStream for Line {
+impl ActixStream for Stream {
     fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         Poll::Ready(Ok(Ready::READABLE))
     }
@@ -141,7 +165,7 @@ impl ActixStream for Line {
     }
 }
 
-impl connect::Connection for Line {
+impl connect::Connection for Stream {
     fn connected(&self) -> connect::Connected {
         connect::Connected::new()
     }

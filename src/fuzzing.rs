@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub use crate::{
+    http::fuzzing::gzip,
     kraken::fuzzing::{asset_pairs, ticker},
     sheets::fuzzing::{cell, key, plan, sheets_answer, source, spreadsheet, token_answer},
 };
@@ -20,10 +21,11 @@ pub use crate::{
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its fuzzer and of its corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("asset_pairs", asset_pairs),
     ("cell", cell),
     ("configuration", configuration),
+    ("gzip", gzip),
     ("headers", headers),
     ("key", key),
     ("number", number),
@@ -35,9 +37,12 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("token_answer", token_answer),
 ];
 
-/// A configuration is read, or every mistake in it is told at a place that it has.
+/// A configuration is read, and then there is nothing wrong with it, or every mistake in it is told at a place that it has.
 pub fn configuration(bytes: &[u8]) {
-    let Err(error) = Config::from_json("fuzz.json", bytes, &Overlays::new()) else { return };
+    let error = match Config::from_json("fuzz.json", bytes, &Overlays::new()) {
+        Ok(config) => return assert_eq!(config.check(), Ok(())),
+        Err(error) => error,
+    };
     let told = error.to_string();
     assert!(!told.is_empty(), "an error without words");
     assert_printable(&told);

@@ -43,6 +43,11 @@ impl Gate {
     pub(crate) fn shut_for(&self, wait: Duration) {
         self.0.borrow_mut().bucket.pause_until(Instant::now() + wait);
     }
+
+    /// Whether it is shut: nobody passes, however few there are.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.0.borrow().bucket.is_paused(Instant::now())
+    }
 }
 
 impl Turns {
@@ -120,7 +125,8 @@ mod tests {
         gate.pass().await;
         let start = Instant::now();
         let mut frozen = pin!(gate.pass());
-        poll_fn(|cx| Poll::Ready(assert!(frozen.as_mut().poll(cx).is_pending()))).await;
+        let once = poll_fn(|cx| Poll::Ready(frozen.as_mut().poll(cx)));
+        assert!(once.await.is_pending());
         gate.pass().await;
         assert_eq!(start.elapsed().as_secs(), 2);
     }
@@ -140,7 +146,9 @@ mod tests {
         let gate = Gate::new(5, 1.0);
         let start = Instant::now();
         gate.shut_for(Duration::from_secs(7));
+        assert!(gate.is_shut());
         gate.pass().await;
+        assert!(!gate.is_shut());
         assert_eq!(start.elapsed().as_secs(), 7);
     }
 }

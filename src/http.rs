@@ -9,6 +9,8 @@
 mod body;
 mod error;
 mod few;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod tls;
 mod words;
@@ -89,7 +91,7 @@ impl Http {
             .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
             None => client.connector(connector).finish(),
-            Some(dialer) => client.connector(connector.connector(dialer)).finish(),
+            Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
         Ok(Self { client, deadline })
     }

@@ -45,6 +45,7 @@ use crate::{
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     pace::{RetryConfig, Seldom},
     quote::{AssetPair, Quote},
+    setup::{SetupError, checked},
 };
 
 /// Ticks and the like that may wait.
@@ -63,11 +64,22 @@ const DELIVER_AGAIN: Duration = Duration::from_millis(250);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Feed {
     /// The pairs of each sheet of the receiver's.
     pub sheets: BTreeMap<SheetIndex, Vec<AssetPair>>,
     /// The receiver.
     pub to: Recipient<QuoteBatch>,
+}
+
+impl Feed {
+    /// The pairs of each sheet, for this receiver.
+    pub const fn new(
+        sheets: BTreeMap<SheetIndex, Vec<AssetPair>>,
+        to: Recipient<QuoteBatch>,
+    ) -> Self {
+        Self { sheets, to }
+    }
 }
 
 /// Asks Kraken for quotes at each [`Tick`], and gives them to everybody with a due sheet.
@@ -85,7 +97,7 @@ pub struct KrakenActor {
     feeds: Vec<Feed>,
     /// The newest quote of each pair.
     newest: BTreeMap<AssetPair, Quote>,
-    /// The newest batch of each feed that its receiver had no room for.
+    /// What each feed's receiver had no room for, in one batch.
     late: BTreeMap<usize, QuoteBatch>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
@@ -93,10 +105,20 @@ pub struct KrakenActor {
     phase: Phase,
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
+    /// Sheets that are fetched once more since a fault came between.
+    again: BTreeSet<SheetIndex>,
     tick: u64,
     seldom: Seldom,
     report: KrakenReport,
     stopping: bool,
+}
+
+/// What a fetch is for.
+struct Asked {
+    due: Arc<[SheetIndex]>,
+    /// The newest tick that it answers.
+    tick: u64,
+    at: Timestamp,
 }
 
 /// What the actor is about.
@@ -113,13 +135,17 @@ impl KrakenActor {
     /// trusts.
     ///
     /// # Errors
-    /// When the certificate authorities cannot be read.
+    /// When the certificate authorities cannot be read, or anything else is not well formed.
     pub fn new(
         config: KrakenConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
-    ) -> Result<Self, TlsError> {
-        Self::with_tls(config, retry, &Tls::new(tls)?)
+    ) -> Result<Self, SetupError> {
+        checked(|mistakes| {
+            config.check(mistakes);
+            retry.check(mistakes);
+        })?;
+        Ok(Self::with_tls(config, retry, &Tls::new(tls)?)?)
     }
 
     pub(crate) fn with_tls(
@@ -140,6 +166,7 @@ impl KrakenActor {
             roster: Roster::default(),
             phase: Phase::Idle,
             pending: BTreeSet::new(),
+            again: BTreeSet::new(),
             tick: 0,
             seldom: Seldom::default(),
             report: KrakenReport::default(),
@@ -198,7 +225,7 @@ impl KrakenActor {
             pairs: wanted.into_iter().filter(|pair| !held_back.contains_key(pair)).collect(),
         };
         self.phase = Phase::Fetching(Arc::clone(&due));
-        let sent = Timestamp::now();
+        let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
         let url = self.config.url.clone();
         let fetch = async move {
             let mut fetched = fetch.run(&url).await;
@@ -206,7 +233,7 @@ impl KrakenActor {
             fetched
         };
         ctx.spawn(fetch.into_actor(self).map(move |fetched, actor, ctx| {
-            actor.settle(fetched, due, sent, ctx);
+            actor.settle(fetched, &asked, ctx);
         }));
     }
 
@@ -217,13 +244,7 @@ impl KrakenActor {
     }
 
     /// Takes in what a fetch brought, passes it on, and decides when the next begins.
-    fn settle(
-        &mut self,
-        fetched: Fetched,
-        due: Arc<[SheetIndex]>,
-        sent: Timestamp,
-        ctx: &mut Context<Self>,
-    ) {
+    fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
         let Fetched { quotes, missing, refused, unknown, error, note, requests, refusal: _ } =
             fetched;
         self.report.requests += requests;
@@ -241,16 +262,17 @@ impl KrakenActor {
         self.report.quotes = Arc::new(self.newest.clone());
         self.report.missing = Arc::new(missing);
         self.phase = Phase::Idle;
-        self.pass_on(&due, Arc::new(quotes), ctx);
+        self.again.retain(|sheet| !asked.due.contains(sheet));
+        self.pass_on(asked, Arc::new(quotes), ctx);
         match error {
             // With every pair unknown nothing was asked: neither a success nor a failure.
             None if nothing => {}
-            None => self.succeeded(sent),
+            None => self.succeeded(asked.at),
             Some(error) => {
                 // What did come has been passed on; the rest is not left until the next tick,
                 // which may be an hour away.
                 let wait = self.failed(&error);
-                self.pending.extend(due.iter());
+                self.pending.extend(asked.due.iter());
                 self.wait(wait, ctx);
             }
         }
@@ -302,12 +324,12 @@ impl KrakenActor {
 
     fn pass_on(
         &mut self,
-        due: &Arc<[SheetIndex]>,
+        Asked { due, tick, at: _ }: &Asked,
         quotes: Arc<BTreeMap<AssetPair, Quote>>,
         ctx: &mut Context<Self>,
     ) {
         let batch = QuoteBatch {
-            tick: self.tick,
+            tick: *tick,
             due: Arc::clone(due),
             quotes,
             missing: Arc::clone(&self.report.missing),
@@ -315,7 +337,11 @@ impl KrakenActor {
         let nobody_is_late = self.late.is_empty();
         for (number, feed) in self.feeds.iter().enumerate() {
             if due.iter().any(|sheet| feed.sheets.contains_key(sheet)) {
-                self.late.insert(number, batch.clone());
+                let batch = match self.late.remove(&number) {
+                    Some(late) => late.then(batch.clone()),
+                    None => batch.clone(),
+                };
+                self.late.insert(number, batch);
             }
         }
         self.deliver();
@@ -324,8 +350,8 @@ impl KrakenActor {
         }
     }
 
-    /// Gives every receiver that has room the newest batch that it has not had. One without room
-    /// is in trouble, which is its supervisor's business; it gets the newest as soon as it has.
+    /// Gives every receiver that has room what it has not had. One without room is in trouble,
+    /// which is its supervisor's business; it gets the newest as soon as it has.
     fn deliver(&mut self) {
         let feeds = &self.feeds;
         let undelivered = &mut self.report.undelivered;
@@ -413,15 +439,21 @@ impl Actor for KrakenActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        self.deliver_later(ctx);
+        self.proceed(ctx);
     }
 }
 
+/// What was due and has not been fetched is fetched again, since its next tick may be a day away.
+/// That is done once: if it was what broke the actor, it would break it for ever.
 impl Supervised for KrakenActor {
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.phase = Phase::Idle;
-        self.pending.clear();
+        if let Phase::Fetching(due) = std::mem::replace(&mut self.phase, Phase::Idle) {
+            self.pending.extend(due.iter());
+        }
+        self.pending = &self.pending - &self.again;
+        self.again.clone_from(&self.pending);
         self.roster = Roster::default();
-        self.late.clear();
     }
 }
 

@@ -84,6 +84,7 @@ mod quote;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod schedule;
+mod setup;
 mod sheets;
 #[cfg(feature = "status")]
 mod status;
@@ -100,6 +101,7 @@ pub use crate::{
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,
+    setup::SetupError,
     sheets::{
         Account, CellHolds, CellMapping, CellRef, Credentials, FoundCell, GoogleConfig,
         InspectedCell, Inspection, InvalidCell, InvalidKey, MetadataServer, ServiceAccountKey,

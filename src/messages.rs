@@ -3,7 +3,12 @@
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::Message;
 use jiff::Timestamp;
@@ -86,6 +91,21 @@ impl QuoteBatch {
     #[must_use]
     pub fn missing(self, missing: impl IntoIterator<Item = (AssetPair, Failure)>) -> Self {
         Self { missing: Arc::new(missing.into_iter().collect()), ..self }
+    }
+
+    /// This batch and a newer one in one: the sheets of both, and of each pair the newest.
+    pub(crate) fn then(mut self, newer: Self) -> Self {
+        if self.due.iter().all(|sheet| newer.due.contains(sheet)) {
+            return newer;
+        }
+        let due: BTreeSet<_> = self.due.iter().chain(newer.due.iter()).copied().collect();
+        let quotes = Arc::make_mut(&mut self.quotes);
+        quotes.retain(|pair, _| !newer.missing.contains_key(pair));
+        quotes.extend(newer.quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone())));
+        let missing = Arc::make_mut(&mut self.missing);
+        missing.retain(|pair, _| !newer.quotes.contains_key(pair));
+        missing.extend(newer.missing.iter().map(|(pair, why)| (pair.clone(), why.clone())));
+        Self { tick: newer.tick, due: due.into_iter().collect(), ..self }
     }
 }
 
@@ -257,6 +277,23 @@ pub struct SpreadsheetReport {
     pub cells: Arc<[CellReport]>,
 }
 
+impl SpreadsheetReport {
+    /// The report of a spreadsheet of which nothing is known yet.
+    pub fn new(spreadsheet: impl Into<Arc<str>>) -> Self {
+        Self {
+            spreadsheet: spreadsheet.into(),
+            settled: 0,
+            writes: 0,
+            write_failures: 0,
+            unchanged: 0,
+            cells_written: 0,
+            last_success: None,
+            failing: None,
+            cells: Arc::new([]),
+        }
+    }
+}
+
 /// How one cell is doing.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -273,8 +310,16 @@ pub struct CellReport {
     pub failing: Option<Failure>,
 }
 
+impl CellReport {
+    /// The report of a cell that has not been written yet.
+    pub fn new(sheet: SheetIndex, cell: &str, content: CellContent) -> Self {
+        Self { sheet, cell: cell.into(), content, written: None, failing: None }
+    }
+}
+
 /// What a cell shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CellContent {
     /// A field of a pair.
     Quote(AssetPair, QuoteField),
@@ -314,6 +359,7 @@ impl fmt::Display for CellValue {
 
 /// One of the supervisor's children.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ActorName {
     /// The ScheduleActor.
     Schedule,
@@ -360,6 +406,7 @@ impl Fault {
 
 /// How an actor ended that should not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Exit {
     /// It panicked, with this message.
     Panicked(String),

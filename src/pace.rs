@@ -151,6 +151,11 @@ impl TokenBucket {
     pub(crate) fn pause_until(&mut self, until: Instant) {
         self.paused_until = self.paused_until.max(until);
     }
+
+    /// Whether it gives nothing, however much there is in it.
+    pub(crate) fn is_paused(&self, now: Instant) -> bool {
+        now < self.paused_until
+    }
 }
 
 /// The wait that a `Retry-After` header asks for: seconds, or a date (RFC 9110 §10.2.3), at most

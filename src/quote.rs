@@ -155,7 +155,7 @@ pub enum QuoteField {
 
 impl QuoteField {
     /// Every field, in the order in which they are listed for people.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: &'static [Self] = &[
         Self::Buy,
         Self::Sell,
         Self::Bid,
@@ -217,7 +217,7 @@ impl QuoteField {
 
     /// The field with the name that a configuration gives it.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Self::ALL.iter().copied().find(|field| field.name() == name)
     }
 }
 
@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn fields_are_read_by_their_names_and_say_which_side_they_are() {
-        for field in QuoteField::ALL {
+        for &field in QuoteField::ALL {
             assert_eq!(QuoteField::from_name(field.name()), Some(field));
         }
         assert_eq!(QuoteField::Sell.to_string(), "sell (best bid)");

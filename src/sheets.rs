@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod credentials;
 mod error;
+mod failing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod inspect;
@@ -31,7 +32,7 @@ use actix::{
     WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
-use slog::{Logger, debug, info, o, warn};
+use slog::{Logger, debug, info, o};
 use tokio::time::Instant;
 
 pub use self::{
@@ -46,6 +47,7 @@ pub use self::{
 use self::{
     account::Budget,
     auth::AccessToken,
+    changes::Changes,
     error::SheetsError,
     plan::{Plan, Write},
     survey::Survey,
@@ -58,10 +60,10 @@ pub(crate) use self::{
     reading::{PlacedSheet, TargetKey},
 };
 use crate::{
-    messages::{
-        Failing, FailureClass, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop,
-    },
+    messages::{Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     pace::{RetryConfig, Seldom},
+    setup::checked,
+    tree::ConfigError,
 };
 
 /// Quotes that may wait: the newest is all that matters.
@@ -95,9 +97,12 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    /// The quotes that have come since everything was last as it should be.
+    unsettled: Option<QuoteBatch>,
     /// There has been a price in the spreadsheet.
     priced: bool,
     seldom: Seldom,
+    changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
     /// It has just been restarted.
@@ -119,25 +124,20 @@ enum Phase {
 impl SheetsActor {
     /// An actor that writes these sheets, which must all be of one spreadsheet, in the name of
     /// `account`. `retry` says when to try again after a failure.
+    ///
+    /// # Errors
+    /// When a sheet is of another spreadsheet, or anything else is not well formed.
     pub fn new(
         spreadsheet: SpreadsheetId,
         sheets: Vec<(SheetIndex, SheetConfig)>,
         account: Account,
         retry: RetryConfig,
-    ) -> Self {
+    ) -> Result<Self, ConfigError> {
+        checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
         let plan = Plan::new(&sheets, retry.probe / 30);
-        let report = SpreadsheetReport {
-            spreadsheet: spreadsheet.shared(),
-            settled: 0,
-            writes: 0,
-            write_failures: 0,
-            unchanged: 0,
-            cells_written: 0,
-            last_success: None,
-            failing: None,
-            cells: plan.report(),
-        };
-        Self {
+        let mut report = SpreadsheetReport::new(spreadsheet.shared());
+        report.cells = plan.report();
+        Ok(Self {
             log: crate::log_facade(),
             spreadsheet,
             sheets,
@@ -149,12 +149,14 @@ impl SheetsActor {
             survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
+            unsettled: None,
             priced: false,
             seldom: Seldom::default(),
+            changes: Changes::default(),
             report,
             stopping: false,
             settling: false,
-        }
+        })
     }
 
     /// Tells how it is doing to `reports`, without keeping it alive.
@@ -181,7 +183,9 @@ impl SheetsActor {
             return;
         }
         let now = Instant::now();
-        if self.survey.is_due(now) {
+        // A quota of reads is no reason not to write.
+        let may_read = !self.plan.can_go_on() || !self.account.holds_off(Budget::Reads);
+        if self.survey.is_due(now) && may_read {
             self.read_properties(ctx);
         } else if self.plan.is_due(now) {
             self.prepare_write(ctx);
@@ -192,6 +196,7 @@ impl SheetsActor {
 
     /// Every healthy cell is as it should be.
     fn nothing_to_do(&mut self) {
+        self.unsettled = None;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
             if self.plan.has_healthy_cell() {
@@ -227,13 +232,13 @@ impl SheetsActor {
             }
             Err(trouble) => {
                 let wait = self.retry.backoff.jittered(self.survey.failed(), fastrand::f64());
-                // Titles are enough to write by, should only the reading be in trouble.
-                let until = now + wait;
-                let account = &self.account;
-                let failure = trouble.failure(account, self.spreadsheet.as_str());
-                self.plan.locate_blindly(&failure, until);
-                let by_titles = trouble.is_ambiguous() && self.plan.is_due(now);
-                if by_titles {
+                let wait = self.hold_off(&trouble, wait, Budget::Reads);
+                let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
+                self.plan.locate_blindly(&failure, now + wait);
+                // Should only the reading be in trouble, what is known is enough to write by.
+                if trouble.is_passing() && self.plan.can_go_on() {
+                    debug!(self.log, "the spreadsheet is not read: {}", failure;
+                        "next_try_ms" => wait.as_millis() as u64);
                     self.survey.again_at(now + wait);
                     self.proceed(ctx);
                 } else {
@@ -329,19 +334,6 @@ impl SheetsActor {
         self.tell();
     }
 
-    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
-    /// properties are read, and the rest is written, in the same tick.
-    fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
-        if self.plan.is_hopeless() {
-            self.plan.absolve();
-            self.fail(Trouble::Hopeless(text.to_owned()), Budget::Writes, ctx);
-            return;
-        }
-        self.report.write_failures += 1;
-        self.survey.doubt(Instant::now());
-        self.proceed(ctx);
-    }
-
     fn succeeded(&mut self) {
         self.report.last_success = Some(Timestamp::now());
         self.rejected_tokens = 0;
@@ -351,75 +343,9 @@ impl SheetsActor {
         }
     }
 
-    /// Reports a failure, and tries again later.
-    fn fail(&mut self, trouble: Trouble, budget: Budget, ctx: &mut Context<Self>) {
-        self.report.write_failures += 1;
-        let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
-        let before = self.report.failing.take();
-        let news = before.as_ref().is_none_or(|before| before.failure != failure);
-        let say = self.seldom.say(before.is_none(), news, Instant::now());
-        let failing = Failing::after(before, failure.clone(), Timestamp::now());
-        let dice = fastrand::f64();
-        let mut wait = match failure.class {
-            FailureClass::Spreadsheet => self.retry.probe_after(failing.attempts, dice),
-            _ => self.retry.backoff.jittered(failing.attempts, dice),
-        };
-        if let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = &trouble {
-            // Google does not say how long; to ask again at once would be asking for more of it.
-            // The budget is the account's: all of its spreadsheets hold off.
-            let least = asked.unwrap_or(self.retry.backoff.min * 2);
-            wait = wait.max(least);
-            self.account.hold_off(wait, budget);
-        }
-        if say {
-            warn!(self.log, "the spreadsheet is not written: {}", failure;
-                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
-        } else {
-            debug!(self.log, "the spreadsheet still fails: {}", failure;
-                "attempts" => failing.attempts);
-        }
-        self.report.failing = Some(failing);
-        // Only a write shows that it is over.
-        self.plan.all_afresh();
-        self.report.settled = self.tick;
-        self.tell();
-        match trouble {
-            Trouble::Sheets(SheetsError::Unauthorized(_), token) => {
-                self.replace_token(&token, wait, ctx);
-            }
-            _ => self.wait(wait, ctx),
-        }
-    }
-
-    /// A token that Google does not take is replaced at once; if it takes the next one no better,
-    /// that is tried again with backoff.
-    fn replace_token(&mut self, token: &AccessToken, wait: Duration, ctx: &mut Context<Self>) {
-        self.rejected_tokens = self.rejected_tokens.saturating_add(1);
-        let wait = if self.rejected_tokens == 1 { Duration::ZERO } else { wait };
-        self.account.reject(token);
-        self.wait(wait, ctx);
-    }
-
-    /// Goes on after `wait`.
-    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
-        if self.stopping {
-            ctx.stop();
-            return;
-        }
-        let number = self.report.write_failures;
-        self.phase = Phase::Waiting(number);
-        ctx.run_later(wait, move |actor, ctx| {
-            if actor.phase == Phase::Waiting(number) {
-                actor.phase = Phase::Idle;
-                actor.proceed(ctx);
-            }
-        });
-    }
-
     fn tell(&mut self) {
-        let cells = self.plan.report();
-        changes::log(&self.log, &self.report.cells, &cells);
-        self.report.cells = cells;
+        self.report.cells = self.plan.report();
+        self.changes.log(&self.log, &self.report.cells, Instant::now());
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
@@ -447,9 +373,14 @@ impl Actor for SheetsActor {
     }
 }
 
+/// What has not been written yet is kept, since the next tick of its sheet may be a day away: for
+/// once, as it might be what broke the actor.
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.plan = Plan::new(&self.sheets, self.retry.probe / 30);
+        if let Some(batch) = self.unsettled.take() {
+            self.plan.apply(&batch, Instant::now());
+        }
         self.phase = Phase::Idle;
         self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
@@ -464,6 +395,10 @@ impl Handler<QuoteBatch> for SheetsActor {
         self.tick = batch.tick;
         let now = Instant::now();
         self.plan.apply(&batch, now);
+        self.unsettled = Some(match self.unsettled.take() {
+            Some(before) => before.then(batch),
+            None => batch,
+        });
         if self.plan.probe_due(now) {
             self.survey.doubt(Instant::now());
         }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use actix::{Actor, Addr};
-use slog::warn;
+use slog::{Logger, warn};
 use tokio::sync::oneshot;
 
 use self::watch::{Shared, Watch};
@@ -35,7 +35,9 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 /// | `/readyz` | 200 while every spreadsheet succeeds; else 503, and line by line what does not, why, since when, and what to do |
 ///
 /// Both are plain text, for GET and HEAD alone, and are answered under any `Host`. It has a
-/// thread of its own, bears 64 connections, and gives each five seconds to ask. It follows the
+/// thread of its own, bears 64 connections, and gives each five seconds to ask. Whoever can reach
+/// it can take all 64 and keep the others waiting, a probe too: let nobody reach it but those who
+/// are meant to. It follows the
 /// tree through [`Reload`](crate::Reload) and [`Restart`](crate::Restart); the address stays. It
 /// does not keep the tree alive.
 ///
@@ -71,33 +73,38 @@ impl StatusServer {
     pub fn start(listen: SocketAddr, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
         let listener = TcpListener::bind(listen)
             .map_err(|error| io::Error::new(error.kind(), format!("{listen}: {error}")))?;
-        Self::serve(listener, supervisor)
+        Self::serve(listener, supervisor, &crate::log_facade())
     }
 
     /// As [`start`](Self::start), where somebody listens already: so it can be known that the
-    /// address is free before anything begins.
+    /// address is free before anything begins. It logs to `log`, and not to the `log` facade.
     ///
     /// # Errors
     /// When it has no thread.
     ///
     /// # Panics
     /// When no actix system runs on this thread.
-    pub fn serve(listener: TcpListener, supervisor: &Addr<SupervisorActor>) -> io::Result<Self> {
-        Self::share(listener, supervisor, Shared::new(LOOP_PATIENCE))
+    pub fn serve(
+        listener: TcpListener,
+        supervisor: &Addr<SupervisorActor>,
+        log: &Logger,
+    ) -> io::Result<Self> {
+        Self::share(listener, supervisor, Shared::new(LOOP_PATIENCE), log)
     }
 
     fn share(
         listener: TcpListener,
         supervisor: &Addr<SupervisorActor>,
         shared: Shared,
+        log: &Logger,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
-            warn!(crate::log_facade(), "the status page at {} is open to other machines", address);
+            warn!(log, "the status page at {} is open to other machines", address);
         }
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
-        server::spawn(listener, Arc::clone(&shared), stopped)?;
+        server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;
         Watch::new(&shared, supervisor).start();
         Ok(Self { address, _stop: stop })
     }

@@ -1,9 +1,9 @@
 //! *Did you mean*: the known name that is nearest to a mistyped one.
 //! Pure: no I/O, no clock, no randomness.
 
-/// The candidate nearest to `name`, if one is near enough to be what was meant: at most two
-/// slips (a letter more, less, other, or two exchanged), and no more than a third of the word.
-/// Case does not count as a slip.
+/// The candidate nearest to `name`, if one is near enough to be what was meant: a slip (a letter
+/// more, less, other, or two exchanged) where both have three letters, two where both have eight:
+/// in short names, such as those of markets, two make another thing. Case does not count as a slip.
 pub(crate) fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -19,7 +19,10 @@ pub(crate) fn did_you_mean<'a>(
         .into_iter()
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= 2)
         .map(|candidate| (slips(candidate), candidate))
-        .filter(|&(slips, candidate)| slips <= 2 && slips * 3 <= candidate.chars().count())
+        .filter(|&(slips, candidate)| {
+            let shorter = candidate.chars().count().min(name.chars().count());
+            slips <= usize::from(shorter >= 3) + usize::from(shorter >= 8)
+        })
         .min_by_key(|&(slips, _)| slips)
         .map(|(_, candidate)| candidate)
 }
@@ -37,10 +40,14 @@ mod tests {
             ("tmieout", Some("timeout")),
             ("dta", Some("data")),
             ("sheetz", Some("sheet")),
+            ("intreval", Some("interval")),
+            ("intrevals", Some("interval")),
             ("colour", None),
             ("x", None),
         ] {
             assert_eq!(did_you_mean(typed, known), meant, "{typed}");
         }
+        // A market that is gone is not another one.
+        assert_eq!(did_you_mean("XBTEUR", ["AIXBTEUR", "XCNEUR"]), None);
     }
 }

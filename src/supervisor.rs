@@ -71,6 +71,7 @@ pub enum Event {
 
 /// Why a tree has given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Escalated {
     /// The actor that failed too often; `None` if the tree could not be built at all.
     pub actor: Option<ActorName>,
@@ -79,7 +80,8 @@ pub struct Escalated {
 }
 
 /// Finish what is in flight, begin nothing new, and stop; answered when that is done, after the
-/// configured `shutdown_grace` at the latest. The supervisor is gone then.
+/// configured `shutdown_grace` at the latest, and a second more where a subscriber is stuck. The
+/// supervisor is gone then.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Shutdown;

@@ -59,15 +59,34 @@ fn files(module: &str) -> Vec<PathBuf> {
     places.iter().map(|place| root().join(place)).filter(|path| path.is_file()).collect()
 }
 
-/// Whether there is such a test: a function, or a line of a table that a macro makes tests of.
+/// Whether there is such a test.
 fn exists(test: &str) -> bool {
     let (module, name) = test.rsplit_once("::").unwrap();
-    let is_it = |line: &str| {
-        let line = line.trim_start();
+    files(module).iter().any(|file| holds(&fs::read_to_string(file).unwrap(), name))
+}
+
+/// Whether a text has such a test: a function that says so above, or a line of a table that a
+/// macro makes tests of.
+fn holds(text: &str, name: &str) -> bool {
+    let lines: Vec<_> = text.lines().collect();
+    let is_it = |at: usize| {
+        let line = lines[at].trim_start();
         let line = line.strip_prefix("async ").unwrap_or(line);
-        line.starts_with(&format!("fn {name}()")) || line.starts_with(&format!("{name}: "))
+        let mut above = lines[..at].iter().rev();
+        if line.starts_with(&format!("fn {name}()")) {
+            let mut said = above.map(|line| line.trim()).take_while(|l| l.starts_with(['#', '/']));
+            return said.any(|line| line.starts_with("#[") && line.contains("test"));
+        }
+        let opening = above.find(|line| line.starts_with(|c: char| !c.is_whitespace()));
+        line.starts_with(&format!("{name}: ")) && opening.is_some_and(|line| line.ends_with("! {"))
     };
-    files(module).iter().any(|file| fs::read_to_string(file).unwrap().lines().any(is_it))
+    (0..lines.len()).any(is_it)
+}
+
+/// What a text names that should be a file: whatever is in backticks and has a slash in it.
+fn paths(text: &str) -> Vec<&str> {
+    let code = text.split('`').skip(1).step_by(2);
+    code.filter(|code| code.contains('/') && !code.contains(char::is_whitespace)).collect()
 }
 
 #[test]
@@ -92,6 +111,19 @@ fn every_row_has_tests_that_exist_or_a_reason() {
 }
 
 #[test]
+fn every_path_leads_somewhere() {
+    let mut named = 0;
+    for page in ["tests/matrix.md", "SECURITY.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for path in paths(&text) {
+            named += 1;
+            assert!(root().join(path).exists(), "{page} names {path}, which is not there");
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+#[test]
 fn the_threats_name_tests_that_exist() {
     let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
     let code: Vec<_> = text.split('`').skip(1).step_by(2).collect();
@@ -106,9 +138,15 @@ fn the_threats_name_tests_that_exist() {
 fn what_is_no_test_is_noticed() {
     assert!(exists("matrix::what_is_no_test_is_noticed"));
     assert!(exists("outages::kraken_500") && exists("status::a_loop_that_hangs_is_not_alive"));
-    for test in ["matrix::no_such_test", "matrix::exists", "nowhere::kraken_500"] {
+    for test in ["matrix::no_such_test", "matrix::root", "matrix::name", "nowhere::kraken_500"] {
         assert!(!exists(test), "{test}");
     }
+    assert!(holds("#[test]\n#[cfg(unix)]\n/// Why.\nasync fn a() {", "a"));
+    assert!(holds("table! {\n    b: C;\n\n    a: B;\n}", "a"));
+    for text in ["fn a() {", "#[test]\nfn b() {}\nfn a() {", "struct A {\n    a: B,\n}"] {
+        assert!(!holds(text, "a"), "{text}");
+    }
+    assert_eq!(paths("`a::b` `tests/a.sh` `x / y` a/b `.ci/run`"), ["tests/a.sh", ".ci/run"]);
     let row = |line: &str| Row::of(line).map(|row| (row.tests.len(), row.reason));
     assert_eq!(row("| P99 | x | `a::b` `c` `d::e` |"), Some((2, None)));
     assert_eq!(row("| 99 | x | n/a: y |"), Some((0, Some("n/a"))));

@@ -10,7 +10,7 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 15] = [
+const WALLS: [(&str, &[&str]); 16] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
@@ -20,8 +20,9 @@ const WALLS: [(&str, &[&str]); 15] = [
     ("dial", &[]),
     ("http", &["dial", "messages", "pace", "tree"]),
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
-    ("kraken", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
-    ("sheets", &["messages", "quote", "dial", "http", "pace", "gate", "tree", "suggest"]),
+    ("kraken", &["messages", "quote", "http", "pace", "gate", "setup", "tree", "suggest"]),
+    ("sheets", &["messages", "quote", "dial", "http", "pace", "gate", "setup", "tree", "suggest"]),
+    ("setup", &["http", "tree"]),
     ("patience", &["config", "kraken", "sheets"]),
     ("heartbeat", &["messages", "http"]),
     ("status", &["messages", "config", "patience", "supervisor"]),

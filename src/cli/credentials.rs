@@ -55,7 +55,9 @@ impl Unusable {
                  account's key; on Google Cloud, \"credentials\": \"metadata\" needs none",
             ),
             Self::Unreadable(path, why) => {
-                (format!("{}: error: the key cannot be read: {why}", name(path)), "")
+                let from = "The path leads from the folder in which ratesheet is started";
+                let remedy = if path.is_relative() { from } else { "" };
+                (format!("{}: error: the key cannot be read: {why}", name(path)), remedy)
             }
             Self::Invalid(path, why) => (format!("{}: error: {why}", name(path)), why.remedy()),
         }

@@ -68,7 +68,7 @@ impl Face {
     fn serve(&self, bound: Option<Bound>) -> Result<(), String> {
         let served = match bound {
             Some(Bound(at, listener)) => {
-                let server = StatusServer::serve(listener, &self.supervisor)
+                let server = StatusServer::serve(listener, &self.supervisor, &self.log)
                     .map_err(|error| format!("the probes cannot be served: {error}"))?;
                 info!(self.log, "the probes listen"; "address" => server.address().to_string());
                 Some((at, server))

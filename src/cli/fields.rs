@@ -12,7 +12,8 @@ pub(super) fn fields() -> Exit {
 
 fn text() -> String {
     let header = ["FIELD", "WHAT IS IN THE CELL"].map(str::to_owned);
-    let fields = QuoteField::ALL.map(|field| [field.to_string(), field.meaning().to_owned()]);
+    let fields =
+        QuoteField::ALL.iter().map(|field| [field.to_string(), field.meaning().to_owned()]);
     let rows: Vec<_> = std::iter::once(header).chain(fields).collect();
     format!(
         "{}\n\

@@ -54,10 +54,10 @@ pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
 /// Where the service listens. The configuration's file is read only if neither a flag nor the
 /// environment says it.
 fn address(environment: &Environment, flags: &Flags) -> Result<SocketAddr, (String, Exit)> {
-    let unknown = |exit| {
+    let unknown = || {
         let told = "It is not known where the service listens: say it by --listen, \
                     RATESHEET__STATUS__LISTEN, or status.listen in the configuration.";
-        (told.to_owned(), exit)
+        (told.to_owned(), Exit::Config)
     };
     let address = if let Some(text) = &flags.listen {
         parse(text).ok_or_else(|| (unreadable("--listen", text), Exit::Usage))?
@@ -65,10 +65,10 @@ fn address(environment: &Environment, flags: &Flags) -> Result<SocketAddr, (Stri
         parse(text).ok_or_else(|| (unreadable(name, text), Exit::Config))?
     } else {
         let loaded = load(environment, flags).map_err(|error| match error {
-            LoadError::Nowhere => unknown(Exit::Usage),
+            LoadError::Nowhere => unknown(),
             error => (error.to_string(), Exit::Config),
         })?;
-        loaded.config.status.listen.ok_or_else(|| unknown(Exit::Config))?
+        loaded.config.status.listen.ok_or_else(unknown)?
     };
     if address.port() == 0 {
         let told = "The service listens at a port that it has chosen itself; name the port.";

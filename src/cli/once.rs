@@ -125,7 +125,7 @@ async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
     let kraken = KrakenActor::new(config.kraken.clone(), config.retry, &config.tls)
         .map_err(|error| error.to_string())?
         .logger(log)
-        .feed(Feed { sheets, to: receiver })
+        .feed(Feed::new(sheets, receiver))
         .start();
     let gone = || "the KrakenActor has failed".to_owned();
     let tick = Tick::new(1, Instant::now(), due);

@@ -239,9 +239,8 @@ impl Row {
 
     fn json(&self, preview: bool) -> Value {
         let (pair, field) = match &self.content {
-            CellContent::Quote(pair, field) => (Some(pair.as_str()), field.name()),
-            CellContent::Updated => (None, "updated"),
-            CellContent::Problem => (None, "problem"),
+            CellContent::Quote(pair, field) => (Some(pair.as_str()), field.name().to_owned()),
+            content => (None, content.to_string()),
         };
         let value = match &self.value {
             Some(CellValue::Number(number)) => json!(number),

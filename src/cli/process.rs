@@ -16,8 +16,10 @@ use tokio::{
 
 use super::exit::Exit;
 
-/// A shell that loses its terminal may send SIGHUP a moment before the terminal has gone.
-const LOOKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A shell that loses its terminal may send SIGHUP a moment before the terminal has gone: it is
+/// looked again so often, and that many times.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 60;
 
 /// A signal that asks the process to do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub(super) struct Signals {
     hangup: Signal,
     /// Whether it was started on a terminal, and stops with it.
     on_terminal: bool,
-    /// When it is looked again whether the terminal is there.
-    look_again: Option<Instant>,
+    /// When it is looked again whether the terminal is there, and how often from then on.
+    look_again: Option<(Instant, u32)>,
 }
 
 impl Signals {
@@ -78,14 +80,15 @@ impl Signals {
                     if self.terminal_has_gone() {
                         return Asked::Alone;
                     }
-                    self.look_again = Some(Instant::now() + LOOKED_AGAIN_AFTER);
+                    self.look_again = self.on_terminal.then(|| (Instant::now() + LOOK_EVERY, LOOKS));
                     return Asked::Reload;
                 }
-                () = until(self.look_again) => {
-                    self.look_again = None;
+                left = look(self.look_again) => {
                     if self.terminal_has_gone() {
+                        self.look_again = None;
                         return Asked::Alone;
                     }
+                    self.look_again = (left > 0).then(|| (Instant::now() + LOOK_EVERY, left));
                 }
             }
         }
@@ -103,9 +106,13 @@ fn is_on_terminal() -> bool {
     stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+/// Waits until it is time to look again, and counts how often that is left.
+async fn look(again: Option<(Instant, u32)>) -> u32 {
+    match again {
+        Some((at, times)) => {
+            sleep_until(at).await;
+            times.saturating_sub(1)
+        }
         None => pending().await,
     }
 }

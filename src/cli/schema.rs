@@ -6,5 +6,5 @@ use super::{exit::Exit, tell};
 
 /// Prints the schema.
 pub(super) fn schema() -> Exit {
-    tell(&format!("{:#}\n", Config::json_schema()), Exit::Done)
+    tell(&Config::json_schema(), Exit::Done)
 }

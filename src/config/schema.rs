@@ -20,13 +20,13 @@ const LISTEN: &str = "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$";
 impl Config {
     /// The JSON Schema (draft 7) of a configuration's file. Every file that
     /// [`from_json`](Self::from_json) takes is valid by it; not the other way round, since a
-    /// schema cannot say that no cell is written twice.
-    pub fn json_schema() -> Value {
+    /// schema cannot say that no cell is written twice. It is a text of JSON.
+    pub fn json_schema() -> String {
         let mut properties = sheet_keys();
         properties.extend(root_keys());
         let at_root = require(&["sheet", "data"]);
         let within: Vec<Value> = sheet_keys().keys().map(|key| require(&[key])).collect();
-        json!({
+        let schema = json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
             "title": "ratesheet's configuration",
             "description": "Which Kraken quotes go into which cells of which Google spreadsheets, \
@@ -39,7 +39,8 @@ impl Config {
                 { "allOf": [require(&["sheets"])], "not": { "anyOf": within } }
             ],
             "definitions": definitions(),
-        })
+        });
+        format!("{schema:#}\n")
     }
 }
 
@@ -200,9 +201,11 @@ fn recovery_keys() -> Map<String, Value> {
 
 /// The sections about the process.
 fn process_keys() -> Map<String, Value> {
-    let names = |names: &[&'static str]| json!({ "enum": names });
-    let level = with_default("info", names(&LogLevel::NAMES.map(|(name, _)| name)));
-    let format = with_default("auto", names(&LogFormat::NAMES.map(|(name, _)| name)));
+    fn names<T>(named: &[(&str, T)]) -> Value {
+        json!({ "enum": named.iter().map(|(name, _)| name).collect::<Vec<_>>() })
+    }
+    let level = with_default("info", names(LogLevel::NAMES));
+    let format = with_default("auto", names(LogFormat::NAMES));
     let listen = json!({
         "description": "Address and port where the probes answer; null for none.",
         "type": ["string", "null"],

@@ -39,7 +39,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// Every level with its name in a configuration.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: &'static [(&'static str, Self)] = &[
         ("error", Self::Error),
         ("warn", Self::Warn),
         ("info", Self::Info),
@@ -62,16 +62,16 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// Every format with its name in a configuration.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+    pub const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
 }
 
 impl LogConfig {
     /// Reads the section `log`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
         Self {
-            level: section.choice("level", &LogLevel::NAMES).unwrap_or_default(),
-            format: section.choice("format", &LogFormat::NAMES).unwrap_or_default(),
+            level: section.choice("level", LogLevel::NAMES).unwrap_or_default(),
+            format: section.choice("format", LogFormat::NAMES).unwrap_or_default(),
         }
     }
 }

@@ -12,7 +12,7 @@ pub fn ticker(bytes: &[u8]) {
     match wire::tickers(&Answer::json(200, bytes), Timestamp::UNIX_EPOCH) {
         Ok(tickers) => {
             for quote in tickers.rows.values().flatten() {
-                for field in QuoteField::ALL {
+                for &field in QuoteField::ALL {
                     let number = quote.cell_number(field);
                     assert!(number.is_none_or(f64::is_finite), "{field}: {number:?}");
                 }

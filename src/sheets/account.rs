@@ -10,7 +10,7 @@ use std::{
 };
 
 use slog::{Logger, info};
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::broadcast, time::Instant};
 
 use super::{
     GoogleConfig,
@@ -51,8 +51,9 @@ struct Inner {
     writes: Gate,
 }
 
-/// Where the outcome of a request for a token will be.
-type Asking = watch::Sender<Option<Result<AccessToken, TokenError>>>;
+/// Tells the outcome of a request for a token to those who wait for it, in the order in which they
+/// came.
+type Asking = broadcast::Sender<Result<AccessToken, TokenError>>;
 
 /// No token is asked for before `until`.
 struct Trouble {
@@ -160,8 +161,7 @@ impl Account {
             Some(asking) => asking.subscribe(),
             None => self.begin_to_ask(),
         };
-        let outcome = told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
-        outcome.unwrap_or_else(|| {
+        told.recv().await.unwrap_or_else(|_| {
             Err(TokenError::Unavailable {
                 reason: "it was not asked to the end".into(),
                 wait: None,
@@ -169,15 +169,15 @@ impl Account {
         })
     }
 
-    fn begin_to_ask(&self) -> watch::Receiver<Option<Result<AccessToken, TokenError>>> {
-        let (tell, told) = watch::channel(None);
+    fn begin_to_ask(&self) -> broadcast::Receiver<Result<AccessToken, TokenError>> {
+        let (tell, told) = broadcast::channel(1);
         let tell = Rc::new(tell);
         self.0.asking.replace(Rc::downgrade(&tell));
         let account = self.clone();
         actix_rt::spawn(async move {
             tokio::select! {
                 biased;
-                outcome = account.renew() => drop(tell.send(Some(outcome))),
+                outcome = account.renew() => drop(tell.send(outcome)),
                 () = tell.closed() => {}
             }
         });
@@ -238,6 +238,11 @@ impl Account {
     /// Google has had enough of this identity: no request of this kind for this long.
     pub(super) fn hold_off(&self, wait: Duration, budget: Budget) {
         self.gate(budget).shut_for(wait);
+    }
+
+    /// Whether Google has had enough of it at present.
+    pub(super) fn holds_off(&self, budget: Budget) -> bool {
+        self.gate(budget).is_shut()
     }
 
     fn gate(&self, budget: Budget) -> &Gate {

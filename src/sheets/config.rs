@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{a1::CellRef, reading};
 use crate::{
+    messages::SheetIndex,
+    pace::RetryConfig,
     quote::{AssetPair, QuoteField},
     tree::{DurationRange, Mistakes, Refusal, Section, millis, span},
 };
@@ -242,6 +244,25 @@ impl SheetConfig {
         };
         read.map_err(note).ok()
     }
+}
+
+/// Notes what is wrong with what one spreadsheet's actor is given.
+pub(super) fn check(
+    spreadsheet: &SpreadsheetId,
+    sheets: &[(SheetIndex, SheetConfig)],
+    retry: &RetryConfig,
+    mistakes: &mut Mistakes,
+) {
+    for (at, (_, sheet)) in sheets.iter().enumerate() {
+        let path = format!("sheets[{at}]");
+        sheet.check(&path, mistakes);
+        if sheet.spreadsheet != *spreadsheet {
+            let refusal = Refusal::new(format!("a sheet of the spreadsheet {spreadsheet}"));
+            let found = format!("one of {}", sheet.spreadsheet);
+            mistakes.code(format!("{path}.spreadsheet"), refusal.found(found));
+        }
+    }
+    retry.check(mistakes);
 }
 
 /// How Google is asked: section `google` of the configuration.

@@ -1,4 +1,5 @@
-//! A connection that carries so many bytes and no more, for yup-oauth2's own HTTP client.
+//! A connection that carries so many bytes and no more, and is overheard: for yup-oauth2's own
+//! HTTP client.
 //! Touches: the network.
 
 use std::{
@@ -23,8 +24,8 @@ use yup_oauth2::{
     hyper::rt::{Read, ReadBuf, ReadBufCursor, Write},
 };
 
-use super::overheard::{Heard, Overhearing};
-use crate::{dial::Dialer, http::Tls};
+use super::overheard::Heard;
+use crate::{dial::ForHyper, http::Tls};
 
 /// The most that a token endpoint may answer, in bytes, its head included. An answer has about
 /// two kilobytes; yup-oauth2 makes eighty times as much of a hostile one.
@@ -37,29 +38,32 @@ const ANSWER_CAP: usize = 32 * 1024;
 /// acceptable is decided when the key is read.
 ///
 /// What it hears of the answer's head is left in `heard`.
-pub(super) fn client(
-    tls: &Tls,
-    heard: &Heard,
-) -> CustomHyperClientBuilder<Overhearing<LimitedConnector>> {
+pub(super) fn client(tls: &Tls, heard: &Heard) -> CustomHyperClientBuilder<LimitedConnector> {
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls.for_hyper())
         .https_or_http()
         .enable_http1();
-    let inner = match tls.dialer() {
-        None => LimitedConnector::Network(https.build()),
-        Some(dialer) => LimitedConnector::Dialer(https.wrap_connector(dialer)),
+    let way = match tls.dialer() {
+        None => Way::Network(https.build()),
+        Some(dialer) => Way::Dialer(https.wrap_connector(dialer.for_hyper())),
     };
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
-        .build(Overhearing { inner, heard: heard.clone() });
+        .build(LimitedConnector { way, heard: heard.clone() });
     CustomHyperClientBuilder::from(client)
 }
 
-/// Connects, and limits what the connection carries.
+/// Connects, and limits and hears what the connection brings.
 #[derive(Clone)]
-pub(super) enum LimitedConnector {
+pub(super) struct LimitedConnector {
+    way: Way,
+    heard: Heard,
+}
+
+#[derive(Clone)]
+enum Way {
     Network(HttpsConnector<HttpConnector>),
-    Dialer(HttpsConnector<Dialer>),
+    Dialer(HttpsConnector<ForHyper>),
 }
 
 type ConnectError = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
@@ -71,34 +75,40 @@ impl Service<Uri> for LimitedConnector {
     type Future = Connecting;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match self {
-            Self::Network(network) => network.poll_ready(cx),
-            Self::Dialer(dialer) => dialer.poll_ready(cx),
+        match &mut self.way {
+            Way::Network(network) => network.poll_ready(cx),
+            Way::Dialer(dialer) => dialer.poll_ready(cx),
         }
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        match self {
-            Self::Network(network) => limited(network.call(to)),
-            Self::Dialer(dialer) => limited(dialer.call(to)),
+        let heard = self.heard.clone();
+        match &mut self.way {
+            Way::Network(network) => limited(network.call(to), heard),
+            Way::Dialer(dialer) => limited(dialer.call(to), heard),
         }
     }
 }
 
 fn limited<T: Wire + 'static>(
     connecting: impl Future<Output = Result<T, ConnectError>> + Send + 'static,
+    heard: Heard,
 ) -> Connecting {
-    Box::pin(async move { Ok(Limited { inner: Box::new(connecting.await?), left: ANSWER_CAP }) })
+    Box::pin(
+        async move { Ok(Limited { inner: Box::new(connecting.await?), left: ANSWER_CAP, heard }) },
+    )
 }
 
 trait Wire: Read + Write + Connection + Send + Unpin {}
 
 impl<T: Read + Write + Connection + Send + Unpin> Wire for T {}
 
-/// A connection from which no more than so many bytes can be read.
+/// A connection from which no more than so many bytes can be read, and whose first answer is
+/// heard.
 pub(super) struct Limited {
     inner: Box<dyn Wire>,
     left: usize,
+    heard: Heard,
 }
 
 impl Read for Limited {
@@ -107,7 +117,7 @@ impl Read for Limited {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        // By way of a buffer of our own, since how much was read into theirs is not told.
+        // By way of a buffer of our own, since what was read into theirs is not shown.
         let mut bytes = [0; 4096];
         let room = buffer.remaining().min(bytes.len());
         let mut own = ReadBuf::new(&mut bytes[..room]);
@@ -117,6 +127,7 @@ impl Read for Limited {
             .left
             .checked_sub(read.len())
             .ok_or_else(|| io::Error::other("the answer is too large"))?;
+        self.heard.hear(read);
         buffer.put_slice(read);
         Poll::Ready(Ok(()))
     }

@@ -1,6 +1,7 @@
 //! Access tokens without a key: from the metadata server that Google puts beside its machines
 //! (Compute Engine, Cloud Run, GKE with workload identity). Touches: the network, through `http`.
-//! Never: sends it anything secret, or shows what it answers to a question for a token.
+//! Never: sends it anything secret, or shows of an answer with a token more than that it is one.
+//! What it answers in place of a token is shown.
 //!
 //! It is asked by plain http, by design: its address is link-local, and part of the machine. That
 //! a request bears the header `Metadata-Flavor` is what keeps pages in a browser from asking.

@@ -1,25 +1,18 @@
 //! The head of a token endpoint's answer, which yup-oauth2 keeps to itself: with which status it
-//! came, and for how long the endpoint wants to be left alone. Touches: the bytes of a connection
-//! that somebody else has made.
+//! came, and for how long the endpoint wants to be left alone.
+//! Pure: no I/O, no clock, no randomness.
 //!
 //! yup-oauth2 takes a client of hyper's and no layer around it, so that the answer itself cannot be
-//! looked at. What can be is the connection: each carries one exchange in HTTP/1.1, and passes by
-//! here after TLS has been taken off. Nothing of the body is kept, nor of an answer before the answer
+//! looked at. What can be is the connection (`limited`): each carries one exchange in
+//! HTTP/1.1, and passes by here after TLS has been taken off. Nothing of the body is kept, nor of an answer before the answer
 //! (`103 Early Hints`), over which hyper reads too.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use jiff::Timestamp;
-use tower_service::Service;
-use yup_oauth2::hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
 use crate::pace::retry_after;
 
@@ -55,7 +48,7 @@ impl Heard {
     }
 
     /// Keeps what has been read, up to the end of the head.
-    fn hear(&self, read: &[u8]) {
+    pub(super) fn hear(&self, read: &[u8]) {
         let mut hearing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for &byte in read {
             if hearing.over || hearing.head.len() == HEAD {
@@ -88,81 +81,6 @@ impl Hearing {
         let mut response = httparse::Response::new(&mut headers);
         let whole = response.parse(&self.head).is_ok_and(|status| status.is_complete());
         whole && response.code.is_some_and(|code| (100..200).contains(&code) && code != 101)
-    }
-}
-
-/// Connects, and hears what the connection brings.
-#[derive(Clone)]
-pub(super) struct Overhearing<C> {
-    pub(super) inner: C,
-    pub(super) heard: Heard,
-}
-
-impl<C> Service<Uri> for Overhearing<C>
-where
-    C: Service<Uri>,
-    C::Future: Send + 'static,
-    C::Response: 'static,
-    C::Error: 'static,
-{
-    type Response = Overheard<C::Response>;
-    type Error = C::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let (connecting, heard) = (self.inner.call(to), self.heard.clone());
-        Box::pin(async move { Ok(Overheard { inner: connecting.await?, heard }) })
-    }
-}
-
-/// A connection whose first answer is heard.
-pub(super) struct Overheard<T> {
-    inner: T,
-    heard: Heard,
-}
-
-impl<T: Read + Unpin> Read for Overheard<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        // By way of a buffer of our own, since what was read into theirs is not shown.
-        let mut bytes = [0; 4096];
-        let room = buffer.remaining().min(bytes.len());
-        let mut own = ReadBuf::new(&mut bytes[..room]);
-        ready!(Pin::new(&mut self.inner).poll_read(cx, own.unfilled()))?;
-        self.heard.hear(own.filled());
-        buffer.put_slice(own.filled());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: Write + Unpin> Write for Overheard<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
-impl<T: Connection> Connection for Overheard<T> {
-    fn connected(&self) -> Connected {
-        self.inner.connected()
     }
 }
 

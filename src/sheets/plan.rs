@@ -276,6 +276,11 @@ impl Plan {
         self.targets.iter().any(|t| t.is_healthy() && t.content != CellContent::Problem)
     }
 
+    /// Whether there is a cell that could be written as things are.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.targets.iter().any(Target::can_be_written)
+    }
+
     /// Whether a cell that was set aside is to be tried again.
     pub(super) fn probe_due(&self, now: Instant) -> bool {
         let due = |target: &Target| {

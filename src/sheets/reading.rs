@@ -226,7 +226,7 @@ pub(super) fn source(text: &str) -> Result<(AssetPair, QuoteField), Refusal> {
     }
     let pair = AssetPair::parse(pair).map_err(|why| invalid_pair(pair, &why))?;
     let field = QuoteField::from_name(field).ok_or_else(|| {
-        let names = QuoteField::ALL.map(QuoteField::name);
+        let names: Vec<_> = QuoteField::ALL.iter().map(|field| field.name()).collect();
         let refusal = Refusal::new(format!("one of {}", names.join(", ")))
             .found(format!("the field {}", shown(field)));
         match did_you_mean(field, names) {

@@ -22,8 +22,13 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// Whether something may have been written all the same.
-    pub(super) const fn is_ambiguous(&self) -> bool {
+    const fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
+    }
+
+    /// Whether it may be a matter of this one kind of request.
+    pub(super) const fn is_passing(&self) -> bool {
+        self.is_ambiguous() || matches!(self, Self::Sheets(SheetsError::RateLimited { .. }, _))
     }
 
     /// The failure as it is reported, where `account` asked for `spreadsheet`.

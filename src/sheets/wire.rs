@@ -156,6 +156,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 
 /// What is in a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CellHolds {
     /// Nothing.
     Nothing,

@@ -3,7 +3,7 @@
 use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use slog::error;
+use slog::{Logger, error};
 use tokio::sync::oneshot;
 
 use super::{answer::answer, watch::Shared};
@@ -25,11 +25,12 @@ pub(super) fn spawn(
     listener: TcpListener,
     shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
+    log: Logger,
 ) -> io::Result<()> {
     let serve = move || {
         let served = actix_rt::System::new().block_on(serve(listener, shared, stopped));
         if let Err(cause) = served {
-            error!(crate::log_facade(), "the status page is not served any more: {}", cause);
+            error!(log, "the status page is not served any more: {}", cause);
         }
     };
     thread::Builder::new().name("status".into()).spawn(serve).map(drop)

@@ -181,7 +181,8 @@ fn a_loop_that_hangs_is_not_alive() {
         let shared = Shared::new(Duration::from_millis(2_500));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let supervisor = supervisor(Config::new());
-        let server = StatusServer::share(listener, &supervisor, shared).unwrap();
+        let server =
+            StatusServer::share(listener, &supervisor, shared, &crate::log_facade()).unwrap();
         let at = server.address();
         wait_for(at, "GET /readyz", 200, "ready\n").await;
         wait_for(at, "GET /livez", 200, "alive\n").await;

@@ -19,6 +19,7 @@ use crate::{
     quote::AssetPair,
     schedule::ScheduleActor,
     sheets::{Account, Credentials, ServiceAccountKey, SheetConfig, SheetsActor, SpreadsheetId},
+    tree::ConfigError,
 };
 
 /// The children, all of them alive.
@@ -37,6 +38,8 @@ pub(super) struct Tree {
 pub(super) enum BuildError {
     #[error("{0}")]
     Tls(#[from] TlsError),
+    #[error("{0}")]
+    Config(#[from] ConfigError),
     #[error(
         "there are sheets to write but no credentials: name the service account's key file, as \
          \"credentials\" in the configuration or in GOOGLE_APPLICATION_CREDENTIALS"
@@ -79,7 +82,7 @@ impl Tree {
         for (id, own) in spreadsheets {
             let Some(account) = account.clone() else { break };
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
-            let actor = SheetsActor::new(id.clone(), own, account, config.retry)
+            let actor = SheetsActor::new(id.clone(), own, account, config.retry)?
                 .reports(around.reports.clone())
                 .logger(&around.log);
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Output};
 
 use ratesheet::sandbox::{Fault, Service};
 
-use crate::rig::{Rig, ratesheet};
+use crate::rig::{ONE, Rig, ratesheet};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -83,6 +83,25 @@ fn init_without_a_spreadsheet_leaves_a_place_for_it_and_check_says_so() {
     assert_eq!(checked.code, 78);
     assert!(checked.out.contains("my own.json:2:12: error at $.sheet"), "{}", checked.out);
     assert!(checked.out.contains("open it in a browser and put its URL here"), "{}", checked.out);
+}
+
+#[test]
+fn without_a_configuration_every_command_that_needs_one_ends_with_78() {
+    for command in ["run", "once", "check", "healthcheck"] {
+        let said = run(&[command]);
+        assert_eq!(said.code, 78, "{command}: {}{}", said.out, said.err);
+    }
+}
+
+#[test]
+fn a_relative_path_of_a_key_that_is_not_there_says_from_where_it_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = ["init", URL, "--credentials", "kye.json"];
+    assert_eq!(run_in(folder.path(), &init).code, 0);
+    let said = run_in(folder.path(), &["check"]);
+    assert_eq!(said.code, 77);
+    assert!(said.out.contains("kye.json: error: the key cannot be read: No such"), "{}", said.out);
+    assert!(said.out.contains("help: The path leads from the folder in which ratesheet"));
 }
 
 #[test]
@@ -208,4 +227,21 @@ fn the_version_says_what_it_is_made_of() {
     let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
+}
+
+#[test]
+fn what_check_recommends_exists() {
+    let rig = Rig::new();
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    ));
+    let output = ratesheet(&["check", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("check --online"), "{text}");
+    let code = ratesheet(&["check", "--online", "-c", file.path().to_str().unwrap()])
+        .output()
+        .unwrap()
+        .status
+        .code();
+    assert_ne!(code, Some(64));
 }

@@ -6,7 +6,7 @@ use std::{io::Read as _, process::Command};
 use vt100::{Color, Screen};
 
 use crate::{
-    rig::ratesheet,
+    rig::{finish, ratesheet},
     tty::{SIZE, Tty, wait},
 };
 
@@ -151,4 +151,10 @@ fn colours_and_pictures_are_for_who_can_see_them_and_wants_to() {
     let mut piped = ratesheet(&["demo", "--ticks", "3", "--every", "50"]);
     let piped = piped.env(XTERM.0, XTERM.1).output().unwrap();
     assert!(!piped.stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_demo_with_a_drill_ends() {
+    let demo = ["demo", "--ticks", "12", "--every", "30", "--drill", "sheets:panic"];
+    assert_eq!(finish(ratesheet(&demo)).status.code(), Some(0));
 }

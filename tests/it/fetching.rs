@@ -11,7 +11,6 @@ use crate::rig::{
     ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, ticks, with_tree,
 };
 
-/// Kraken: the second chunk is rate limited, the first is not.
 #[test]
 fn a_wait_that_kraken_asks_for_is_kept_even_if_there_are_some_quotes() {
     block_on(async {
@@ -41,7 +40,6 @@ fn a_wait_that_kraken_asks_for_is_kept_even_if_there_are_some_quotes() {
     });
 }
 
-/// A partial failure of a slow sheet is not tried again before its next tick.
 #[test]
 fn a_partial_failure_is_tried_again() {
     block_on(async {
@@ -72,7 +70,6 @@ fn a_partial_failure_is_tried_again() {
     });
 }
 
-/// A partial answer beside an error.
 #[test]
 fn a_pair_missing_beside_an_error_is_not_called_unknown() {
     block_on(async {
@@ -117,7 +114,6 @@ fn an_error_beside_a_whole_answer_is_no_outage_unless_it_asks_for_fewer_requests
     }
 }
 
-/// One odd answer does not hold back a pair that Kraken lists, however seldom probes are.
 #[test]
 fn a_pair_that_one_answer_leaves_out_is_asked_for_at_the_next_tick() {
     block_on(async {
@@ -138,7 +134,6 @@ fn a_pair_that_one_answer_leaves_out_is_asked_for_at_the_next_tick() {
     });
 }
 
-/// The newest quote of each pair, whatever was due last.
 #[test]
 fn the_newest_quote_of_every_pair_is_in_the_status() {
     block_on(async {

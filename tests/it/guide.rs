@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     readme::blocks,
-    rig::{Process, SOON, ratesheet},
+    rig::{Process, SOON, listens, ratesheet},
 };
 
 /// The spreadsheet of the README's steps.
@@ -135,6 +135,19 @@ fn every_command_is_run_or_known_not_to_be() {
 }
 
 #[test]
+fn what_init_writes_passes_the_first_command_of_the_last_step() {
+    let person = Person::new();
+    fs::remove_file(person.folder.path().join("ratesheet.json")).unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (_, init) = readme.split_once("(`ratesheet init ").unwrap();
+    let (init, _) = init.split_once("'THE ADDRESS'`").unwrap();
+    let arguments: Vec<_> = ["init"].into_iter().chain(init.split_whitespace()).collect();
+    let address = format!("https://docs.google.com/spreadsheets/d/{SPREADSHEET}/edit?gid=0#gid=0");
+    person.says(&[&arguments[..], &[&address]].concat());
+    person.says(&["check"]);
+}
+
+#[test]
 fn once_says_what_is_shown() {
     let person = Person::new();
     is_what_is_said(&shown("SHOWS"), &person.says(&["once"]));
@@ -164,8 +177,7 @@ fn the_service_answers_as_shown() {
     person.sandbox.unshare(SPREADSHEET);
     let run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
     let mut service = Process::of(run);
-    let listens = service.says("the probes listen");
-    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap().find(&listens).unwrap().as_str();
+    let address = &listens(&service.says("the probes listen")).unwrap().to_string();
     service.says("The caller does not have permission");
     let start = Instant::now();
     let answer = loop {

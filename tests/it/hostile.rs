@@ -7,14 +7,7 @@ mod redirects;
 mod stall;
 mod texts;
 
-use std::{
-    fs::File,
-    io::Read as _,
-    process::{Child, Stdio},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, process::Stdio, sync::mpsc, thread, time::Duration};
 
 use actix::Actor as _;
 use ratesheet::{
@@ -22,9 +15,10 @@ use ratesheet::{
     sandbox::{Sandbox, Service},
 };
 use tempfile::NamedTempFile;
+use tokio::time::Instant;
 
 use self::{memory::Memory, stall::Stall};
-use crate::rig::{ONE, Rig, SOON, block_on, one_price, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, block_on, listens, one_price, ratesheet};
 
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
@@ -56,46 +50,44 @@ fn last(rig: &Rig) -> u64 {
     rig.sandbox.journal().last().map_or(0, |entry| entry.seq)
 }
 
-/// The real process, with its log in a file.
-struct Running {
-    child: Child,
+/// The real process, with its log in a file, so that nobody needs to read it meanwhile.
+struct Logged {
+    process: Process,
     log: NamedTempFile,
 }
 
-impl Running {
+impl Logged {
     fn start(config: &NamedTempFile, format: &str, more: &[&str]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let path = config.path().to_str().unwrap();
         let arguments = ["-c", path, "--log-level", "trace", "--log-format", format];
         let mut command = ratesheet(&[&arguments, more].concat());
-        let child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(File::create(log.path()).unwrap()))
-            .spawn()
-            .unwrap();
-        Self { child, log }
+        command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
+        Self { process: Process::of(command), log }
     }
 
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
-        assert!(sent.unwrap().success());
+    fn told(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Where its probes listen.
+    fn listens(&self) -> SocketAddr {
+        let start = Instant::now();
+        loop {
+            if let Some(address) = listens(&self.told()) {
+                return address;
+            }
+            assert!(start.elapsed() < SOON, "it does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends it, and gives what it has logged.
-    fn log(mut self) -> String {
-        self.signal("TERM");
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        let mut text = String::new();
-        File::open(self.log.path()).unwrap().read_to_string(&mut text).unwrap();
-        text
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+    fn log(self) -> String {
+        let Self { process, log } = self;
+        process.signal("TERM");
+        assert_eq!(process.end().status.code(), Some(0));
+        fs::read_to_string(log.path()).unwrap()
     }
 }
 
@@ -118,15 +110,15 @@ fn config(rig: &Rig) -> NamedTempFile {
 fn stays_small(service: Service) {
     let rig = Rig::new();
     let file = config(&rig);
-    let process = Running::start(&file, "json", &[]);
+    let process = Logged::start(&file, "json", &[]);
     fresh(&rig, "its start");
-    let pid = process.child.id();
+    let pid = process.process.id();
     for (what, fault) in answers::all(service) {
         let memory = Memory::of(pid);
         let before = last(&rig);
         rig.sandbox.fault(service, fault);
         // It begins anew: so the lists and the token are asked for, too.
-        process.signal("HUP");
+        process.process.signal("HUP");
         met(&rig, before, what);
         rig.sandbox.clear_faults();
         fresh(&rig, what);

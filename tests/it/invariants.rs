@@ -5,11 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ratesheet::sandbox::{Entry, Fault, FaultRule, Sandbox, Service};
 
-use crate::rig::{ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, with_tree};
-
-fn writes(sandbox: &Sandbox) -> Vec<Entry> {
-    sandbox.journal().into_iter().filter(Entry::is_write).collect()
-}
+use crate::rig::{
+    ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, with_tree, writes,
+};
 
 /// Every cell of a write: its range, and the value that was sent.
 fn cells(entry: &Entry) -> Vec<(String, serde_json::Value)> {

@@ -211,6 +211,28 @@ fn a_spreadsheet_that_is_shared_again_is_written_again() {
 }
 
 #[test]
+fn a_quota_of_reads_does_not_stop_the_writes() {
+    block_on(async {
+        let rig = Rig::new();
+        let enough = Fault::status(429).header("Retry-After", "600");
+        let reads = FaultRule::new(Service::Sheets, enough).path("fields=properties");
+        rig.sandbox.inject(reads);
+        rig.sandbox.protect(ONE, TAB, "A2");
+        // A bad cell has the spreadsheet read again.
+        let sheet = one_price(ONE).cell("kraken:xbteur:buy", "A2");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.fresh(&[(ONE, "A1")]).await;
+            let report = report(supervisor, |report| report.writes > 0).await;
+            assert!(report.failing.is_none(), "{report:?}");
+        })
+        .await;
+        let asked = rig.sandbox.journal().iter().filter(|e| e.status == Some(429)).count();
+        assert_eq!(asked, 1);
+    });
+}
+
+#[test]
 fn sheets_keep_their_own_cadence() {
     block_on(async {
         let rig = Rig::new();

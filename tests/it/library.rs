@@ -44,10 +44,10 @@ fn kraken_alone_gives_quotes_to_a_host_s_own_actor() {
         let config = rig.config();
         let kraken = KrakenActor::new(config.kraken, config.retry, &config.tls)
             .unwrap()
-            .feed(Feed {
-                sheets: [(SheetIndex(0), vec![pair.clone()])].into(),
-                to: Sink(sender).start().recipient(),
-            })
+            .feed(Feed::new(
+                [(SheetIndex(0), vec![pair.clone()])].into(),
+                Sink(sender).start().recipient(),
+            ))
             .start();
         let every = std::time::Duration::from_millis(10);
         let _schedule = ScheduleActor::new([(SheetIndex(0), every)], kraken.recipient()).start();
@@ -57,6 +57,41 @@ fn kraken_alone_gives_quotes_to_a_host_s_own_actor() {
         assert_eq!(bid.normalize().to_string(), "30300");
         assert_eq!(rig.sandbox.count(Service::Sheets), 0);
     });
+}
+
+#[test]
+fn what_cannot_be_done_is_told_before_an_actor_begins() {
+    let rig = Rig::new();
+    let config = rig.config();
+    let mut endless = config.retry;
+    endless.probe = std::time::Duration::MAX;
+    let told = KrakenActor::new(config.kraken.clone(), endless, &config.tls).unwrap_err();
+    assert!(told.to_string().contains("retry.probe"), "{told}");
+    let key = rig.sandbox.service_account_key();
+    let key = || ServiceAccountKey::from_json(key.as_bytes()).unwrap();
+    let mut idle = config.google.clone();
+    idle.writes_per_minute = 0;
+    let told = Account::new(key(), &idle, config.retry, &config.tls).unwrap_err();
+    assert!(told.to_string().contains("google.writes_per_minute"), "{told}");
+    let account = Account::new(key(), &config.google, config.retry, &config.tls).unwrap();
+    let own = one_price(ONE);
+    let actor = |sheet, retry| {
+        SheetsActor::new(
+            own.spreadsheet.clone(),
+            vec![(SheetIndex(0), sheet)],
+            account.clone(),
+            retry,
+        )
+    };
+    for (sheet, retry, words) in [
+        (one_price(TWO), config.retry, "sheets[0].spreadsheet"),
+        (own.clone().cell("kraken:nonsense", "A2"), config.retry, "kraken:nonsense"),
+        (own.clone(), endless, "retry.probe"),
+    ] {
+        let told = actor(sheet, retry).unwrap_err().to_string();
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(actor(own.clone(), config.retry).is_ok());
 }
 
 #[test]
@@ -84,10 +119,10 @@ fn a_sheets_actor_alone_writes_what_it_is_given() {
             Account::new(key.unwrap(), &config.google, config.retry, &config.tls).unwrap();
         let id = sheet.spreadsheet.clone();
         let sheets = vec![(SheetIndex(7), sheet)];
-        let writer = SheetsActor::new(id, sheets, account, config.retry).start();
+        let writer = SheetsActor::new(id, sheets, account, config.retry).unwrap().start();
         let kraken = KrakenActor::new(config.kraken, config.retry, &config.tls)
             .unwrap()
-            .feed(Feed { sheets: [(SheetIndex(7), pairs)].into(), to: writer.recipient() })
+            .feed(Feed::new([(SheetIndex(7), pairs)].into(), writer.recipient()))
             .start();
         let every = std::time::Duration::from_millis(10);
         let _schedule = ScheduleActor::new([(SheetIndex(7), every)], kraken.recipient()).start();

@@ -1,18 +1,12 @@
 //! What the log of a service says, and when.
 
-use ratesheet::sandbox::{Fault, FaultRule, Service};
-
+use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, SOON, TAB, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, TAB, finish, listens, ratesheet};
 
 const SHEET: &str = r#"{ "sheet": "1-the-first-spreadsheet-of-the-tests:Sheet 1", "timeout": 20,
     "data": { "kraken:xbteur:sell": "A1" }, "problem": "E1" }"#;
-
-fn written(rig: &Rig, cell: &str) {
-    let there = |s: &ratesheet::sandbox::Sandbox| s.cell(ONE, TAB, cell).is_some();
-    assert!(rig.sandbox.wait_for_blocking(there, SOON).is_ok(), "nothing is in {cell}");
-}
 
 /// The log of a service that is stopped now.
 fn log(process: Process) -> String {
@@ -26,13 +20,13 @@ fn the_first_prices_are_told_when_there_are_some_and_not_with_a_problem() {
     let down = rig.sandbox.fault(Service::Kraken, Fault::Html(520));
     let file = rig.file(SHEET);
     let process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    written(&rig, "E1");
+    rig.shows("E1");
     let told = "the first prices are in the spreadsheet";
     let early = log(process);
     assert!(!early.contains(told), "{early}");
     let process = Process::start(&["-c", file.path().to_str().unwrap()]);
     rig.sandbox.clear_fault(down);
-    written(&rig, "A1");
+    rig.shows("A1");
     let later = log(process);
     assert_eq!(later.matches(told).count(), 1, "{later}");
 }
@@ -42,7 +36,7 @@ fn a_reload_whose_key_cannot_be_read_is_refused() {
     let rig = Rig::new();
     let file = rig.file(SHEET);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    written(&rig, "A1");
+    rig.shows("A1");
     let text = std::fs::read_to_string(file.path()).unwrap();
     let key = format!("{:?}", rig.key.path());
     std::fs::write(file.path(), text.replace(&key, "\"/does/not/exist\"")).unwrap();
@@ -76,22 +70,19 @@ fn a_reload_changes_the_level_and_says_that_it_cannot_change_the_format() {
     // From now on nothing is worth a line.
     rig.sandbox.clear_faults();
     rig.sandbox.create_spreadsheet(ONE, "Tests", &[(TAB, 1_000, 26)]);
-    written(&rig, "A1");
+    rig.shows("A1");
     let rest = log(process);
     assert!(!rest.contains("stopped"), "{rest}");
 }
 
 #[test]
 fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().to_string()
-    };
-    let demo = ["demo", "--every", "20", "--listen", &port, "--log-level", "info"];
+    let demo = ["demo", "--every", "20", "--listen", "127.0.0.1:0", "--log-level", "info"];
     let mut process = Process::start(&[&demo[..], &["--log-format", "json"]].concat());
+    let address = listens(&process.says("the probes listen")).unwrap().to_string();
     process.says("\"msg\":\"the first prices are in the spreadsheet\"");
     let start = Instant::now();
-    let ready = ["healthcheck", "--ready", "--listen", &port];
+    let ready = ["healthcheck", "--ready", "--listen", &address];
     while ratesheet(&ready).output().unwrap().status.code() != Some(0) {
         assert!(start.elapsed() < SOON, "it is never ready");
     }
@@ -100,4 +91,34 @@ fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
     let wrong = ratesheet(&["demo", "--listen", "nowhere"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(64));
     assert!(String::from_utf8(wrong.stderr).unwrap().starts_with("--listen: error"));
+}
+
+#[test]
+fn a_fast_cadence_does_not_flood_the_log() {
+    let rig = Rig::new();
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 1, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    ));
+    let process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
+    let asked = |sandbox: &Sandbox| sandbox.count(Service::Kraken) > 500;
+    rig.sandbox.wait_for_blocking(asked, SOON).unwrap();
+    process.signal("TERM");
+    let output = process.end();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let still = log.lines().filter(|l| l.contains("stood still")).count();
+    assert!(
+        log.lines().count() < 20,
+        "{} lines, {still} of them 'stood still'",
+        log.lines().count()
+    );
+}
+
+#[test]
+fn an_actor_that_is_down_does_not_flood_the_log() {
+    let demo = ["demo", "--every", "20", "--ticks", "400", "--drill", "kraken:hang"];
+    let output = finish(ratesheet(&[&demo[..], &["--log-level", "warn"]].concat()));
+    let log = String::from_utf8_lossy(&output.stderr);
+    let told = log.lines().filter(|line| line.contains("cannot be delivered")).count();
+    assert!(told < 10, "{told} warnings that a tick cannot be delivered");
 }

@@ -8,7 +8,7 @@ use std::{
 use ratesheet::sandbox::{Entry, Fault, Service};
 use tempfile::TempDir;
 
-use crate::rig::{ONE, Process, Rig, SOON, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, price_in, ratesheet};
 
 /// A service manager, and a service that it has started.
 struct Managed {
@@ -40,7 +40,7 @@ impl Managed {
         folder: TempDir,
     ) -> Self {
         socket.set_read_timeout(Some(SOON)).unwrap();
-        let file = rig.file(&sheet("A1"));
+        let file = rig.file(&price_in(ONE, "A1"));
         let mut command = ratesheet(&["-c", file.path().to_str().unwrap()]);
         command.env("NOTIFY_SOCKET", name).env("WATCHDOG_USEC", patience.as_micros().to_string());
         Self { socket, process: Process::of(command), file, _folder: folder }
@@ -64,12 +64,6 @@ impl Managed {
     }
 }
 
-fn sheet(cell: &str) -> String {
-    format!(
-        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 20, "data": {{ "kraken:xbteur:sell": "{cell}" }} }}"#
-    )
-}
-
 const SELDOM: Duration = Duration::from_secs(600);
 
 #[test]
@@ -78,7 +72,7 @@ fn the_service_manager_is_told_of_the_start_each_reload_and_the_stop() {
     let managed = Managed::start(&rig, SELDOM);
     assert_eq!(managed.hears_news(), "READY=1");
 
-    let new = rig.file(&sheet("B1"));
+    let new = rig.file(&price_in(ONE, "B1"));
     std::fs::copy(new.path(), managed.file.path()).unwrap();
     managed.process.signal("HUP");
     let reloading = managed.hears_news();
@@ -134,7 +128,7 @@ fn a_service_manager_that_does_not_listen_is_not_waited_for() {
 #[test]
 fn a_service_manager_that_cannot_be_talked_to_is_told_of_in_the_log() {
     let rig = Rig::new();
-    let file = rig.file(&sheet("A1"));
+    let file = rig.file(&price_in(ONE, "A1"));
     let mut command = ratesheet(&["-c", file.path().to_str().unwrap()]);
     command.env("NOTIFY_SOCKET", "vsock:2:1234");
     let mut process = Process::of(command);

@@ -94,7 +94,7 @@ fn the_keys_and_their_defaults_are_those_of_the_code() {
 fn every_field_is_explained_once() {
     let rows = table("field");
     let told: Vec<_> = rows.iter().flat_map(|row| code(&row[0])).collect();
-    let expected: BTreeSet<_> = QuoteField::ALL.into_iter().map(QuoteField::name).collect();
+    let expected: BTreeSet<_> = QuoteField::ALL.iter().map(|field| field.name()).collect();
     assert_eq!(told.len(), expected.len());
     assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
 }

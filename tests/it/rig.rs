@@ -3,6 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
+    net::SocketAddr,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -14,6 +15,7 @@ use ratesheet::{
     Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
+use regex_lite::Regex;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
@@ -82,6 +84,19 @@ impl Rig {
         self.sandbox.cell(ONE, TAB, cell)?.as_f64()
     }
 
+    /// Waits, in a test without a system, until there is something in a cell of the first one.
+    pub(crate) fn shows(&self, cell: &str) {
+        let there = |sandbox: &Sandbox| sandbox.cell(ONE, TAB, cell).is_some();
+        assert!(self.sandbox.wait_for_blocking(there, SOON).is_ok(), "nothing is in {cell}");
+    }
+
+    /// Waits likewise until the price in a cell is another one.
+    pub(crate) fn changes(&self, cell: &str) {
+        let before = self.number(cell);
+        let written = self.sandbox.wait_for_blocking(|_| self.number(cell) != before, SOON);
+        assert!(written.is_ok(), "no fresh price is in {cell}");
+    }
+
     /// Waits until `condition` holds, and fails with `what` if it does not.
     pub(crate) async fn until(&self, what: &str, condition: impl FnMut(&Sandbox) -> bool) {
         let held = self.sandbox.wait_for(condition, SOON).await;
@@ -120,6 +135,13 @@ pub(crate) fn sheet(id: &str) -> SheetConfig {
 /// A sheet with one price in it.
 pub(crate) fn one_price(id: &str) -> SheetConfig {
     sheet(id).cell("kraken:xbteur:sell", "A1")
+}
+
+/// The same as a person writes it, for [`Rig::file`], with the price in this cell.
+pub(crate) fn price_in(id: &str, cell: &str) -> String {
+    format!(
+        r#"{{ "sheet": "{id}:{TAB}", "timeout": 20, "data": {{ "kraken:xbteur:sell": "{cell}" }} }}"#
+    )
 }
 
 /// Runs a test in a system of its own.
@@ -260,6 +282,13 @@ impl From<Child> for Process {
     fn from(child: Child) -> Self {
         Self(Some(child))
     }
+}
+
+/// Where the probes listen, as a line of the log tells it.
+pub(crate) fn listens(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("the probes listen"))?;
+    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    address.find(line)?.as_str().parse().ok()
 }
 
 fn kill(signal: &str, id: &str) {

@@ -101,7 +101,7 @@ fn matches(pattern: &Value, text: &str) -> bool {
 }
 
 fn schema() -> Schema {
-    Schema(Config::json_schema())
+    Schema(serde_json::from_str(&Config::json_schema()).unwrap())
 }
 
 fn read(value: &Value) -> Result<Config, ratesheet::ConfigError> {

@@ -3,7 +3,7 @@
 
 use ratesheet::sandbox::{Fault, FaultRule, Service};
 
-use crate::rig::{Process, Rig, SOON, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, block_on, one_price, ratesheet, report, with_tree};
 
 const SHEET: &str = r#"{ "sheet": "1-the-first-spreadsheet-of-the-tests:Sheet 1", "timeout": 20,
     "data": { "kraken:xbteur:sell": "A1" } }"#;
@@ -104,4 +104,42 @@ fn once_tells_no_secret_whatever_the_servers_answer() {
         tells_nothing(&rig, &output);
         tells_nothing(&rig, &again);
     }
+}
+
+#[test]
+fn a_redirect_that_repeats_the_token_tells_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            let token = rig
+                .sandbox
+                .requests(Service::Sheets)
+                .iter()
+                .filter_map(|e| e.header("authorization").map(str::to_owned))
+                .next_back()
+                .unwrap();
+            let token = token.trim_start_matches("Bearer ").to_owned();
+            let to = format!("http://portal.example/?back={token}");
+            rig.sandbox.fault(Service::Sheets, Fault::Redirect { code: 302, to });
+            let failing = report(supervisor, |report| report.failing.is_some()).await.failing;
+            let told = failing.unwrap().failure.to_string();
+            assert!(!told.contains(&token[..12]), "{told}");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_token_endpoint_that_repeats_the_assertion_as_a_code_tells_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.fault(Service::Token, Fault::oauth("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0", ""));
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            let failing = report(supervisor, |report| report.failing.is_some()).await.failing;
+            let told = failing.unwrap().failure.to_string();
+            assert!(!told.contains("eyJ"), "{told}");
+        })
+        .await;
+    });
 }

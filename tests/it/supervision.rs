@@ -10,7 +10,7 @@ use ratesheet::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree};
+use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree, writes};
 
 fn sheets(id: &str) -> ActorName {
     ActorName::Sheets(id.into())
@@ -306,9 +306,15 @@ fn who_hangs_while_it_waits_for_its_turn_does_not_hold_up_the_other() {
         let rig = Rig::new();
         let mut config = unnoticed(&rig);
         // So few that both always wait.
-        config.google.writes_per_minute = 600;
+        config.google.writes_per_minute = 120;
         with_tree(config, async |tree| {
-            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+            // When the first at once are over, and the other has had its turn, it is ONE's.
+            rig.until("the turn of the first", |sandbox| {
+                let writes = writes(sandbox);
+                let last = writes.last().filter(|last| writes.len() > 6 && last.ended.is_some());
+                last.is_some_and(|last| last.spreadsheet() == Some(TWO))
+            })
+            .await;
             assert_eq!(tree.send(drill(sheets(ONE), Drill::Hang)).await, Ok(true));
             rig.fresh(&[(TWO, "A1")]).await;
             rig.fresh(&[(TWO, "A1")]).await;

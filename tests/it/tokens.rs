@@ -1,14 +1,15 @@
 //! What is asked of the token endpoint, and what becomes of a key that is replaced or taken away.
 
-use std::fs;
+use std::{fs, sync::mpsc, thread};
 
+use actix::Actor as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ratesheet::{
-    FailureClass,
+    FailureClass, SupervisorActor,
     sandbox::{Account, Entry, Fault, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
+use crate::rig::{ONE, Rig, SOON, block_on, one_price, report, status, with_tree};
 
 /// What an assertion claims.
 fn claims(entry: &Entry) -> serde_json::Value {
@@ -97,4 +98,43 @@ fn an_hour_after_the_clock_was_set_back_a_new_token_does_it() {
         })
         .await;
     });
+}
+
+#[test]
+fn without_a_token_no_turn_is_used_up() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        // Five at once, and then one in ten seconds.
+        config.google.writes_per_minute = 6;
+        rig.sandbox.fault(Service::Token, Fault::status(503));
+        with_tree(config, async |supervisor| {
+            let often = |report: &ratesheet::SpreadsheetReport| {
+                report.failing.as_ref().is_some_and(|failing| failing.attempts >= 20)
+            };
+            report(supervisor, often).await;
+            rig.sandbox.clear_faults();
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_key_that_is_a_pipe_does_not_stop_the_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("key.json");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        block_on(async {
+            let rig = Rig::new();
+            let tree =
+                SupervisorActor::new(rig.config().credentials(&fifo).sheet(one_price(ONE))).start();
+            let failing = report(&tree, |report| report.failing.is_some()).await.failing;
+            sender.send(failing.map(|failing| failing.failure.to_string())).ok();
+        });
+    });
+    let told = receiver.recv_timeout(SOON).expect("the thread stands still for ever");
+    assert!(told.is_some_and(|told| told.contains("no regular file")));
 }

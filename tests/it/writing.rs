@@ -7,13 +7,11 @@ use ratesheet::{
     ActorName, Drill, DrillActor, SheetConfig, Shutdown, SupervisorActor, Tab,
     sandbox::{Fault, FaultRule, Service},
 };
-use tokio::time::Instant;
 
 use crate::rig::{
     ONE, Rig, TAB, TWO, block_on, one_price, ratesheet, report, ticks, with_tree, writes,
 };
 
-/// After a park the first write is of old quotes.
 #[test]
 fn after_a_pause_no_old_quotes_are_written() {
     block_on(async {
@@ -59,7 +57,6 @@ fn after_a_pause_no_old_quotes_are_written() {
     });
 }
 
-/// A write that is given up and applied late.
 #[test]
 fn a_write_that_is_applied_late_does_not_stay() {
     block_on(async {
@@ -81,7 +78,6 @@ fn a_write_that_is_applied_late_does_not_stay() {
     });
 }
 
-/// once with a cell that Google refuses without saying which.
 #[test]
 fn once_waits_until_the_halving_is_over() {
     let rig = Rig::new();
@@ -97,7 +93,6 @@ fn once_waits_until_the_halving_is_over() {
     assert!(text.contains("15 of 16 cells written"), "{text}");
 }
 
-/// The other cells while a whole tab of a hundred cells is protected.
 #[test]
 fn a_protected_tab_does_not_stop_the_others() {
     block_on(async {
@@ -122,7 +117,6 @@ fn a_protected_tab_does_not_stop_the_others() {
     });
 }
 
-/// A 429 of the reads stops the writes.
 #[test]
 fn a_quota_of_reads_does_not_stop_the_writes_of_others() {
     block_on(async {
@@ -132,20 +126,17 @@ fn a_quota_of_reads_does_not_stop_the_writes_of_others() {
             "RESOURCE_EXHAUSTED",
             "Quota exceeded for quota metric 'Read requests'",
         )
-        .header("Retry-After", "20");
+        .header("Retry-After", "3600");
         rig.sandbox.inject(
             FaultRule::new(Service::Sheets, quota).path("fields=properties").spreadsheet(ONE),
         );
         with_tree(rig.config().sheet(one_price(ONE)).sheet(one_price(TWO)), async |_| {
-            let start = Instant::now();
             rig.fresh(&[(TWO, "A1")]).await;
-            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         })
         .await;
     });
 }
 
-/// A gid whose title another tab has taken.
 #[test]
 fn a_gid_is_kept_to_when_titles_are_exchanged() {
     block_on(async {
@@ -174,7 +165,6 @@ fn a_gid_is_kept_to_when_titles_are_exchanged() {
     });
 }
 
-/// Two configured sheets that are one tab.
 #[test]
 fn one_cell_by_two_names_is_noticed() {
     block_on(async {
@@ -194,7 +184,6 @@ fn one_cell_by_two_names_is_noticed() {
     });
 }
 
-/// The properties cannot be read: cells found by gid stand still, and nobody is told.
 #[test]
 fn a_cell_that_is_not_located_says_so() {
     let rig = Rig::new();
@@ -229,7 +218,6 @@ fn a_cell_that_is_not_located_says_so() {
     }
 }
 
-/// `updated` in the wrong time zone while the properties cannot be read.
 #[test]
 fn no_time_is_written_in_a_zone_that_is_not_known() {
     block_on(async {
@@ -251,7 +239,6 @@ fn no_time_is_written_in_a_zone_that_is_not_known() {
     });
 }
 
-/// Nothing to write is no recovery.
 #[test]
 fn a_price_that_comes_back_is_no_recovery() {
     block_on(async {

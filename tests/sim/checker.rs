@@ -12,10 +12,19 @@ use serde_json::Value;
 use crate::{
     faults::Service,
     kraken::{self, decode},
-    plan::{Plan, Role, secs},
-    request::{Begun, End, pair_of, quote_cells},
+    plan::{Plan, Role, Sheet, secs},
+    request::{Begun, End, Entry},
 };
 
+/// An enum all of whose variants can be had, so that none of them is forgotten.
+macro_rules! listed {
+    ($(#[$about:meta])* pub(crate) enum $name:ident { $($(#[$doc:meta])* $one:ident,)* }) => {
+        $(#[$about])* pub(crate) enum $name { $($(#[$doc])* $one,)* }
+        impl $name { pub(crate) const ALL: &[Self] = &[$(Self::$one),*]; }
+    };
+}
+
+listed! {
 /// What must not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Broken {
@@ -39,16 +48,23 @@ pub(crate) enum Broken {
     LostTick,
     /// A token that was rejected is used again and again.
     RejectedToken,
-    /// More requests than the budget allows.
-    Budget,
+    /// More requests to Kraken than its pace allows.
+    KrakenPace,
+    /// More writes than the budget allows.
+    WriteBudget,
+    /// More reads than the budget allows.
+    ReadBudget,
     /// Connections or requests pile up.
     Growth,
     /// An actor fails that nobody has made fail.
     Fault,
     /// A cell is not fresh when it must be.
     NotFresh,
+    /// A cell is not fresh because of the trouble of another spreadsheet.
+    Infected,
     /// It does not stop in time.
     NotStopped,
+}
 }
 
 /// Requests may be on the way for so long between their making and their arrival: connecting
@@ -62,11 +78,27 @@ const NOTICED: Duration = secs(30);
 /// An actor that has been restarted, or built, is well again after so long.
 const RECOVERED: Duration = secs(2);
 
+/// A price that stands still is written again after this long, in case somebody has typed over it.
+const AFRESH: Duration = secs(60);
+
+/// A failure makes all cells be written afresh. It may be told so late: after the account's
+/// backoff, by a spreadsheet that has a backoff of its own; and for a minute more a write that was
+/// never answered may be carried out.
+const AFTERMATH: Duration = secs(240);
+
 #[derive(Debug, Default)]
 struct Cell {
     sent: u64,
-    /// The fetch of the last success, and how many failures its spreadsheet had had by then.
-    acked: Option<(u64, u64)>,
+    acked: Option<Success>,
+}
+
+/// A write that has succeeded: its price's fetch, how many failures there had been by then, and
+/// when it began.
+#[derive(Debug)]
+struct Success {
+    fetch: u64,
+    failures: u64,
+    at: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -79,10 +111,12 @@ pub(crate) struct Checker {
     /// When each fetch began.
     fetches: Vec<Duration>,
     fetch_times: VecDeque<Duration>,
+    read_times: VecDeque<Duration>,
     write_times: VecDeque<Duration>,
     kraken_times: VecDeque<Duration>,
-    /// Failures that count against a spreadsheet, and against Kraken.
-    failures: BTreeMap<usize, u64>,
+    /// Failures of Google's, and when the last was; and those of Kraken's.
+    failures: u64,
+    failed: Duration,
     kraken_failures: VecDeque<Duration>,
     rejections: BTreeMap<String, usize>,
     drills: BTreeMap<Role, Duration>,
@@ -132,7 +166,7 @@ impl Checker {
             (60.0 * plan.config.kraken.requests_per_second) as usize + 2 * self.trees(now) + 4;
         if self.kraken_times.len() > most {
             let text = format!("{} requests to Kraken in a minute", self.kraken_times.len());
-            self.broken(Broken::Budget, text);
+            self.broken(Broken::KrakenPace, text);
         }
         let Some(fetch) = begun.fetch else { return };
         self.tick_due = None;
@@ -160,22 +194,27 @@ impl Checker {
             let text = format!("{} has been rejected {rejected} times", begun.token);
             self.broken(Broken::RejectedToken, text);
         }
+        let now = begun.at;
+        // Google counts reads and writes apart, and the budget is the same for both.
+        let most = plan.config.google.writes_per_minute as usize + 5 * self.trees(now) + 4;
+        let (times, broken) = match begun.write {
+            None => (&mut self.read_times, Broken::ReadBudget),
+            Some(_) => (&mut self.write_times, Broken::WriteBudget),
+        };
+        count(times, now);
+        if times.len() > most {
+            let text = format!("{} of them in a minute", times.len());
+            self.broken(broken, text);
+        }
         let Some((book, cells)) = &begun.write else { return };
         let twin = |other: &&Begun| other.write.as_ref().is_some_and(|(own, _)| own == book);
         if let Some(other) = self.in_flight.values().find(twin) {
             let text = format!("a write of {book} begins, one of {:?} is in flight", other.at);
             self.broken(Broken::TwoWrites, text);
         }
-        let now = begun.at;
-        count(&mut self.write_times, now);
-        let most = plan.config.google.writes_per_minute as usize + 5 * self.trees(now) + 4;
-        if self.write_times.len() > most {
-            let text = format!("{} writes in a minute", self.write_times.len());
-            self.broken(Broken::Budget, text);
-        }
         let excused = self.is_ill(Role::Sheets(*book), now);
-        for (range, fetch) in cells {
-            let Some(fetch) = *fetch else { continue };
+        for Entry { range, sheet, pair, fetch } in cells {
+            let fetch = *fetch;
             let cell = self.cells.entry((*book, range.clone())).or_default();
             let before = cell.sent;
             cell.sent = before.max(fetch);
@@ -186,8 +225,9 @@ impl Checker {
             if excused {
                 continue;
             }
-            let pair = pair_of(plan, *book, range);
-            let newer = self.newest(pair, now).filter(|newer| fetch < *newer);
+            let own = Some(*pair).filter(|pair| plan.sheets[*sheet].own.contains(pair));
+            let newer = self.newest(own, now).map(|newer| kraken::first_of(*pair, newer));
+            let newer = newer.filter(|newer| fetch < *newer);
             if let Some(newer) = newer {
                 let text = format!("{range} of {book}: fetch {fetch}, though {newer} was there");
                 self.broken(Broken::OldPayload, text);
@@ -204,7 +244,7 @@ impl Checker {
     }
 
     /// A request has ended: with an answer that arrived whole and does what was asked, or not.
-    pub(crate) fn ends(&mut self, id: u64, now: Duration, end: &End) {
+    pub(crate) fn ends(&mut self, id: u64, now: Duration, end: &End, plan: &Plan) {
         let Some(begun) = self.in_flight.remove(&id) else { return };
         match begun.service {
             Service::Kraken => {
@@ -224,31 +264,42 @@ impl Checker {
                     }
                 }
             }
-            Service::Sheets => self.sheets_ends(&begun, end),
+            Service::Sheets => self.sheets_ends(&begun, now, end, plan),
             // The account remembers that there was none, and tells whoever asks next.
-            Service::Token => self.failures.values_mut().for_each(|failures| *failures += 1),
+            Service::Token if !end.good => self.fails(now),
+            Service::Token => {}
         }
     }
 
-    fn sheets_ends(&mut self, begun: &Begun, end: &End) {
+    fn sheets_ends(&mut self, begun: &Begun, now: Duration, end: &End, plan: &Plan) {
         if end.whole && end.status == 401 {
             *self.rejections.entry(begun.token.clone()).or_default() += 1;
         }
         if !end.good {
             // A token or a read that fails is everybody's trouble.
-            self.failures.values_mut().for_each(|failures| *failures += 1);
+            self.fails(now);
         }
         let Some((book, cells)) = &begun.write else { return };
-        let failures = *self.failures.entry(*book).or_default();
-        for (range, fetch) in cells.iter().filter(|_| end.good) {
-            let Some(fetch) = *fetch else { continue };
+        let (failures, at) = (self.failures, begun.at);
+        let upset = now < self.failed + AFTERMATH;
+        for Entry { range, sheet, pair, fetch } in cells.iter().filter(|_| end.good) {
             let cell = self.cells.entry((*book, range.clone())).or_default();
-            let before = cell.acked.replace((fetch, failures));
-            if before == Some((fetch, failures)) {
+            let Some(before) = cell.acked.replace(Success { fetch: *fetch, failures, at }) else {
+                continue;
+            };
+            let aged = at + plan.sheets[*sheet].every + ON_THE_WAY >= before.at + AFRESH;
+            let may = kraken::stands(*pair) > 1 && (upset || aged);
+            if (before.fetch, before.failures) == (*fetch, failures) && !may {
                 let text = format!("{range} of {book}: fetch {fetch}");
                 self.broken(Broken::WrittenTwice, text);
             }
         }
+    }
+
+    /// Something has failed that all spreadsheets may feel.
+    fn fails(&mut self, now: Duration) {
+        self.failures += 1;
+        self.failed = now;
     }
 
     /// The process stands still from now on for so long.
@@ -279,8 +330,8 @@ impl Checker {
         self.kraken_failures.push_back(now);
     }
 
-    pub(crate) fn sheets_unreachable(&mut self) {
-        self.failures.values_mut().for_each(|failures| *failures += 1);
+    pub(crate) fn sheets_unreachable(&mut self, now: Duration) {
+        self.fails(now);
     }
 
     pub(crate) fn drills(&mut self, now: Duration, role: Role) {
@@ -288,7 +339,7 @@ impl Checker {
         self.ill.insert(role, now + NOTICED);
         self.drilled += 1;
         self.tick_due = None;
-        self.failures.values_mut().for_each(|failures| *failures += 1);
+        self.fails(now);
     }
 
     /// The tree is built afresh, with full budgets.
@@ -300,7 +351,7 @@ impl Checker {
         }
         self.tick_due = None;
         self.reloads.push_back(now);
-        self.failures.values_mut().for_each(|failures| *failures += 1);
+        self.fails(now);
     }
 
     /// How many trees have been built lately.
@@ -326,27 +377,34 @@ impl Checker {
         lately(&role) || lately(&Role::Kraken)
     }
 
-    /// Every cell must show a price that was asked for after `since`.
+    /// Every cell of a sheet must show a price that was asked for after `since`.
     pub(crate) fn fresh(
         &mut self,
-        shown: &BTreeMap<(usize, String), Value>,
-        plan: &Plan,
+        shown: &BTreeMap<String, Value>,
+        sheet: &Sheet,
         since: Duration,
+        or_else: Broken,
     ) {
-        for (book, range, pair, field) in quote_cells(plan) {
-            let value = shown.get(&(book, range.clone())).and_then(Value::as_f64);
-            let of = value.and_then(decode);
-            let fetched = of.and_then(|(_, _, fetch)| self.fetches.get(fetch as usize - 1));
-            let right = of.is_some_and(|(p, f, _)| (p, f) == (pair, field));
-            if !right || fetched.is_none_or(|at| *at < since) {
-                let name = &kraken::names(pair)[2];
+        for (cell, pair, field) in &sheet.cells {
+            let value = shown.get(cell).and_then(Value::as_f64);
+            let of = value.and_then(decode).filter(|(p, f, _)| (p, f) == (pair, field));
+            let fetched = of.and_then(|(pair, _, fetch)| self.last_fetch(pair, fetch));
+            if fetched.is_none_or(|at| at < since) {
+                let (name, title) = (&kraken::names(*pair)[2], sheet.title());
                 let text = format!(
-                    "{range} of {book} ({name}) has {value:?}, fetched at {fetched:?}, and must be \
-                     of {since:?} or later"
+                    "{title}!{cell} of {} ({name}) has {value:?}, fetched at {fetched:?}, and must \
+                     be of {since:?} or later",
+                    sheet.spreadsheet
                 );
-                self.broken(Broken::NotFresh, text);
+                self.broken(or_else, text);
             }
         }
+    }
+
+    /// When the last fetch began in which a pair had the price that it had in this one.
+    fn last_fetch(&self, pair: usize, fetch: u64) -> Option<Duration> {
+        let last = kraken::last_of(pair, fetch).min(self.fetches.len() as u64);
+        self.fetches.get((last as usize).checked_sub(1)?).copied()
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) enum Fault {
 pub(crate) struct Episode {
     pub(crate) service: Service,
     pub(crate) fault: Fault,
+    /// The one spreadsheet that it is of.
+    pub(crate) only: Option<usize>,
     from: Duration,
     to: Duration,
     chance: f64,
@@ -89,10 +91,18 @@ impl Fault {
         Self::Quirk,
     ];
 
-    /// The episodes of a run whose faults end at `healed`.
-    pub(crate) fn episodes(dice: &mut Rng, healed: Duration) -> Vec<Episode> {
-        let kinds: Vec<_> = Self::ALL.into_iter().filter(|_| dice.f64() < 0.35).collect();
-        let services: Vec<_> = Service::ALL.into_iter().filter(|_| dice.f64() < 0.7).collect();
+    /// The episodes of a run whose faults end at `healed`, all of them of one spreadsheet `only`
+    /// if there is one that is to be in trouble alone.
+    pub(crate) fn episodes(dice: &mut Rng, healed: Duration, only: Option<usize>) -> Vec<Episode> {
+        // How often Google may be asked is one budget for all spreadsheets, and so are connections.
+        let apart = |fault: &Self| !fault.is_of_connecting() && *fault != Self::RateLimit;
+        let kinds = Self::ALL.into_iter().filter(|fault| only.is_none() || apart(fault));
+        let kinds: Vec<_> = kinds.filter(|_| dice.f64() < 0.35).collect();
+        let services = Service::ALL.into_iter().filter(|_| dice.f64() < 0.7);
+        let services: Vec<_> = match only {
+            Some(_) => vec![Service::Sheets],
+            None => services.collect(),
+        };
         let (Some(_), Some(_)) = (kinds.first(), services.first()) else { return Vec::new() };
         let until = healed.as_millis() as u64;
         let episode = |dice: &mut Rng| {
@@ -102,6 +112,7 @@ impl Fault {
             Episode {
                 service: dice.choice(services.iter().copied()).unwrap(),
                 fault: dice.choice(kinds.iter().copied()).unwrap(),
+                only,
                 from: Duration::from_millis(from),
                 to: Duration::from_millis((from + length).min(until)),
                 chance: dice.choice([0.2, 0.5, 1.0]).unwrap(),
@@ -117,9 +128,12 @@ impl Fault {
 }
 
 impl Episode {
+    pub(crate) fn lasts(&self, now: Duration) -> bool {
+        self.from <= now && now < self.to
+    }
+
     pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Rng) -> bool {
-        let time = self.service == service && self.from <= now && now < self.to;
-        time && dice.f64() < self.chance
+        self.service == service && self.lasts(now) && dice.f64() < self.chance
     }
 }
 

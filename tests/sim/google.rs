@@ -104,6 +104,18 @@ impl Spreadsheet {
         Reply::good(json!({ "totalUpdatedCells": count }).to_string())
     }
 
+    /// What the cells of a tab show.
+    pub(crate) fn shown(&self, gid: u32) -> BTreeMap<String, Value> {
+        let own = self.cells.iter().filter(|((tab, _), _)| *tab == gid);
+        own.map(|((_, cell), value)| (cell.clone(), value.clone())).collect()
+    }
+
+    /// Whether somebody has done something to it.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        let renamed = |title: &String| title.starts_with("Renamed ");
+        self.denied || self.gone || !self.protected.is_empty() || self.tabs.values().any(renamed)
+    }
+
     fn find(&self, range: &str) -> Option<(u32, String)> {
         let (title, cell) = split(range)?;
         let (gid, _) = self.tabs.iter().find(|(_, other)| **other == title)?;

@@ -1,4 +1,5 @@
-//! A Kraken whose prices say which pair, which field and which fetch they are of.
+//! A Kraken whose prices say which pair, which field and which fetch they are of: the first one,
+//! of a price that stands still.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +13,39 @@ pub(crate) const FIELDS: [&str; 3] = ["ask", "bid", "last"];
 /// How much lies between the prices of one field and of the next.
 const STEP: f64 = 1_000_000.0;
 
+/// For how many fetches the prices of a pair stand still: many markets see no trade for hours.
+pub(crate) const fn stands(pair: usize) -> u64 {
+    match pair % 4 {
+        2 => 7,
+        3 => 60,
+        _ => 1,
+    }
+}
+
+/// The first of the fetches in which a pair has the price that it has in this one.
+pub(crate) const fn first_of(pair: usize, fetch: u64) -> u64 {
+    fetch - fetch.saturating_sub(1) % stands(pair)
+}
+
+/// The last of them.
+pub(crate) const fn last_of(pair: usize, fetch: u64) -> u64 {
+    first_of(pair, fetch) + stands(pair) - 1
+}
+
 /// The price of a field of a pair in a fetch.
 pub(crate) fn price(pair: usize, field: usize, fetch: u64) -> f64 {
     let code = pair * FIELDS.len() + field + 1;
-    (code as f64).mul_add(STEP, fetch as f64)
+    (code as f64).mul_add(STEP, first_of(pair, fetch) as f64)
 }
 
-/// The pair, the field and the fetch that a price is of.
+/// The pair, the field and the first fetch that a price is of.
 pub(crate) fn decode(price: f64) -> Option<(usize, usize, u64)> {
     if price < STEP || price.fract() != 0.0 {
         return None;
     }
     let code = (price / STEP) as usize - 1;
-    Some((code / FIELDS.len(), code % FIELDS.len(), (price % STEP) as u64))
+    let (pair, field, fetch) = (code / FIELDS.len(), code % FIELDS.len(), (price % STEP) as u64);
+    (first_of(pair, fetch) == fetch).then_some((pair, field, fetch))
 }
 
 /// The names of a pair: Kraken's own, the one without prefixes, the one with a slash.

@@ -20,12 +20,14 @@ mod faults;
 mod google;
 mod http1;
 mod kraken;
+mod meddle;
 mod net;
 mod plan;
 mod planted;
 mod request;
 mod run;
 mod swarm;
+mod trouble;
 mod world;
 
 use std::process::ExitCode;

@@ -27,7 +27,7 @@ use tokio::{
 use crate::{
     faults::{self, Fault, Service},
     http1::{self, Reply, Request},
-    planted::Meddled,
+    meddle::Meddled,
     request::End,
     world::{Exchange, World},
 };
@@ -112,7 +112,7 @@ impl Drop for Open<'_> {
 
 async fn connect(world: Rc<World>, port: u16, mut line: oneshot::Sender<io::Result<Line>>) {
     let service = Service::at(port).expect("a port of ours");
-    let fault = world.fault(service, true);
+    let fault = world.fault(service, None);
     if let Some(fault) = fault {
         world.unreachable(service, fault);
     }
@@ -128,13 +128,16 @@ async fn connect(world: Rc<World>, port: u16, mut line: oneshot::Sender<io::Resu
     let (ours, duplex) = duplex(64 * 1024);
     let reset = Arc::new(AtomicBool::new(false));
     if line.send(Ok(Line::new(Wire { duplex, reset: Arc::clone(&reset) }))).is_ok() {
+        let open = Open::new(&world.open);
         serve(&world, service, ours, &reset).await;
+        if world.bug_leaks() {
+            std::mem::forget(open);
+        }
     }
 }
 
 /// Answers one request after the other, until the connection ends.
 async fn serve(world: &Rc<World>, service: Service, ours: DuplexStream, reset: &AtomicBool) {
-    let _open = Open::new(&world.open);
     let (mut reader, mut writer) = split(ours);
     let mut buffer = Vec::new();
     loop {

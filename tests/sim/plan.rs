@@ -41,11 +41,20 @@ pub(crate) struct Sheet {
     /// Each cell: its name, its pair and its field.
     pub(crate) cells: Vec<(String, usize, usize)>,
     pub(crate) problem: Option<String>,
+    /// The first of the cells that may get protected, and how many they are.
+    run: (usize, usize),
 }
 
 impl Sheet {
     pub(crate) fn title(&self) -> String {
         format!("Sheet {}", self.gid)
+    }
+
+    /// The cells that may get protected.
+    pub(crate) fn protects(&self) -> impl Iterator<Item = (u32, String)> + '_ {
+        let (first, count) = self.run;
+        let cells = self.cells.iter().skip(first).take(count);
+        cells.map(|(cell, ..)| (self.gid, cell.clone()))
     }
 }
 
@@ -64,7 +73,7 @@ pub(crate) enum Happening {
     Allow(usize),
     Bin(usize),
     Restore(usize),
-    /// A cell of a sheet may not be written.
+    /// Some cells in a row of a sheet may not be written.
     Protect(usize),
     Unprotect(usize),
     Delist(usize),
@@ -89,6 +98,8 @@ pub(crate) struct Plan {
     pub(crate) spreadsheets: Vec<String>,
     pub(crate) sheets: Vec<Sheet>,
     pub(crate) pairs: usize,
+    /// The spreadsheet that is in trouble alone.
+    alone: Option<usize>,
     pub(crate) episodes: Vec<Episode>,
     /// In the order of their times.
     pub(crate) happenings: Vec<(Duration, Happening)>,
@@ -112,10 +123,23 @@ impl Plan {
         let dice = &mut dice;
         let spreadsheets: Vec<_> =
             (0..dice.usize(1..=3)).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect();
-        let (sheets, pairs) = sheets(dice, spreadsheets.len());
-        let config = config(dice, &spreadsheets, &sheets);
+        let (mut sheets, pairs) = sheets(dice, spreadsheets.len());
+        let alone =
+            (spreadsheets.len() > 1 && dice.f64() < 0.3).then(|| dice.usize(0..spreadsheets.len()));
+        let crowded = alone.is_some() && dice.bool();
+        if crowded {
+            sheets.iter_mut().for_each(|sheet| sheet.every = secs(15));
+        }
+        let mut config = config(dice, &spreadsheets, &sheets);
+        if crowded {
+            // There is always somebody who waits for a turn, and who must not keep the others from
+            // theirs when it fails, nor while it is not restarted.
+            config.google.writes_per_minute = 3 * spreadsheets.len() as u32;
+            config.supervision.backoff.min = secs(30);
+        }
         let mut plan = Self {
             seed,
+            alone,
             pairs,
             episodes: Vec::new(),
             happenings: Vec::new(),
@@ -134,7 +158,7 @@ impl Plan {
         // Time enough to be fresh, and then to stay so for a while.
         plan.healed = length.saturating_sub(plan.bound + secs(180)).max(length / 4);
         plan.end = plan.end.max(plan.healed + plan.bound + secs(180));
-        plan.episodes = Fault::episodes(dice, plan.healed);
+        plan.episodes = Fault::episodes(dice, plan.healed, alone);
         plan.happenings(dice);
         plan
     }
@@ -157,6 +181,16 @@ impl Plan {
         let cells: usize = self.sheets.iter().map(|sheet| sheet.cells.len()).sum();
         let probed = retry.probe.mul_f64(1.2) + retry.probe / 30 * cells as u32;
         2 * slowest + fetched + written + paced + probed + LATEST + RESTART
+    }
+
+    /// A spreadsheet that nothing is wrong with shows prices of this sheet that were asked for so
+    /// long ago at the most, whatever is wrong with others.
+    pub(crate) fn steady_bound(&self, sheet: &Sheet) -> Duration {
+        // Somebody else's fetch, and ours; somebody else's write, and ours, and a token.
+        let answers = 8 * Duration::from_millis(self.latency);
+        let turns = self.spreadsheets.len() as u32 + 1;
+        let paced = secs(60) * turns / self.config.google.writes_per_minute;
+        sheet.every + answers + paced + secs(4)
     }
 
     fn happenings(&mut self, dice: &mut Rng) {
@@ -196,16 +230,23 @@ impl Plan {
                 all.push((secs(dice.u64(0..until)), Happening::Reload));
             }
         }
-        if dice.f64() < 0.3 {
-            let roles = [Role::Schedule, Role::Kraken, Role::Sheets(dice.usize(0..books))];
+        if dice.f64() < if self.alone.is_some() { 0.7 } else { 0.3 } {
+            let roles = match self.alone {
+                Some(book) => vec![Role::Sheets(book)],
+                None => vec![Role::Schedule, Role::Kraken, Role::Sheets(dice.usize(0..books))],
+            };
+            let often = if self.alone.is_some() { 0.8 } else { 0.3 };
             // Far enough apart that nobody fails too often.
             for from in (60..until.saturating_sub(100)).step_by(150) {
-                if dice.f64() < 0.3 {
-                    let role = dice.choice(roles).unwrap();
+                if dice.f64() < often {
+                    let role = dice.choice(roles.iter().copied()).unwrap();
                     let drill = dice.choice([Drill::Panic, Drill::Stop, Drill::Hang]).unwrap();
                     all.push((secs(from + dice.u64(0..90)), Happening::Drill(role, drill)));
                 }
             }
+        }
+        if let Some(book) = self.alone {
+            all.retain(|(_, happening)| self.concerned(happening) == [book]);
         }
         all.push((self.healed, Happening::Healed));
         all.sort_by_key(|(at, _)| *at);
@@ -246,7 +287,8 @@ fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize) {
             let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60]).unwrap() };
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
-            sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem });
+            let run = (dice.usize(0..cells.len()), dice.usize(1..=6));
+            sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem, run });
         }
     }
     (sheets, pairs)

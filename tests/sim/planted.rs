@@ -1,47 +1,74 @@
-//! Bugs that the checker must find. They are planted between the product and its servers: what
-//! the journal sees is what it would see of a product that has them.
+//! Bugs that the checker must find, one for each thing that must not happen. They are planted
+//! between the product and its servers: what the journal sees is what it would see of a product
+//! that has them. `meddle` has them at work.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::{BTreeMap, VecDeque};
 
-use tokio::time::sleep;
-
-use crate::{
-    checker::Broken,
-    faults::{Fault, Service},
-    google,
-    http1::{Reply, Request},
-    net,
-    plan::{Happening, secs},
-    world::{Exchange, World},
-};
+use crate::{checker::Broken, http1::Reply};
 
 /// A bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
     /// A write begins although one is in flight.
     NoInFlightGuard,
+    /// A fetch begins although one is in flight.
+    ImpatientFetch,
+    /// Writes wait in a queue, and now and then an old one is sent.
+    StaleQueue,
     /// After a failure the payload that failed is sent again.
     OldPayload,
+    /// A write that has succeeded is made once more.
+    EverythingTwice,
+    /// Prices get into the column beside theirs.
+    OneColumnOff,
+    /// Two cells have each other's prices.
+    Swapped,
     /// After a standstill every missed tick is made up for.
     Burst,
     /// After a standstill there is no tick until the next is due.
     LostTick,
     /// A token that was rejected is kept for ever.
     PoisonedToken,
+    /// The list of pairs is asked for again and again.
+    ListWithoutEnd,
+    /// A write that is refused is made again at once.
+    NoBackoff,
+    /// The properties are read again and again.
+    SurveyWithoutEnd,
+    /// Connections are never closed.
+    Leak,
+    /// An actor panics.
+    Panic,
+    /// After a while nothing is written any more.
+    GivenUp,
+    /// When one spreadsheet is in trouble the others are not written either.
+    AllForOne,
+    /// It takes too long to stop.
+    SlowStop,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::NoInFlightGuard, Self::OldPayload, Self::Burst, Self::LostTick, Self::PoisonedToken];
-
-    /// What the checker has to say about it.
-    pub(crate) const fn breaks(self) -> Broken {
-        match self {
-            Self::NoInFlightGuard => Broken::TwoWrites,
-            Self::OldPayload => Broken::OldPayload,
-            Self::Burst => Broken::Burst,
-            Self::LostTick => Broken::LostTick,
-            Self::PoisonedToken => Broken::RejectedToken,
+    /// The bug by which it is shown that the checker notices this.
+    pub(crate) const fn that_breaks(what: Broken) -> Self {
+        match what {
+            Broken::TwoWrites => Self::NoInFlightGuard,
+            Broken::TwoFetches => Self::ImpatientFetch,
+            Broken::Backwards => Self::StaleQueue,
+            Broken::OldPayload => Self::OldPayload,
+            Broken::WrittenTwice => Self::EverythingTwice,
+            Broken::Foreign => Self::OneColumnOff,
+            Broken::WrongValue => Self::Swapped,
+            Broken::Burst => Self::Burst,
+            Broken::LostTick => Self::LostTick,
+            Broken::RejectedToken => Self::PoisonedToken,
+            Broken::KrakenPace => Self::ListWithoutEnd,
+            Broken::WriteBudget => Self::NoBackoff,
+            Broken::ReadBudget => Self::SurveyWithoutEnd,
+            Broken::Growth => Self::Leak,
+            Broken::Fault => Self::Panic,
+            Broken::NotFresh => Self::GivenUp,
+            Broken::Infected => Self::AllForOne,
+            Broken::NotStopped => Self::SlowStop,
         }
     }
 }
@@ -49,101 +76,23 @@ impl Bug {
 /// A bug at work, and what it remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Planted {
-    bug: Option<Bug>,
+    pub(crate) bug: Option<Bug>,
     /// By spreadsheet: the body of the write that failed last.
-    failed: BTreeMap<String, Vec<u8>>,
+    pub(crate) failed: BTreeMap<String, Vec<u8>>,
+    /// By spreadsheet: the bodies of some writes.
+    pub(crate) queue: BTreeMap<String, VecDeque<Vec<u8>>>,
     /// How many seconds the process has just stood still.
-    stalled: Option<u64>,
+    pub(crate) stalled: Option<u64>,
     /// The first token.
-    token: Option<Reply>,
+    pub(crate) token: Option<Reply>,
+    /// Whether all faults are over.
+    pub(crate) healed: bool,
+    /// A spreadsheet that is, or was, in trouble.
+    pub(crate) troubled: Option<usize>,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Option<Bug>) -> Self {
         Self { bug, ..Self::default() }
-    }
-}
-
-/// What becomes of a request.
-pub(crate) enum Meddled {
-    Sent(Request),
-    /// It never reaches the server; the product is told this.
-    Swallowed(Reply),
-}
-
-impl World {
-    /// The bug sees something happen.
-    pub(crate) fn bug_sees(&self, happening: &Happening) {
-        if let Happening::Standstill(long) = happening {
-            self.state.borrow_mut().planted.stalled = Some(long.as_secs());
-        }
-    }
-
-    /// The bug sees a request that the product makes.
-    pub(crate) fn meddles(self: &Rc<Self>, service: Service, mut request: Request) -> Meddled {
-        let is_fetch = request.path().ends_with("/Ticker");
-        let is_write = request.method == "POST" && service == Service::Sheets;
-        let state = &mut *self.state.borrow_mut();
-        let planted = &mut state.planted;
-        match planted.bug {
-            Some(Bug::OldPayload) if is_write => {
-                if let Some(failed) = planted.failed.remove(google::spreadsheet(&request)) {
-                    request.body = failed;
-                }
-            }
-            Some(Bug::Burst) if is_fetch => {
-                let shortest = self.plan.sheets.iter().map(|sheet| sheet.every.as_secs()).min();
-                let missed = planted.stalled.take().unwrap_or_default() / shortest.unwrap();
-                let (world, request) = (Rc::clone(self), request.clone());
-                actix_rt::spawn(async move {
-                    for _ in 0..missed {
-                        sleep(secs(1)).await;
-                        net::beside(&world, Service::Kraken, request.clone()).await;
-                    }
-                });
-            }
-            Some(Bug::LostTick) if is_fetch && planted.stalled.take().is_some() => {
-                let fetch = state.kraken.fetches;
-                return Meddled::Swallowed(state.kraken.answer(&request, fetch, None).0);
-            }
-            Some(Bug::PoisonedToken) if service == Service::Token => {
-                if let Some(token) = planted.token.clone() {
-                    return Meddled::Swallowed(token);
-                }
-            }
-            _ => {}
-        }
-        Meddled::Sent(request)
-    }
-
-    /// The bug sees what its server makes of a request.
-    pub(crate) fn bug_sees_fault(self: &Rc<Self>, exchange: &Exchange) {
-        let bug = self.state.borrow().planted.bug;
-        let slow = matches!(exchange.fault, Some(Fault::Hang | Fault::Delay | Fault::Drip));
-        let is_write = exchange.request.method == "POST" && exchange.service == Service::Sheets;
-        if bug == Some(Bug::NoInFlightGuard) && is_write && slow {
-            let (world, request) = (Rc::clone(self), exchange.request.clone());
-            actix_rt::spawn(async move {
-                sleep(secs(1)).await;
-                net::beside(&world, Service::Sheets, request).await;
-            });
-        }
-    }
-
-    /// The bug sees an answer.
-    pub(crate) fn bug_sees_end(&self, exchange: &Exchange, reply: Option<&Reply>, good: bool) {
-        let planted = &mut self.state.borrow_mut().planted;
-        match (planted.bug, exchange.service) {
-            (Some(Bug::OldPayload), Service::Sheets)
-                if exchange.request.method == "POST" && !good =>
-            {
-                let book = google::spreadsheet(&exchange.request).to_owned();
-                planted.failed.insert(book, exchange.request.body.clone());
-            }
-            (Some(Bug::PoisonedToken), Service::Token) if good => {
-                planted.token = reply.cloned();
-            }
-            _ => {}
-        }
     }
 }

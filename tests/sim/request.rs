@@ -2,24 +2,25 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{
-    checker::Broken,
-    faults::Service,
-    google,
-    http1::Request,
-    kraken::decode,
-    plan::{Plan, Sheet},
-};
+use crate::{checker::Broken, faults::Service, google, http1::Request, kraken::decode, plan::Plan};
 
-/// The cells of a write, each with the fetch that its price is of; texts have none.
-pub(crate) type Written = Vec<(String, Option<u64>)>;
+/// A cell that gets a price.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its name in the journal.
+    pub(crate) range: String,
+    pub(crate) sheet: usize,
+    pub(crate) pair: usize,
+    /// The first fetch that the price is of.
+    pub(crate) fetch: u64,
+}
 
 /// A request that has begun.
 #[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) service: Service,
     pub(crate) at: Duration,
-    pub(crate) write: Option<(usize, Written)>,
+    pub(crate) write: Option<(usize, Vec<Entry>)>,
     pub(crate) fetch: Option<u64>,
     pub(crate) list: bool,
     pub(crate) token: String,
@@ -73,7 +74,7 @@ impl Begun {
 }
 
 /// Reads what a write is about.
-fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
+fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (Broken, String)> {
     let mut written = Vec::new();
     let mut seen = BTreeSet::new();
     for (range, value) in google::cells(request) {
@@ -85,19 +86,19 @@ fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Brok
         if !seen.insert(name.clone()) {
             return Err(wrong());
         }
-        let sheet = &plan.sheets[sheet];
-        let fetch = match sheet.cells.iter().find(|(own, ..)| *own == cell) {
-            Some((_, pair, field)) => {
-                let (p, f, fetch) = value.as_f64().and_then(decode).ok_or_else(wrong)?;
-                Some(fetch).filter(|_| (p, f) == (*pair, *field)).map(Some).ok_or_else(wrong)?
+        match plan.sheets[sheet].cells.iter().find(|(own, ..)| *own == cell) {
+            Some(&(_, pair, field)) => {
+                let price = value.as_f64().and_then(decode);
+                let price = price.filter(|(p, f, _)| (*p, *f) == (pair, field));
+                let (.., fetch) = price.ok_or_else(wrong)?;
+                written.push(Entry { range: name, sheet, pair, fetch });
             }
             None => {
                 let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
                 let text = value.as_str().ok_or_else(wrong)?;
-                (text.chars().all(plain) && text.len() <= 500).then_some(None).ok_or_else(wrong)?
+                (text.chars().all(plain) && text.len() <= 500).then_some(()).ok_or_else(wrong)?;
             }
-        };
-        written.push((name, fetch));
+        }
     }
     Ok(written)
 }
@@ -111,24 +112,4 @@ fn known(plan: &Plan, book: usize, range: &str) -> Option<(String, usize, String
     let configured =
         own.cells.iter().any(|(name, ..)| *name == cell) || own.problem.as_ref() == Some(&cell);
     configured.then(|| (format!("{title}!{cell}"), sheet, cell))
-}
-
-/// The pair of a cell, if no other sheet shows it.
-pub(crate) fn pair_of(plan: &Plan, book: usize, name: &str) -> Option<usize> {
-    let (title, cell) = name.rsplit_once('!')?;
-    let sheet = plan.sheets.iter().find(|s| s.spreadsheet == book && s.title() == title)?;
-    let (_, pair, _) = sheet.cells.iter().find(|(own, ..)| own == cell)?;
-    sheet.own.contains(pair).then_some(*pair)
-}
-
-/// Every cell that shows a price: spreadsheet, name, pair, field.
-pub(crate) fn quote_cells(plan: &Plan) -> Vec<(usize, String, usize, usize)> {
-    let of = |sheet: &Sheet| {
-        let (book, title) = (sheet.spreadsheet, sheet.title());
-        let cell = move |(cell, pair, field): &(String, usize, usize)| {
-            (book, format!("{title}!{cell}"), *pair, *field)
-        };
-        sheet.cells.iter().map(cell).collect::<Vec<_>>()
-    };
-    plan.sheets.iter().flat_map(of).collect()
 }

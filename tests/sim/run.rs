@@ -5,23 +5,26 @@ use std::{rc::Rc, thread, time::Duration};
 
 use actix::{Actor, Context, Handler};
 use ratesheet::{
-    ActorName, DrillActor, Event, Reload, ServiceAccountKey, Shutdown, SupervisorActor,
+    ActorName, Drill, DrillActor, Event, Reload, ServiceAccountKey, Shutdown, SupervisorActor,
     actix::Addr,
     slog::{Discard, Logger, o},
 };
 use tokio::{
     runtime::Builder,
-    time::{advance, sleep_until},
+    time::{advance, sleep, sleep_until},
 };
 
 use crate::{
     checker::Broken,
     faults::Service,
     net,
-    plan::{Happening, Plan, Role},
+    plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
     world::World,
 };
+
+/// How often the spreadsheets are looked at that are well.
+const LOOK: Duration = secs(5);
 
 /// What came of a run.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) ->
                 biased;
                 () = world.broken.notified() => {}
                 () = story(&world) => {}
+                () = look_after_the_well(&world) => {}
             }
             outcome(&world)
         })
@@ -71,14 +75,12 @@ async fn story(world: &Rc<World>) {
     for (at, happening) in &plan.happenings {
         sleep_until(world.at(*at)).await;
         world.happens(happening);
-        world.bug_sees(happening);
+        if let Some(role) = world.bug_sees(happening) {
+            fail(plan, &supervisor, role, Drill::Panic).await;
+        }
         match happening {
             Happening::Standstill(long) => advance(*long).await,
-            Happening::Drill(role, drill) => {
-                let (actor, drill) = (name(plan, *role), *drill);
-                let order = DrillActor { actor, drill, relentless: false };
-                supervisor.send(order).await.unwrap();
-            }
+            Happening::Drill(role, drill) => fail(plan, &supervisor, *role, *drill).await,
             Happening::Reload => {
                 let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
                 actix_rt::spawn(async { reload.await.unwrap().unwrap() });
@@ -95,9 +97,23 @@ async fn story(world: &Rc<World>) {
     stop(world, &supervisor).await;
 }
 
+async fn fail(plan: &Plan, supervisor: &Addr<SupervisorActor>, role: Role, drill: Drill) {
+    let order = DrillActor { actor: name(plan, role), drill, relentless: false };
+    supervisor.send(order).await.unwrap();
+}
+
+/// Looks again and again at the spreadsheets that are well.
+async fn look_after_the_well(world: &World) {
+    loop {
+        sleep(LOOK).await;
+        world.the_well_must_be_fresh();
+    }
+}
+
 async fn stop(world: &World, supervisor: &Addr<SupervisorActor>) {
     let before = world.now();
     supervisor.send(Shutdown).await.unwrap();
+    sleep(world.bug_stops()).await;
     let took = world.now() - before;
     if took > world.plan.config.shutdown_grace {
         let text = format!("it took {took:?} to stop");

@@ -99,14 +99,20 @@ fn one_journal(arguments: &Arguments) -> Result<(), String> {
 
 fn planted_bugs(arguments: &Arguments) -> Result<(), String> {
     let seeds: Vec<u64> = (0..SEEDS_FOR_A_BUG).collect();
-    for bug in Bug::ALL {
+    for &broken in Broken::ALL {
+        let bug = Bug::that_breaks(broken);
         let found = first(&seeds, |seed| {
-            let (broken, _) = run(seed, arguments.length, Some(bug), 1).verdict?;
-            (broken == bug.breaks()).then_some(broken)
+            let (found, _) = run(seed, arguments.length, Some(bug), 1).verdict?;
+            (found == broken).then_some(())
         });
         match found {
-            Some((seed, broken)) => println!("{bug:?} is found by seed {seed}: {broken:?}"),
-            None => return Err(format!("{bug:?} is not found within {} seeds", seeds.len())),
+            Some((seed, ())) => println!("{bug:?} is found by seed {seed}: {broken:?}"),
+            None => {
+                return Err(format!(
+                    "{bug:?} does not break {broken:?} within {} seeds",
+                    seeds.len()
+                ));
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     hash::{DefaultHasher, Hasher as _},
     rc::Rc,
     time::Duration,
@@ -12,14 +12,15 @@ use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    checker::Checker,
+    checker::{Broken, Checker},
     faults::{self, Fault, Service},
-    google::{Google, Spreadsheet},
+    google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::Kraken,
     plan::{Happening, Plan, Sheet},
     planted::Planted,
     request::{Begun, End},
+    trouble::Troubles,
 };
 
 /// What was seen, in order: all of it as a hash, the last of it as lines.
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub(crate) google: Google,
     pub(crate) checker: Checker,
     pub(crate) planted: Planted,
+    troubles: Troubles,
     journal: Journal,
     requests: u64,
 }
@@ -94,6 +96,7 @@ impl World {
             google,
             checker: Checker::default(),
             planted,
+            troubles: Troubles::default(),
             journal: Journal { keep, ..Journal::default() },
             requests: 0,
         };
@@ -131,11 +134,14 @@ impl World {
     }
 
     /// The trouble that a connection, or a request, of this service is in now.
-    pub(crate) fn fault(&self, service: Service, connecting: bool) -> Option<Fault> {
+    pub(crate) fn fault(&self, service: Service, request: Option<&Request>) -> Option<Fault> {
         let now = self.now();
+        let id = request.map(google::spreadsheet).unwrap_or_default();
+        let book = self.plan.spreadsheets.iter().position(|own| own == id);
         self.dice(|dice| {
             let of = self.plan.episodes.iter();
-            let mut of = of.filter(|episode| episode.fault.is_of_connecting() == connecting);
+            let of = of.filter(|episode| episode.fault.is_of_connecting() == request.is_none());
+            let mut of = of.filter(|episode| episode.only.is_none_or(|only| book == Some(only)));
             of.find(|episode| episode.strikes(service, now, dice)).map(|episode| episode.fault)
         })
     }
@@ -144,14 +150,14 @@ impl World {
     pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
         match service {
             Service::Kraken => self.state.borrow_mut().checker.kraken_unreachable(self.now()),
-            _ => self.state.borrow_mut().checker.sheets_unreachable(),
+            _ => self.state.borrow_mut().checker.sheets_unreachable(self.now()),
         }
         self.note(&format!("{service:?} {fault:?}"));
     }
 
     /// A request has arrived.
     pub(crate) fn begins(&self, service: Service, request: Request) -> Exchange {
-        let fault = self.fault(service, false);
+        let fault = self.fault(service, Some(&request));
         let mut state = self.state.borrow_mut();
         state.requests += 1;
         let id = state.requests;
@@ -189,7 +195,7 @@ impl World {
 
     /// A request has ended.
     pub(crate) fn ends(&self, exchange: &Exchange, end: &End) {
-        self.state.borrow_mut().checker.ends(exchange.id, self.now(), end);
+        self.state.borrow_mut().checker.ends(exchange.id, self.now(), end, &self.plan);
         let End { status, whole, good, .. } = end;
         self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
     }
@@ -197,7 +203,9 @@ impl World {
     /// Something happens to the servers.
     pub(crate) fn happens(&self, happening: &Happening) {
         self.note(&format!("{happening:?}"));
-        let State { kraken, google, checker, .. } = &mut *self.state.borrow_mut();
+        let now = self.now();
+        let State { kraken, google, checker, troubles, .. } = &mut *self.state.borrow_mut();
+        troubles.begins(now, happening, &self.plan);
         match *happening {
             Happening::Rename(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);
@@ -209,11 +217,11 @@ impl World {
             }
             Happening::Protect(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);
-                book.protected.insert((sheet.gid, "B1".into()));
+                book.protected.extend(sheet.protects());
             }
             Happening::Unprotect(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);
-                book.protected.remove(&(sheet.gid, "B1".into()));
+                sheet.protects().for_each(|cell| drop(book.protected.take(&cell)));
             }
             Happening::Deny(book) => self.spreadsheet(google, book).denied = true,
             Happening::Allow(book) => self.spreadsheet(google, book).denied = false,
@@ -222,9 +230,9 @@ impl World {
             Happening::Delist(pair) => drop(kraken.delisted.insert(pair)),
             Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
             Happening::Revoke => google.revoke(),
-            Happening::Standstill(long) => checker.stalls(self.now(), long, &self.plan),
-            Happening::Drill(role, _) => checker.drills(self.now(), role),
-            Happening::Reload => checker.reloads(self.now(), &self.plan),
+            Happening::Standstill(long) => checker.stalls(now, long, &self.plan),
+            Happening::Drill(role, _) => checker.drills(now, role),
+            Happening::Reload => checker.reloads(now, &self.plan),
             Happening::Healed => {
                 for book in google.spreadsheets.values_mut() {
                     (book.denied, book.gone) = (false, false);
@@ -251,16 +259,27 @@ impl World {
     /// Every cell must show a price that was asked for after `since`.
     pub(crate) fn must_be_fresh(&self, since: Duration) {
         let State { google, checker, .. } = &mut *self.state.borrow_mut();
-        let mut shown = BTreeMap::new();
         for sheet in &self.plan.sheets {
-            let book = &google.spreadsheets[self.plan.spreadsheet_of(sheet)];
-            for (cell, ..) in &sheet.cells {
-                if let Some(value) = book.cells.get(&(sheet.gid, cell.clone())) {
-                    let name = format!("{}!{cell}", sheet.title());
-                    shown.insert((sheet.spreadsheet, name), value.clone());
-                }
+            let shown = google.spreadsheets[self.plan.spreadsheet_of(sheet)].shown(sheet.gid);
+            checker.fresh(&shown, sheet, since, Broken::NotFresh);
+        }
+    }
+
+    /// Every cell of a spreadsheet that has been well for long must be fresh, whatever the others
+    /// are in.
+    pub(crate) fn the_well_must_be_fresh(&self) {
+        let now = self.now();
+        let State { google, kraken, checker, troubles, .. } = &mut *self.state.borrow_mut();
+        troubles.look(now, &self.plan, google, kraken);
+        for sheet in &self.plan.sheets {
+            let since = now.saturating_sub(self.plan.steady_bound(sheet));
+            if troubles.is_well(sheet.spreadsheet, now, &self.plan) {
+                let shown = google.spreadsheets[self.plan.spreadsheet_of(sheet)].shown(sheet.gid);
+                checker.fresh(&shown, sheet, since, Broken::Infected);
             }
         }
-        checker.fresh(&shown, &self.plan, since);
+        if checker.verdict.is_some() {
+            self.broken.notify_one();
+        }
     }
 }

@@ -89,7 +89,7 @@ pub fn plan(bytes: &[u8]) {
     for &byte in bytes.iter().take(400) {
         scene.step(byte);
     }
-    scene.go_on(if bytes.len() % 2 == 0 { Outcome::Answered } else { Outcome::Unnamed });
+    scene.go_on(if bytes.len().is_multiple_of(2) { Outcome::Answered } else { Outcome::Unnamed });
     scene.heal();
 }
 

@@ -3,14 +3,18 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     thread,
+    time::Duration,
 };
 
-use ratesheet::sandbox::{Fault, FaultRule, Service};
+use ratesheet::{
+    SheetConfig,
+    sandbox::{Fault, FaultRule, Sandbox, Service},
+};
 
-use super::{Running, config, fresh, last, met};
-use crate::rig::{ONE, Rig, TAB, ratesheet};
+use super::{Logged, config, fresh, last, met};
+use crate::rig::{ONE, Rig, TAB, block_on, ratesheet, report, with_tree};
 
 /// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
 /// formula, markup.
@@ -79,23 +83,18 @@ fn page(address: SocketAddr, path: &str) -> String {
     text
 }
 
-/// An address that nobody listens at.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// Says everything to a service that logs in this format, and gives the log.
 fn log_of_all(format: &str) -> String {
     let rig = Rig::new();
     let file = config(&rig);
-    let listen = free();
-    let process = Running::start(&file, format, &["--listen", &listen.to_string()]);
+    let process = Logged::start(&file, format, &["--listen", "127.0.0.1:0"]);
+    let listen = process.listens();
     fresh(&rig, "its start");
     for (service, fault) in sayings() {
         let what = format!("{fault:?} of {service:?}");
         let before = last(&rig);
         rig.sandbox.fault(service, fault);
-        process.signal("HUP");
+        process.process.signal("HUP");
         met(&rig, before, &what);
         let ready = page(listen, "/readyz");
         let (head, body) = ready.split_once("\r\n\r\n").unwrap();
@@ -167,5 +166,41 @@ fn what_a_command_prints_does_nothing_to_a_terminal() {
     thread::scope(|scope| {
         scope.spawn(|| check(first));
         check(second);
+    });
+}
+
+#[test]
+fn a_title_does_nothing_to_a_terminal() {
+    let rig = Rig::new();
+    rig.sandbox.add_tab(ONE, "\u{1b}]0;owned\u{7}\u{1b}[2J\nlevel=critical\u{202e}", 10, 10);
+    let file = rig.file(&format!(
+        r#"{{ "sheet": "{ONE}:Nowhere", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
+    ));
+    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+}
+
+#[test]
+fn a_long_title_is_cut_short() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, &"x".repeat(200_000), 10, 10);
+        let sheet = SheetConfig::new(ONE, "Nowhere")
+            .every(Duration::from_millis(20))
+            .cell("kraken:xbteur:sell", "A1")
+            .problem("'Sheet 1'!E1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            let cells =
+                report(supervisor, |r| r.settled > 0 && r.cells[0].failing.is_some()).await.cells;
+            let told = cells[0].failing.as_ref().unwrap().to_string();
+            assert!(told.len() < 2_000, "{} bytes of failure", told.len());
+            let problem =
+                |sandbox: &Sandbox| sandbox.cell(ONE, TAB, "E1").map(|v| v.to_string().len());
+            rig.until("a problem", |sandbox| problem(sandbox).is_some_and(|length| length > 2))
+                .await;
+            assert!(problem(&rig.sandbox).is_some_and(|length| length < 2_000));
+        })
+        .await;
     });
 }

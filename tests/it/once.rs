@@ -2,7 +2,7 @@
 
 use ratesheet::sandbox::{Fault, Service};
 
-use crate::rig::{ONE, Rig, TAB, ratesheet};
+use crate::rig::{ONE, Rig, TAB, finish, ratesheet};
 
 /// What `once` says of these sheets, and how it ends.
 fn once(rig: &Rig, sheets: &str) -> (String, i32) {
@@ -96,4 +96,20 @@ fn a_connection_that_breaks_is_told_in_words_and_not_in_awcs() {
         assert!(!text.contains("Internal error") && !text.contains("cannot connect"), "{text}");
         assert_eq!(code, 69, "{text}");
     }
+}
+
+#[test]
+fn once_bears_many_spreadsheets() {
+    let rig = Rig::new();
+    let sheets: Vec<_> = (0..300)
+        .map(|n| {
+            let id = format!("one-of-very-many-spreadsheets-{n:03}");
+            rig.sandbox.create_spreadsheet(&id, "x", &[(TAB, 10, 10)]);
+            format!(r#"{{ "sheet": "{id}:Sheet 1", "timeout": 600000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#)
+        })
+        .collect();
+    rig.sandbox.fault(Service::Token, Fault::oauth("invalid_grant", "account not found"));
+    let file = rig.file(&format!(r#"{{ "sheets": [{}] }}"#, sheets.join(",")));
+    let once = ["once", "-c", file.path().to_str().unwrap(), "--output", "json"];
+    assert_eq!(finish(ratesheet(&once)).status.code(), Some(77));
 }

@@ -1,0 +1,204 @@
+//! The planted bugs at work.
+
+use std::{rc::Rc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{
+    faults::{Fault, Service},
+    google,
+    http1::{Reply, Request},
+    net,
+    plan::{Happening, Role, secs},
+    planted::{Bug, Planted},
+    world::{Exchange, World},
+};
+
+/// How many requests are too many, and how far apart they are.
+const MANY: usize = 100;
+const APART: Duration = Duration::from_millis(100);
+
+/// What becomes of a request.
+pub(crate) enum Meddled {
+    Sent(Request),
+    /// It never reaches the server; the product is told this.
+    Swallowed(Reply),
+}
+
+fn is_write(service: Service, request: &Request) -> bool {
+    request.method == "POST" && service == Service::Sheets
+}
+
+impl World {
+    fn bug(&self) -> Option<Bug> {
+        self.state.borrow().planted.bug
+    }
+
+    /// The bug sees something happen. An actor may fail of it.
+    pub(crate) fn bug_sees(&self, happening: &Happening) -> Option<Role> {
+        let planted = &mut self.state.borrow_mut().planted;
+        match happening {
+            Happening::Standstill(long) => planted.stalled = Some(long.as_secs()),
+            Happening::Deny(book) | Happening::Drill(Role::Sheets(book), _) => {
+                planted.troubled = Some(*book);
+            }
+            Happening::Healed => planted.healed = true,
+            _ => {}
+        }
+        (planted.bug == Some(Bug::Panic) && planted.healed).then_some(Role::Kraken)
+    }
+
+    /// Whether a connection that has ended stays open.
+    pub(crate) fn bug_leaks(&self) -> bool {
+        self.bug() == Some(Bug::Leak)
+    }
+
+    /// How much longer it takes to stop.
+    pub(crate) fn bug_stops(&self) -> Duration {
+        let slow = self.bug() == Some(Bug::SlowStop);
+        if slow { self.plan.config.shutdown_grace + secs(1) } else { Duration::ZERO }
+    }
+
+    /// The bug sees a request that the product makes.
+    pub(crate) fn meddles(self: &Rc<Self>, service: Service, mut request: Request) -> Meddled {
+        let is_fetch = request.path().ends_with("/Ticker");
+        let is_write = is_write(service, &request);
+        let state = &mut *self.state.borrow_mut();
+        let planted = &mut state.planted;
+        match planted.bug {
+            Some(bug) if is_write => {
+                if planted.swallows(bug, &self.plan.spreadsheets, &request) {
+                    let count = google::cells(&request).len();
+                    let done = json!({ "totalUpdatedCells": count }).to_string();
+                    return Meddled::Swallowed(Reply::good(done));
+                }
+                planted.spoils(bug, &mut request);
+            }
+            Some(Bug::Burst) if is_fetch => {
+                let shortest = self.plan.sheets.iter().map(|sheet| sheet.every.as_secs()).min();
+                let missed = planted.stalled.take().unwrap_or_default() / shortest.unwrap();
+                self.repeats(service, &request, missed as usize, secs(1));
+            }
+            Some(Bug::LostTick) if is_fetch && planted.stalled.take().is_some() => {
+                let fetch = state.kraken.fetches;
+                return Meddled::Swallowed(state.kraken.answer(&request, fetch, None).0);
+            }
+            Some(Bug::PoisonedToken) if service == Service::Token => {
+                if let Some(token) = planted.token.clone() {
+                    return Meddled::Swallowed(token);
+                }
+            }
+            _ => {}
+        }
+        Meddled::Sent(request)
+    }
+
+    /// The bug sees what its server makes of a request.
+    pub(crate) fn bug_sees_fault(self: &Rc<Self>, exchange: &Exchange) {
+        let Exchange { service, request, fault, .. } = exchange;
+        let slow = matches!(fault, Some(Fault::Hang | Fault::Delay | Fault::Drip));
+        let again = match self.bug() {
+            Some(Bug::NoInFlightGuard) => is_write(*service, request),
+            Some(Bug::ImpatientFetch) => request.path().ends_with("/Ticker"),
+            _ => false,
+        };
+        if again && slow {
+            self.repeats(*service, request, 1, secs(1));
+        }
+    }
+
+    /// The bug sees an answer.
+    pub(crate) fn bug_sees_end(
+        self: &Rc<Self>,
+        exchange: &Exchange,
+        reply: Option<&Reply>,
+        good: bool,
+    ) {
+        let Exchange { service, request, .. } = exchange;
+        let is_write = is_write(*service, request);
+        let Some(bug) = self.bug() else { return };
+        let planted = |change: &dyn Fn(&mut Planted)| change(&mut self.state.borrow_mut().planted);
+        match bug {
+            Bug::OldPayload if is_write && !good => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                planted.failed.insert(book, request.body.clone());
+            }),
+            Bug::PoisonedToken if *service == Service::Token && good => {
+                planted(&|planted| planted.token = reply.cloned());
+            }
+            Bug::EverythingTwice if is_write && good => self.repeats(*service, request, 1, APART),
+            Bug::NoBackoff if is_write && !good => self.repeats(*service, request, MANY, APART),
+            Bug::ListWithoutEnd if request.path().ends_with("/AssetPairs") => {
+                self.repeats(*service, request, MANY, APART);
+            }
+            Bug::SurveyWithoutEnd if *service == Service::Sheets && !is_write => {
+                self.repeats(*service, request, MANY, APART);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes a request again, so many times.
+    fn repeats(
+        self: &Rc<Self>,
+        service: Service,
+        request: &Request,
+        times: usize,
+        apart: Duration,
+    ) {
+        let (world, request) = (Rc::clone(self), request.clone());
+        actix_rt::spawn(async move {
+            for _ in 0..times {
+                sleep(apart).await;
+                net::beside(&world, service, request.clone()).await;
+            }
+        });
+    }
+}
+
+impl Planted {
+    /// Whether a write never reaches its server.
+    fn swallows(&self, bug: Bug, books: &[String], request: &Request) -> bool {
+        match bug {
+            Bug::GivenUp => self.healed,
+            Bug::AllForOne => {
+                let troubled = self.troubled.and_then(|book| books.get(book));
+                troubled.is_some_and(|id| id != google::spreadsheet(request))
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes another write of it.
+    fn spoils(&mut self, bug: Bug, request: &mut Request) {
+        let book = google::spreadsheet(request).to_owned();
+        match bug {
+            Bug::OldPayload => {
+                if let Some(failed) = self.failed.remove(&book) {
+                    request.body = failed;
+                }
+            }
+            Bug::StaleQueue => {
+                let queue = self.queue.entry(book).or_default();
+                queue.push_back(request.body.clone());
+                if queue.len() > 4 {
+                    request.body = queue.pop_front().unwrap();
+                    queue.clear();
+                }
+            }
+            Bug::OneColumnOff => {
+                let body = String::from_utf8_lossy(&request.body).replace("!B", "!C");
+                request.body = body.into_bytes();
+            }
+            Bug::Swapped => {
+                let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+                if let [one, other, ..] = body["data"].as_array_mut().unwrap().as_mut_slice() {
+                    std::mem::swap(&mut one["values"], &mut other["values"]);
+                }
+                request.body = body.to_string().into_bytes();
+            }
+            _ => {}
+        }
+    }
+}
