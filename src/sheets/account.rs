@@ -23,6 +23,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     pace::{Backoff, RetryConfig},
+    setup::{SetupError, checked},
 };
 
 /// So many requests at once, before the pace sets in.
@@ -51,8 +52,7 @@ struct Inner {
     writes: Gate,
 }
 
-/// Tells the outcome of a request for a token to those who wait for it, in the order in which they
-/// came.
+/// Tells the outcome of a request for a token, to those who wait in the order in which they came.
 type Asking = broadcast::Sender<Result<AccessToken, TokenError>>;
 
 /// No token is asked for before `until`.
@@ -80,14 +80,19 @@ impl Account {
     /// ask again for a token that was not given.
     ///
     /// # Errors
-    /// When the certificate authorities of `tls` cannot be read.
+    /// When the certificate authorities of `tls` cannot be read, or anything else is not well
+    /// formed.
     pub fn new(
         credentials: impl Into<Credentials>,
         google: &GoogleConfig,
         retry: RetryConfig,
         tls: &TlsConfig,
-    ) -> Result<Self, TlsError> {
-        Self::with_tls(credentials, google, retry, &Tls::new(tls)?)
+    ) -> Result<Self, SetupError> {
+        checked(|mistakes| {
+            google.check(mistakes);
+            retry.check(mistakes);
+        })?;
+        Ok(Self::with_tls(credentials, google, retry, &Tls::new(tls)?)?)
     }
 
     pub(crate) fn with_tls(
