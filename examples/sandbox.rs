@@ -8,9 +8,9 @@
 //! the key is written to a file as well, for whoever runs there; with `--watch` the cells are also
 //! printed whenever they have changed.
 
-#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
-use std::{env, fs, io, thread, time::Duration};
+use std::{env, fs, io, net::SocketAddr, process::ExitCode, thread, time::Duration};
 
 use ratesheet::sandbox::{Sandbox, Walk};
 use serde_json::{Value, json};
@@ -18,19 +18,72 @@ use serde_json::{Value, json};
 const SPREADSHEET: &str = "1Sandbox-of-ratesheet_0123456789abcdefghijkl";
 const TAB: &str = "Sheet 1";
 
-fn main() -> io::Result<()> {
-    let (mut listen, mut key_file, mut watched) = (None, None, false);
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--listen" => listen = arguments.next(),
-            "--key" => key_file = arguments.next(),
-            "--watch" => watched = true,
-            other => return Err(io::Error::other(format!("{other} is not known here"))),
+const USAGE: &str = "\
+Stand-ins of Kraken and Google, until standard input ends.
+
+Usage: sandbox [--listen ADDRESS] [--key FILE] [--watch]
+
+  --listen ADDRESS  where they answer, such as 127.0.0.1:8080; otherwise at a free port
+  --key FILE        writes the key of a service account to this file
+  --watch           prints the cells whenever they have changed
+
+The first line of its output says where they answer, and which spreadsheet there is.
+";
+
+/// What the arguments ask for.
+struct Arguments {
+    listen: SocketAddr,
+    key_file: Option<String>,
+    watched: bool,
+}
+
+impl Arguments {
+    /// Reads them; `None` if they ask for help.
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut read =
+            Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), key_file: None, watched: false };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} lacks its value"));
+            match argument.as_str() {
+                "--listen" => {
+                    let address = value()?;
+                    let no_address = |_| format!("{address} is no address such as 127.0.0.1:8080");
+                    read.listen = address.parse().map_err(no_address)?;
+                }
+                "--key" => read.key_file = Some(value()?),
+                "--watch" => read.watched = true,
+                "--help" | "-h" => return Ok(None),
+                other => return Err(format!("{other} is not known here; --help says what is")),
+            }
+        }
+        Ok(Some(read))
+    }
+}
+
+fn main() -> ExitCode {
+    let served = match Arguments::read(env::args().skip(1)) {
+        Ok(Some(arguments)) => {
+            let place = arguments.listen;
+            serve(arguments).map_err(|cause| format!("cannot be served at {place}: {cause}"))
+        }
+        Ok(None) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Err(mistake) => Err(mistake),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(mistake) => {
+            eprintln!("sandbox: {mistake}");
+            ExitCode::FAILURE
         }
     }
-    let listen = listen.as_deref().unwrap_or("127.0.0.1:0");
-    let sandbox = Sandbox::start_at(listen.parse().map_err(io::Error::other)?)?;
+}
+
+fn serve(arguments: Arguments) -> io::Result<()> {
+    let Arguments { listen, key_file, watched } = arguments;
+    let sandbox = Sandbox::start_at(listen)?;
     sandbox.set_walk(Walk::Every(Duration::from_secs(1)));
     let odd = "It's a/tab #1 50%";
     let tabs = [(TAB, 1000, 26), (odd, 100, 26), ("D3", 10, 5)];

@@ -167,7 +167,8 @@ fn next(path: &Path, share: &str, named: bool) -> String {
          Next:\n\
          \x20 1. {share}.\n\
          \x20 2. ratesheet check{suffix}\n\
-         \x20 3. ratesheet once --dry-run{suffix}\n"
+         \x20 3. ratesheet check --online{suffix}\n\
+         \x20 4. ratesheet once{suffix}\n"
     )
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use ratesheet::{
-    Account, AssetPair, CellContent, CellHolds, Config, FoundCell, InspectedCell, Inspection,
-    SheetConfig, SheetIndex, asset_pairs,
+    Account, AssetPair, CellContent, CellHolds, Config, FailureClass, FoundCell, InspectedCell,
+    Inspection, SheetConfig, SheetIndex, asset_pairs,
 };
 
 use super::{
@@ -133,7 +133,13 @@ async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, No
         account.map_err(|error| ("not asked", Note::new(Weight::Config, error.to_string(), "")))?;
     match account.sign_in().await {
         Ok(email) => Ok((account, email)),
-        Err(failure) => Err(("it does not let the account in", failure.into())),
+        Err(failure) => {
+            let verdict = match failure.class {
+                FailureClass::Credentials | FailureClass::Clock => "it does not let the account in",
+                _ => "it gives no access token",
+            };
+            Err((verdict, failure.into()))
+        }
     }
 }
 
