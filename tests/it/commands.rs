@@ -55,7 +55,8 @@ fn init_writes_a_configuration_that_check_takes_and_never_another_over_it() {
         "ratesheet.json is written",
         "1. Share the spreadsheet https://docs.google.com/spreadsheets/d/15Cc",
         "2. ratesheet check\n",
-        "3. ratesheet once --dry-run\n",
+        "3. ratesheet check --online\n",
+        "4. ratesheet once\n",
     ] {
         assert!(said.out.contains(words), "{words}\n{}", said.out);
     }
