@@ -17,7 +17,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use crate::rig::{ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
+use crate::rig::{Ear, ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
 
 /// A host's own receiver of quotes.
 struct Sink(UnboundedSender<QuoteBatch>);
@@ -180,21 +180,6 @@ impl Engine {
     fn stop(self) {
         self.stop.send(()).unwrap();
         self.thread.join().expect("it stops without a panic");
-    }
-}
-
-/// Passes on to the host what a tree tells.
-struct Ear(UnboundedSender<Event>);
-
-impl Actor for Ear {
-    type Context = Context<Self>;
-}
-
-impl Handler<Event> for Ear {
-    type Result = ();
-
-    fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        self.0.send(event).unwrap_or_default();
     }
 }
 

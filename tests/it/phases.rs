@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::rig::{ONE, Process, Rig, SOON, block_on, ratesheet};
 
 /// How often the process is ended by each signal.
-#[allow(clippy::disallowed_methods, reason = "a switch for whoever has the time")]
+#[expect(clippy::disallowed_methods, reason = "a switch for whoever has the time")]
 fn times() -> u64 {
     std::env::var("RATESHEET_KILLS").ok().and_then(|times| times.parse().ok()).unwrap_or(25)
 }

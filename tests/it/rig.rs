@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor as _, Addr};
+use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
-    Config, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
+    Config, Event, GetStatus, SheetConfig, Shutdown, SpreadsheetReport, Status, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 use regex_lite::Regex;
 use tempfile::NamedTempFile;
-use tokio::time::Instant;
+use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
 pub(crate) const ONE: &str = "1-the-first-spreadsheet-of-the-tests";
 pub(crate) const TWO: &str = "2-the-other-spreadsheet-of-the-tests";
@@ -147,6 +147,21 @@ pub(crate) fn price_in(id: &str, cell: &str) -> String {
 /// Runs a test in a system of its own.
 pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
     actix_rt::System::new().block_on(test)
+}
+
+/// Passes on what a tree tells its subscribers.
+pub(crate) struct Ear(pub(crate) UnboundedSender<Event>);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        self.0.send(event).unwrap_or_default();
+    }
 }
 
 /// Starts a tree, shows it to a test, and stops it.

@@ -30,16 +30,22 @@ async fn stops_before_the_grace_is_over(tree: &Addr<SupervisorActor>) {
     stopped.expect("the grace is waited for").unwrap();
 }
 
+/// A tree with a write in flight, which takes a while.
+async fn writing(rig: &Rig) -> Addr<SupervisorActor> {
+    let mut config = rig.config().sheet(one_price(ONE));
+    config.google.deadline = Duration::from_secs(5);
+    let tree = SupervisorActor::new(config).start();
+    rig.fresh(&[(ONE, "A1")]).await;
+    rig.sandbox.inject(slow(800));
+    rig.until("a write in flight", in_flight).await;
+    tree
+}
+
 #[test]
 fn two_restarts_at_once_make_no_second_writer() {
     block_on(async {
         let rig = Rig::new();
-        let mut config = rig.config().sheet(one_price(ONE));
-        config.google.deadline = Duration::from_secs(5);
-        let tree = SupervisorActor::new(config).start();
-        rig.fresh(&[(ONE, "A1")]).await;
-        rig.sandbox.inject(slow(800));
-        rig.until("a write in flight", in_flight).await;
+        let tree = writing(&rig).await;
         let (first, second) = (tree.send(Restart), tree.send(Restart));
         assert_eq!(tokio::join!(first, second), (Ok(()), Ok(())));
         rig.fresh(&[(ONE, "A1")]).await;
@@ -54,12 +60,7 @@ fn two_restarts_at_once_make_no_second_writer() {
 fn a_second_shutdown_does_not_cut_the_write() {
     block_on(async {
         let rig = Rig::new();
-        let mut config = rig.config().sheet(one_price(ONE));
-        config.google.deadline = Duration::from_secs(5);
-        let tree = SupervisorActor::new(config).start();
-        rig.fresh(&[(ONE, "A1")]).await;
-        rig.sandbox.inject(slow(800));
-        rig.until("a write in flight", in_flight).await;
+        let tree = writing(&rig).await;
         let (a, b) = tokio::join!(tree.send(Shutdown), tree.send(Shutdown));
         let last = writes(&rig.sandbox).pop().unwrap();
         assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
@@ -71,12 +72,7 @@ fn a_second_shutdown_does_not_cut_the_write() {
 fn a_shutdown_during_a_restart_does_not_cut_the_write() {
     block_on(async {
         let rig = Rig::new();
-        let mut config = rig.config().sheet(one_price(ONE));
-        config.google.deadline = Duration::from_secs(5);
-        let tree = SupervisorActor::new(config).start();
-        rig.fresh(&[(ONE, "A1")]).await;
-        rig.sandbox.inject(slow(800));
-        rig.until("a write in flight", in_flight).await;
+        let tree = writing(&rig).await;
         let (_, stopped) = tokio::join!(tree.send(Restart), tree.send(Shutdown));
         assert_eq!(stopped, Ok(()));
         let last = writes(&rig.sandbox).pop().unwrap();

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault as ActorFault, Next,
     Reload, Restart, Shutdown, State, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Service},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::rig::{ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree, writes};
+use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree, writes};
 
 fn sheets(id: &str) -> ActorName {
     ActorName::Sheets(id.into())
@@ -22,21 +22,6 @@ fn drill(actor: ActorName, drill: Drill) -> DrillActor {
 
 fn for_ever(actor: ActorName) -> DrillActor {
     DrillActor { actor, drill: Drill::Panic, relentless: true }
-}
-
-/// Passes on what a tree tells its subscribers.
-struct Ear(UnboundedSender<Event>);
-
-impl Actor for Ear {
-    type Context = Context<Self>;
-}
-
-impl Handler<Event> for Ear {
-    type Result = ();
-
-    fn handle(&mut self, event: Event, _: &mut Self::Context) {
-        self.0.send(event).unwrap_or_default();
-    }
 }
 
 struct Events(UnboundedReceiver<Event>);

@@ -31,7 +31,7 @@ pub(super) fn date_time(at: Timestamp, zone: &TimeZone) -> f64 {
     const UNIX_EPOCH: f64 = 25_569.0;
     const SECONDS: f64 = 86_400.0;
     let offset = zone.to_offset(at).seconds();
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 fit a double's 53 bits
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits")]
     let seconds = at.as_millisecond() as f64 / 1_000.0;
     UNIX_EPOCH + (seconds + f64::from(offset)) / SECONDS
 }
