@@ -54,17 +54,8 @@ mod tests {
     use crate::messages::{CellContent, CellReport, Failing, Failure, FailureClass, SheetIndex};
 
     fn report(id: &str, success: i64) -> SpreadsheetReport {
-        SpreadsheetReport {
-            spreadsheet: id.into(),
-            settled: 1,
-            writes: 1,
-            write_failures: 0,
-            unchanged: 0,
-            cells_written: 1,
-            last_success: (success > 0).then(|| Timestamp::from_second(success).unwrap()),
-            failing: None,
-            cells: Arc::new([]),
-        }
+        let last_success = (success > 0).then(|| Timestamp::from_second(success).unwrap());
+        SpreadsheetReport { last_success, ..SpreadsheetReport::new(id) }
     }
 
     fn failure() -> Failure {

@@ -1,6 +1,6 @@
 //! What Kraken gives in part: one bad pair, one bad request, one odd answer costs nothing else.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use ratesheet::{
     GetStatus, SheetConfig, SpreadsheetReport,
@@ -11,16 +11,21 @@ use crate::rig::{
     ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, ticks, with_tree,
 };
 
+/// A ticker.
+const ROW: &str = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
+
+/// The tickers of so many pairs, `aaa000eur` and so on, in one answer.
+fn rows(range: Range<u32>) -> Fault {
+    let rows: Vec<_> = range.map(|n| format!(r#""AAA{n:03}EUR":{ROW}"#)).collect();
+    Fault::json(200, format!(r#"{{"error":[],"result":{{{}}}}}"#, rows.join(",")))
+}
+
 #[test]
 fn a_wait_that_kraken_asks_for_is_kept_even_if_there_are_some_quotes() {
     block_on(async {
         let rig = Rig::new();
         rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
-        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
-        let rows: Vec<_> = (0..100).map(|n| format!(r#""AAA{n:03}EUR":{row}"#)).collect();
-        let body = format!(r#"{{"error":[],"result":{{{}}}}}"#, rows.join(","));
-        rig.sandbox
-            .inject(FaultRule::new(Service::Kraken, Fault::json(200, body)).path("pair=AAA000EUR"));
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(0..100)).path("pair=AAA000EUR"));
         let limit = Fault::status(429).header("Retry-After", "30");
         rig.sandbox.inject(FaultRule::new(Service::Kraken, limit).path("pair=AAA100EUR"));
         let sheet = (0..150).fold(sheet(ONE), |sheet, n| {
@@ -45,11 +50,6 @@ fn a_partial_failure_is_tried_again() {
     block_on(async {
         let rig = Rig::new();
         rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
-        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
-        let rows = |range: std::ops::Range<u32>| {
-            let rows: Vec<_> = range.map(|n| format!(r#""AAA{n:03}EUR":{row}"#)).collect();
-            Fault::json(200, format!(r#"{{"error":[],"result":{{{}}}}}"#, rows.join(",")))
-        };
         rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(0..100)).path("pair=AAA000EUR"));
         rig.sandbox.inject(
             FaultRule::new(Service::Kraken, Fault::Html(520)).path("pair=AAA100EUR").times(1),
@@ -74,8 +74,7 @@ fn a_partial_failure_is_tried_again() {
 fn a_pair_missing_beside_an_error_is_not_called_unknown() {
     block_on(async {
         let rig = Rig::new();
-        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}"#;
-        let body = format!(r#"{{"error":["EService:Busy"],"result":{{"XETHZEUR":{row}}}}}"#);
+        let body = format!(r#"{{"error":["EService:Busy"],"result":{{"XETHZEUR":{ROW}}}}}"#);
         let sheet = one_price(ONE).cell("kraken:etheur:sell", "B1");
         with_tree(rig.config().sheet(sheet), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
@@ -99,8 +98,7 @@ fn an_error_beside_a_whole_answer_is_no_outage_unless_it_asks_for_fewer_requests
     for (text, fails) in [("EService:Busy", false), ("EAPI:Rate limit exceeded", true)] {
         block_on(async {
             let rig = Rig::new();
-            let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
-            let body = format!(r#"{{"error":["{text}"],"result":{{"XXBTZEUR":{row}}}}}"#);
+            let body = format!(r#"{{"error":["{text}"],"result":{{"XXBTZEUR":{ROW}}}}}"#);
             let beside = FaultRule::new(Service::Kraken, Fault::json(200, body)).path("Ticker");
             rig.sandbox.inject(beside);
             with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {

@@ -30,15 +30,10 @@ fn failure(class: FailureClass) -> Failure {
 
 fn good(id: &str, success: i64) -> SpreadsheetReport {
     SpreadsheetReport {
-        spreadsheet: id.into(),
         settled: 1,
-        writes: 1,
-        write_failures: 0,
-        unchanged: 0,
-        cells_written: 1,
         last_success: (success >= 0).then(|| at(success)),
-        failing: None,
         cells: (1..=6).map(|row| cell(row, None)).collect(),
+        ..SpreadsheetReport::new(id)
     }
 }
 
