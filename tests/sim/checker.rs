@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::{
     faults::Service,
     kraken::{self, decode},
-    plan::{Plan, Role, Sheet, secs},
+    plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
+    sheet::Sheet,
 };
 
 /// An enum all of whose variants can be had, so that none of them is forgotten.

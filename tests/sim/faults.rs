@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::{
-    google,
-    http1::Reply,
-    kraken::Quirk,
-    plan::{LATEST, LONGEST_ASKED_WAIT, secs},
-};
+use crate::{google, http1::Reply, kraken::Quirk, plan::secs};
+
+/// The longest that a server asks to be left alone (`Retry-After`), or that is known to be needed
+/// (60 s for Cloudflare's 403 and Kraken's lockout).
+pub(crate) const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest after which a write is carried out whose connection has died: the product goes on
+/// correcting for 60 s.
+pub(crate) const LATEST: Duration = Duration::from_secs(50);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {

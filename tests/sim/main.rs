@@ -15,6 +15,7 @@
 #![allow(clippy::cast_precision_loss, reason = "prices are small")]
 
 mod arguments;
+mod bound;
 mod checker;
 mod faults;
 mod google;
@@ -26,6 +27,7 @@ mod plan;
 mod planted;
 mod request;
 mod run;
+mod sheet;
 mod swarm;
 mod trouble;
 mod world;

@@ -88,12 +88,10 @@ async fn story(world: &Rc<World>) {
             _ => {}
         }
     }
-    let bound = plan.healed + plan.bound;
-    for (at, since) in [(bound, plan.healed), (plan.end, plan.end - plan.bound)] {
-        sleep_until(world.at(at)).await;
-        world.must_be_fresh(since);
-        world.note("all cells are to be fresh");
-    }
+    sleep_until(world.at(plan.healed + plan.bound)).await;
+    world.must_be_fresh(plan.healed);
+    world.note("all cells are to be fresh");
+    sleep_until(world.at(plan.end)).await;
     stop(world, &supervisor).await;
 }
 

@@ -17,9 +17,10 @@ use crate::{
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::Kraken,
-    plan::{Happening, Plan, Sheet},
+    plan::{Happening, Plan},
     planted::Planted,
     request::{Begun, End},
+    sheet::Sheet,
     trouble::Troubles,
 };
 
