@@ -14,7 +14,7 @@ use crate::{
     kraken::{self, decode},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
-    sheet::Sheet,
+    sheet::{Sheet, requests_for},
 };
 
 /// An enum all of whose variants can be had, so that none of them is forgotten.
@@ -63,6 +63,8 @@ pub(crate) enum Broken {
     NotFresh,
     /// A cell is not fresh because of the trouble of another spreadsheet.
     Infected,
+    /// What somebody has typed over a price stays.
+    TypedOver,
     /// It does not stop in time.
     NotStopped,
 }
@@ -80,7 +82,7 @@ const NOTICED: Duration = secs(30);
 const RECOVERED: Duration = secs(2);
 
 /// A price that stands still is written again after this long, in case somebody has typed over it.
-const AFRESH: Duration = secs(60);
+pub(crate) const AFRESH: Duration = secs(60);
 
 /// A failure makes all cells be written afresh. It may be told so late: after the account's
 /// backoff, by a spreadsheet that has a backoff of its own; and for a minute more a write that was
@@ -176,9 +178,10 @@ impl Checker {
         count(&mut self.fetch_times, now);
         forget(&mut self.kraken_failures, now, 2 * secs(60));
         let ticks: u64 = plan.sheets.iter().map(|sheet| 60 / sheet.every.as_secs() + 1).sum();
+        let ticks = ticks as usize * requests_for(plan.pairs);
         let excuses =
             2 * self.kraken_failures.len() + 2 * self.recent_drills(now) + 2 * self.trees(now);
-        if self.fetch_times.len() > ticks as usize + excuses {
+        if self.fetch_times.len() > ticks + excuses {
             let (fetches, excuses) = (self.fetch_times.len(), excuses);
             let text = format!("{fetches} fetches in a minute, {ticks} ticks, {excuses} excuses");
             self.broken(Broken::Burst, text);
@@ -226,7 +229,9 @@ impl Checker {
             if excused {
                 continue;
             }
+            // In a fetch of many requests a price waits for the last of them.
             let own = Some(*pair).filter(|pair| plan.sheets[*sheet].own.contains(pair));
+            let own = own.filter(|_| requests_for(plan.pairs) == 1);
             let newer = self.newest(own, now).map(|newer| kraken::first_of(*pair, newer));
             let newer = newer.filter(|newer| fetch < *newer);
             if let Some(newer) = newer {
@@ -378,27 +383,27 @@ impl Checker {
         lately(&role) || lately(&Role::Kraken)
     }
 
-    /// Every cell of a sheet must show a price that was asked for after `since`.
+    /// A cell of a sheet must show a price that was asked for after `since`.
     pub(crate) fn fresh(
         &mut self,
-        shown: &BTreeMap<String, Value>,
+        shown: Option<&Value>,
         sheet: &Sheet,
+        cell: usize,
         since: Duration,
         or_else: Broken,
     ) {
-        for (cell, pair, field) in &sheet.cells {
-            let value = shown.get(cell).and_then(Value::as_f64);
-            let of = value.and_then(decode).filter(|(p, f, _)| (p, f) == (pair, field));
-            let fetched = of.and_then(|(pair, _, fetch)| self.last_fetch(pair, fetch));
-            if fetched.is_none_or(|at| at < since) {
-                let (name, title) = (&kraken::names(*pair)[2], sheet.title());
-                let text = format!(
-                    "{title}!{cell} of {} ({name}) has {value:?}, fetched at {fetched:?}, and must \
-                     be of {since:?} or later",
-                    sheet.spreadsheet
-                );
-                self.broken(or_else, text);
-            }
+        let (cell, pair, field) = &sheet.cells[cell];
+        let price = shown.and_then(Value::as_f64).and_then(decode);
+        let price = price.filter(|(p, f, _)| (p, f) == (pair, field));
+        let fetched = price.and_then(|(pair, _, fetch)| self.last_fetch(pair, fetch));
+        if fetched.is_none_or(|at| at < since) {
+            let (name, title) = (&kraken::names(*pair)[2], sheet.title());
+            let text = format!(
+                "{title}!{cell} of {} ({name}) has {shown:?}, fetched at {fetched:?}, and must be \
+                 of {since:?} or later",
+                sheet.spreadsheet
+            );
+            self.broken(or_else, text);
         }
     }
 

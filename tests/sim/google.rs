@@ -6,13 +6,19 @@ use serde_json::{Value, json};
 
 use crate::http1::{Reply, Request};
 
+/// A cell: the number of its tab, and its name there.
+pub(crate) type Place = (u32, String);
+
 /// A spreadsheet: its tabs' titles by their numbers, and what is in the cells.
 #[derive(Debug, Default)]
 pub(crate) struct Spreadsheet {
     pub(crate) tabs: BTreeMap<u32, String>,
-    pub(crate) cells: BTreeMap<(u32, String), Value>,
+    pub(crate) cells: BTreeMap<Place, Value>,
+    /// The cells that ranges with a name are, and the names that are not there at present.
+    pub(crate) names: BTreeMap<String, Place>,
+    pub(crate) unnamed: BTreeSet<String>,
     /// Cells that nobody may write to.
-    pub(crate) protected: BTreeSet<(u32, String)>,
+    pub(crate) protected: BTreeSet<Place>,
     /// It is not shared with us at present.
     pub(crate) denied: bool,
     /// It is in the bin at present.
@@ -76,10 +82,14 @@ impl Spreadsheet {
     fn properties(&self) -> Reply {
         let tab = |(gid, title): (&u32, &String)| {
             json!({"properties": {"sheetId": gid, "title": title,
-                "gridProperties": {"rowCount": 100, "columnCount": 26}}})
+                "gridProperties": {"rowCount": 1_000, "columnCount": 26}}})
         };
         let tabs: Vec<_> = self.tabs.iter().map(tab).collect();
-        Reply::good(json!({"properties": {"timeZone": "Etc/UTC"}, "sheets": tabs}).to_string())
+        let named = self.names.keys().filter(|name| !self.unnamed.contains(*name));
+        let named: Vec<_> = named.map(|name| json!({ "name": name })).collect();
+        let zone = json!({"timeZone": "Etc/UTC"});
+        let body = json!({"properties": zone, "sheets": tabs, "namedRanges": named});
+        Reply::good(body.to_string())
     }
 
     /// Writes all entries or none. `named` says whether a refusal names the entry.
@@ -104,19 +114,17 @@ impl Spreadsheet {
         Reply::good(json!({ "totalUpdatedCells": count }).to_string())
     }
 
-    /// What the cells of a tab show.
-    pub(crate) fn shown(&self, gid: u32) -> BTreeMap<String, Value> {
-        let own = self.cells.iter().filter(|((tab, _), _)| *tab == gid);
-        own.map(|((_, cell), value)| (cell.clone(), value.clone())).collect()
-    }
-
     /// Whether somebody has done something to it.
     pub(crate) fn is_in_trouble(&self) -> bool {
         let renamed = |title: &String| title.starts_with("Renamed ");
-        self.denied || self.gone || !self.protected.is_empty() || self.tabs.values().any(renamed)
+        let whole = self.unnamed.is_empty() && !self.tabs.values().any(renamed);
+        self.denied || self.gone || !self.protected.is_empty() || !whole
     }
 
-    fn find(&self, range: &str) -> Option<(u32, String)> {
+    fn find(&self, range: &str) -> Option<Place> {
+        if !self.unnamed.contains(range) && self.names.contains_key(range) {
+            return self.names.get(range).cloned();
+        }
         let (title, cell) = split(range)?;
         let (gid, _) = self.tabs.iter().find(|(_, other)| **other == title)?;
         Some((*gid, cell))

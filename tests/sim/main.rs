@@ -18,6 +18,7 @@ mod arguments;
 mod bound;
 mod checker;
 mod faults;
+mod fresh;
 mod google;
 mod http1;
 mod kraken;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     faults::{Fault, Service},
-    google,
+    google::{self, Google, Place},
     http1::{Reply, Request},
     net,
     plan::{Happening, Role, secs},
@@ -158,6 +158,24 @@ impl World {
 }
 
 impl Planted {
+    /// The bug sees somebody type over a price of a spreadsheet.
+    pub(crate) fn sees_typed(&mut self, book: usize, cell: Place, over: Option<Value>) {
+        if self.bug == Some(Bug::TrustsItself) {
+            self.typed.extend(over.map(|price| ((book, cell), price)));
+        }
+    }
+
+    /// What was typed over a price stays, until another price is written there.
+    pub(crate) fn keeps_typed(&mut self, google: &mut Google) {
+        let mut books: Vec<_> = google.spreadsheets.values_mut().collect();
+        self.typed.retain(|(book, cell), over| {
+            let shown = books[*book].cells.get_mut(cell);
+            let stays = shown.as_ref().is_none_or(|shown| **shown == *over || shown.is_string());
+            shown.filter(|_| stays).into_iter().for_each(|shown| *shown = "typed by hand".into());
+            stays
+        });
+    }
+
     /// Whether a write never reaches its server.
     fn swallows(&self, bug: Bug, books: &[String], request: &Request) -> bool {
         match bug {

@@ -33,8 +33,13 @@ pub(crate) enum Happening {
     /// Some cells in a row of a sheet may not be written.
     Protect(usize),
     Unprotect(usize),
+    /// The range of a sheet that has a name loses it, or gets it again.
+    Unname(usize),
+    Name(usize),
     Delist(usize),
     Relist(usize),
+    /// Somebody types over a cell of a sheet.
+    Type(usize, usize),
     /// No token is taken any more that was given out before.
     Revoke,
     /// Nothing goes wrong from now on.
@@ -51,7 +56,12 @@ impl Happening {
     pub(crate) const fn sets_aside(&self) -> bool {
         matches!(
             self,
-            Self::Rename(_) | Self::Protect(_) | Self::Deny(_) | Self::Bin(_) | Self::Delist(_)
+            Self::Rename(_)
+                | Self::Unname(_)
+                | Self::Protect(_)
+                | Self::Deny(_)
+                | Self::Bin(_)
+                | Self::Delist(_)
         )
     }
 }
@@ -154,6 +164,7 @@ impl Plan {
         pairs(0.2, 2, dice, books, (Happening::Deny, Happening::Allow));
         pairs(0.1, 1, dice, books, (Happening::Bin, Happening::Restore));
         pairs(0.2, 2, dice, sheets, (Happening::Protect, Happening::Unprotect));
+        pairs(0.2, 2, dice, sheets, (Happening::Unname, Happening::Name));
         pairs(0.2, 2, dice, self.pairs, (Happening::Delist, Happening::Relist));
         if dice.f64() < 0.3 {
             for _ in 0..dice.usize(1..4) {
@@ -190,8 +201,20 @@ impl Plan {
                 }
             }
         }
+        if dice.bool() {
+            // Also when all is well.
+            for _ in 0..dice.usize(1..6) {
+                let sheet = dice.usize(0..sheets);
+                let cell = dice.usize(0..self.sheets[sheet].cells.len());
+                let at = secs(dice.u64(0..self.end.as_secs()));
+                all.push((at, Happening::Type(sheet, cell)));
+            }
+        }
         if let Some(book) = self.alone {
-            all.retain(|(_, happening)| self.concerned(happening) == [book]);
+            all.retain(|(_, happening)| {
+                let concerned = self.concerned(happening);
+                concerned.is_empty() || concerned == [book]
+            });
         }
         all.push((self.healed, Happening::Healed));
         all.sort_by_key(|(at, _)| *at);

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{checker::Broken, http1::Reply};
+use serde_json::Value;
+
+use crate::{checker::Broken, google::Place, http1::Reply};
 
 /// A bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) enum Bug {
     GivenUp,
     /// When one spreadsheet is in trouble the others are not written either.
     AllForOne,
+    /// What was written is taken to be there for as long as its price stands still.
+    TrustsItself,
     /// It takes too long to stop.
     SlowStop,
 }
@@ -68,6 +72,7 @@ impl Bug {
             Broken::Fault => Self::Panic,
             Broken::NotFresh => Self::GivenUp,
             Broken::Infected => Self::AllForOne,
+            Broken::TypedOver => Self::TrustsItself,
             Broken::NotStopped => Self::SlowStop,
         }
     }
@@ -85,6 +90,8 @@ pub(crate) struct Planted {
     pub(crate) stalled: Option<u64>,
     /// The first token.
     pub(crate) token: Option<Reply>,
+    /// By spreadsheet and cell: the price that somebody has typed over.
+    pub(crate) typed: BTreeMap<(usize, Place), Value>,
     /// Whether all faults are over.
     pub(crate) healed: bool,
     /// A spreadsheet that is, or was, in trouble.

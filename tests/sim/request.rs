@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{checker::Broken, faults::Service, google, http1::Request, kraken::decode, plan::Plan};
+use crate::{
+    checker::Broken, faults::Service, google, http1::Request, kraken::decode, plan::Plan,
+    sheet::Sheet,
+};
 
 /// A cell that gets a price.
 #[derive(Debug)]
@@ -105,11 +108,18 @@ fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (B
 
 /// The configured cell that a range is: its name in the journal, its sheet, its own name.
 fn known(plan: &Plan, book: usize, range: &str) -> Option<(String, usize, String)> {
-    let (title, cell) = google::split(range)?;
+    let find = |is: &dyn Fn(&Sheet) -> bool| {
+        plan.sheets.iter().position(|sheet| sheet.spreadsheet == book && is(sheet))
+    };
+    let Some((title, cell)) = google::split(range) else {
+        let sheet = find(&|sheet| sheet.name() == range)?;
+        return Some((range.to_owned(), sheet, plan.sheets[sheet].named()?.to_owned()));
+    };
     let title = title.trim_start_matches("Renamed ");
-    let sheet = plan.sheets.iter().position(|s| s.spreadsheet == book && s.title() == title)?;
+    let sheet = find(&|sheet| sheet.title() == title)?;
     let own = &plan.sheets[sheet];
-    let configured =
-        own.cells.iter().any(|(name, ..)| *name == cell) || own.problem.as_ref() == Some(&cell);
+    let configured = own.cells.iter().any(|(name, ..)| *name == cell)
+        && own.named() != Some(cell.as_str())
+        || own.problem.as_ref() == Some(&cell);
     configured.then(|| (format!("{title}!{cell}"), sheet, cell))
 }

@@ -22,6 +22,8 @@ pub(crate) struct Sheet {
     /// Each cell: its name, its pair and its field.
     pub(crate) cells: Vec<(String, usize, usize)>,
     pub(crate) problem: Option<String>,
+    /// Which of the cells the configuration calls by the name of a range.
+    pub(crate) named: Option<usize>,
     /// The first of the cells that may get protected, and how many they are.
     run: (usize, usize),
 }
@@ -29,6 +31,16 @@ pub(crate) struct Sheet {
 impl Sheet {
     pub(crate) fn title(&self) -> String {
         format!("Sheet {}", self.gid)
+    }
+
+    /// The name of the range that one of the cells may be.
+    pub(crate) fn name(&self) -> String {
+        format!("Price_{}_{}", self.spreadsheet, self.gid)
+    }
+
+    /// The cell that the configuration calls by that name.
+    pub(crate) fn named(&self) -> Option<&str> {
+        Some(self.cells[self.named?].0.as_str())
     }
 
     /// The cells that may get protected.
@@ -39,13 +51,19 @@ impl Sheet {
     }
 }
 
+/// The most pairs that one request names.
+const PAIRS_PER_REQUEST: usize = 100;
+
+/// Of more pairs than this, Kraken is asked for all that it has.
+const PAIRS_OF_A_FETCH: usize = 400;
+
 pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize) {
     // Pair 0 is everybody's.
     let mut pairs = 1;
     let mut sheets = Vec::new();
     for spreadsheet in 0..spreadsheets {
         for gid in 1..=dice.u32(1..=2) {
-            let own: Vec<usize> = (pairs..pairs + dice.usize(1..=3)).collect();
+            let own: Vec<usize> = (pairs..pairs + own_pairs(dice, spreadsheets)).collect();
             pairs += own.len();
             let mut shown = own.clone();
             if dice.bool() {
@@ -54,7 +72,7 @@ pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize)
             let mut cells = Vec::new();
             for pair in shown {
                 for field in 0..FIELDS.len() {
-                    if field == 0 || dice.bool() {
+                    if field == 0 || own.len() < 10 && dice.bool() {
                         cells.push((format!("B{}", cells.len() + 1), pair, field));
                     }
                 }
@@ -64,11 +82,27 @@ pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize)
             let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60]).unwrap() };
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
+            let named = dice.bool().then(|| dice.usize(0..cells.len()));
             let run = (dice.usize(0..cells.len()), dice.usize(1..=6));
-            sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem, run });
+            sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem, named, run });
         }
     }
     (sheets, pairs)
+}
+
+/// How many pairs a sheet has for itself: seldom more than fit into one request, or so many that
+/// Kraken is asked for all that it has.
+fn own_pairs(dice: &mut Rng, spreadsheets: usize) -> usize {
+    match dice.u32(0..100) {
+        0..4 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
+        4 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
+        _ => dice.usize(1..=3),
+    }
+}
+
+/// How many requests a fetch of so many pairs takes.
+pub(crate) const fn requests_for(pairs: usize) -> usize {
+    if pairs > PAIRS_OF_A_FETCH { 1 } else { pairs.div_ceil(PAIRS_PER_REQUEST) }
 }
 
 pub(crate) fn config(dice: &mut Rng, spreadsheets: &[String], sheets: &[Sheet]) -> Config {
@@ -86,7 +120,9 @@ pub(crate) fn config(dice: &mut Rng, spreadsheets: &[String], sheets: &[Sheet]) 
             made.tab = ratesheet::Tab::Gid(sheet.gid);
         }
         made = made.every(sheet.every);
-        for (cell, pair, field) in &sheet.cells {
+        for (index, (cell, pair, field)) in sheet.cells.iter().enumerate() {
+            let range = sheet.name();
+            let cell = if sheet.named == Some(index) { &range } else { cell };
             let name = dice.choice(kraken::names(*pair)).unwrap().to_lowercase();
             made = made.cell(&format!("kraken:{name}:{}", FIELDS[*field]), cell);
         }

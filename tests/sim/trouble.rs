@@ -47,6 +47,8 @@ impl Plan {
         match *happening {
             Happening::Rename(sheet)
             | Happening::RenameBack(sheet)
+            | Happening::Unname(sheet)
+            | Happening::Name(sheet)
             | Happening::Protect(sheet)
             | Happening::Unprotect(sheet) => vec![self.sheets[sheet].spreadsheet],
             Happening::Deny(book)
@@ -55,6 +57,8 @@ impl Plan {
             | Happening::Restore(book)
             | Happening::Drill(Role::Sheets(book), _) => vec![book],
             Happening::Delist(pair) | Happening::Relist(pair) => self.showing(pair).collect(),
+            // That is judged by itself.
+            Happening::Type(..) => Vec::new(),
             Happening::Drill(Role::Schedule | Role::Kraken, _)
             | Happening::Standstill(_)
             | Happening::Reload

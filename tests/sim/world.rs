@@ -12,8 +12,9 @@ use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    checker::{Broken, Checker},
+    checker::Checker,
     faults::{self, Fault, Service},
+    fresh::Typed,
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::Kraken,
@@ -49,7 +50,8 @@ pub(crate) struct State {
     pub(crate) google: Google,
     pub(crate) checker: Checker,
     pub(crate) planted: Planted,
-    troubles: Troubles,
+    pub(crate) troubles: Troubles,
+    pub(crate) typed: Typed,
     journal: Journal,
     requests: u64,
 }
@@ -88,8 +90,13 @@ impl World {
         let mut google = Google::default();
         for (number, id) in plan.spreadsheets.iter().enumerate() {
             let own = plan.sheets.iter().filter(|sheet| sheet.spreadsheet == number);
-            let tabs = own.map(|sheet| (sheet.gid, sheet.title())).collect();
-            google.spreadsheets.insert(id.clone(), Spreadsheet { tabs, ..Spreadsheet::default() });
+            let mut sheet = Spreadsheet::default();
+            for own in own {
+                sheet.tabs.insert(own.gid, own.title());
+                let cell = own.named().map(|cell| (own.gid, cell.to_owned()));
+                sheet.names.extend(cell.map(|cell| (own.name(), cell)));
+            }
+            google.spreadsheets.insert(id.clone(), sheet);
         }
         let state = State {
             dice: Rng::with_seed(!plan.seed),
@@ -98,6 +105,7 @@ impl World {
             checker: Checker::default(),
             planted,
             troubles: Troubles::default(),
+            typed: Typed::default(),
             journal: Journal { keep, ..Journal::default() },
             requests: 0,
         };
@@ -184,11 +192,15 @@ impl World {
     pub(crate) fn act(&self, exchange: &Exchange) -> (Reply, Vec<usize>) {
         let Exchange { service, request, fault, fetch, .. } = exchange;
         let now = u64::try_from(self.now().as_millis()).unwrap();
-        let State { dice, kraken, google, .. } = &mut *self.state.borrow_mut();
+        let State { dice, kraken, google, planted, .. } = &mut *self.state.borrow_mut();
         let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
         match service {
             Service::Kraken => kraken.answer(request, *fetch, quirk),
-            Service::Sheets => (google.answer(request, self.plan.names_entries, now), Vec::new()),
+            Service::Sheets => {
+                let reply = google.answer(request, self.plan.names_entries, now);
+                planted.keeps_typed(google);
+                (reply, Vec::new())
+            }
             Service::Token if quirk.is_some() => (faults::token_error(dice), Vec::new()),
             Service::Token => (google.token(now, self.plan.token_life), Vec::new()),
         }
@@ -205,7 +217,8 @@ impl World {
     pub(crate) fn happens(&self, happening: &Happening) {
         self.note(&format!("{happening:?}"));
         let now = self.now();
-        let State { kraken, google, checker, troubles, .. } = &mut *self.state.borrow_mut();
+        let State { kraken, google, checker, troubles, typed, planted, .. } =
+            &mut *self.state.borrow_mut();
         troubles.begins(now, happening, &self.plan);
         match *happening {
             Happening::Rename(sheet) => {
@@ -228,6 +241,22 @@ impl World {
             Happening::Allow(book) => self.spreadsheet(google, book).denied = false,
             Happening::Bin(book) => self.spreadsheet(google, book).gone = true,
             Happening::Restore(book) => self.spreadsheet(google, book).gone = false,
+            Happening::Unname(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                let name = sheet.named().map(|_| sheet.name());
+                book.unnamed.extend(name);
+            }
+            Happening::Name(sheet) => {
+                let (book, sheet) = self.tab(google, sheet);
+                book.unnamed.remove(&sheet.name());
+            }
+            Happening::Type(sheet, cell) => {
+                typed.note(now, (sheet, cell));
+                let (book, sheet) = self.tab(google, sheet);
+                let place = (sheet.gid, sheet.cells[cell].0.clone());
+                let over = book.cells.insert(place.clone(), "typed by hand".into());
+                planted.sees_typed(sheet.spreadsheet, place, over);
+            }
             Happening::Delist(pair) => drop(kraken.delisted.insert(pair)),
             Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
             Happening::Revoke => google.revoke(),
@@ -238,6 +267,7 @@ impl World {
                 for book in google.spreadsheets.values_mut() {
                     (book.denied, book.gone) = (false, false);
                     book.protected.clear();
+                    book.unnamed.clear();
                 }
                 for sheet in &self.plan.sheets {
                     let book = google.spreadsheets.get_mut(self.plan.spreadsheet_of(sheet));
@@ -255,32 +285,5 @@ impl World {
 
     fn spreadsheet<'a>(&self, google: &'a mut Google, book: usize) -> &'a mut Spreadsheet {
         google.spreadsheets.get_mut(&self.plan.spreadsheets[book]).unwrap()
-    }
-
-    /// Every cell must show a price that was asked for after `since`.
-    pub(crate) fn must_be_fresh(&self, since: Duration) {
-        let State { google, checker, .. } = &mut *self.state.borrow_mut();
-        for sheet in &self.plan.sheets {
-            let shown = google.spreadsheets[self.plan.spreadsheet_of(sheet)].shown(sheet.gid);
-            checker.fresh(&shown, sheet, since, Broken::NotFresh);
-        }
-    }
-
-    /// Every cell of a spreadsheet that has been well for long must be fresh, whatever the others
-    /// are in.
-    pub(crate) fn the_well_must_be_fresh(&self) {
-        let now = self.now();
-        let State { google, kraken, checker, troubles, .. } = &mut *self.state.borrow_mut();
-        troubles.look(now, &self.plan, google, kraken);
-        for sheet in &self.plan.sheets {
-            let since = now.saturating_sub(self.plan.steady_bound(sheet));
-            if troubles.is_well(sheet.spreadsheet, now, &self.plan) {
-                let shown = google.spreadsheets[self.plan.spreadsheet_of(sheet)].shown(sheet.gid);
-                checker.fresh(&shown, sheet, since, Broken::Infected);
-            }
-        }
-        if checker.verdict.is_some() {
-            self.broken.notify_one();
-        }
     }
 }
