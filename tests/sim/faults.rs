@@ -33,8 +33,10 @@ impl Service {
         }
     }
 
-    pub(crate) fn at(port: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.port() == port)
+    /// The service that is called at this address.
+    pub(crate) fn at(host: &str, port: u16) -> Option<Self> {
+        let known = Self::ALL.into_iter().find(|service| service.port() == port);
+        known.filter(|_| host == "127.0.0.1")
     }
 }
 
@@ -188,6 +190,18 @@ pub(crate) fn token_error(dice: &mut Rng) -> Reply {
         r#"{"error":"disabled_client"}"#,
     ]);
     Reply::bad(400, text.unwrap().to_owned())
+}
+
+/// What Google Sheets may do wrong and still answer.
+pub(crate) fn sheets_quirk(dice: &mut Rng) -> Reply {
+    let unauthorized = "Request had invalid authentication credentials.";
+    let replies = [
+        google::refusal(401, "UNAUTHENTICATED", unauthorized),
+        google::refusal(400, "FAILED_PRECONDITION", "This operation is not supported here."),
+        Reply::bad(200, r#"{"totalUpdatedCells":0}"#.to_owned()),
+        Reply::bad(200, r#"{"totalUpdatedCells":-1}"#.to_owned()),
+    ];
+    dice.choice(replies).unwrap()
 }
 
 pub(crate) fn quirk(dice: &mut Rng) -> (Quirk, usize) {

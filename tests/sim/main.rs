@@ -16,22 +16,29 @@
 
 mod arguments;
 mod bound;
+mod broken;
 mod checker;
+mod excuses;
 mod faults;
+mod fetches;
 mod fresh;
 mod google;
 mod http1;
 mod kraken;
+mod lately;
 mod meddle;
 mod net;
+mod panics;
 mod plan;
 mod planted;
 mod request;
 mod run;
 mod sheet;
 mod swarm;
+mod tokens;
 mod trouble;
 mod world;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -39,7 +46,7 @@ use arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_command_line();
-    swarm::quiet_drills();
+    panics::watch();
     if let Some(seed) = arguments.seed {
         return swarm::replay(seed, &arguments);
     }

@@ -88,6 +88,8 @@ pub(crate) struct Plan {
     pub(crate) healed: Duration,
     pub(crate) bound: Duration,
     pub(crate) end: Duration,
+    /// When it is to stop, if that is in the middle of everything.
+    pub(crate) stop: Option<Duration>,
     pub(crate) config: Config,
     /// Whether Google names the entry that it refuses.
     pub(crate) names_entries: bool,
@@ -128,6 +130,7 @@ impl Plan {
             healed: length * 3 / 4,
             bound: Duration::ZERO,
             end: length,
+            stop: None,
             names_entries: dice.bool(),
             keep_alive: secs(dice.u64(3..120)),
             token_life: dice.choice([120, 600, 3_599, 3_599]).unwrap(),
@@ -138,6 +141,7 @@ impl Plan {
         };
         plan.episodes = Fault::episodes(dice, plan.healed, alone);
         plan.happenings(dice);
+        plan.stop = (dice.f64() < 0.2).then(|| secs(dice.u64(0..plan.healed.as_secs())));
         plan.bound = plan.freshness_bound();
         // Time enough to be fresh, and then to stay so for a while.
         plan.end = plan.end.max(plan.healed + plan.bound + secs(300));

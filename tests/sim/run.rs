@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    checker::Broken,
+    broken::Broken,
     faults::Service,
-    net,
+    net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
     world::World,
@@ -25,6 +25,9 @@ use crate::{
 
 /// How often the spreadsheets are looked at that are well.
 const LOOK: Duration = secs(5);
+
+/// How long after its end it is still watched.
+const AFTERWARDS: Duration = secs(60);
 
 /// What came of a run.
 #[derive(Debug)]
@@ -58,6 +61,7 @@ pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) ->
 }
 
 fn outcome(world: &World) -> Outcome {
+    world.judge(panics::none());
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
     Outcome { hash, journal, verdict: state.checker.verdict.take(), requests: state.requests() }
@@ -72,15 +76,19 @@ async fn story(world: &Rc<World>) {
         .logger(Logger::root(Discard, o!()))
         .subscriber(witness.recipient())
         .start();
-    for (at, happening) in &plan.happenings {
+    let before = |time: &Duration| plan.stop.is_none_or(|stop| *time < stop);
+    for (at, happening) in plan.happenings.iter().filter(|(at, _)| before(at)) {
         sleep_until(world.at(*at)).await;
         world.happens(happening);
         if let Some(role) = world.bug_sees(happening) {
-            fail(plan, &supervisor, role, Drill::Panic).await;
+            fail(world, &supervisor, role, Drill::Panic).await;
         }
         match happening {
             Happening::Standstill(long) => advance(*long).await,
-            Happening::Drill(role, drill) => fail(plan, &supervisor, *role, *drill).await,
+            Happening::Drill(role, drill) => {
+                let met = fail(world, &supervisor, *role, *drill).await;
+                world.state.borrow_mut().checker.drilled(*role, met);
+            }
             Happening::Reload => {
                 let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
                 actix_rt::spawn(async { reload.await.unwrap().unwrap() });
@@ -88,16 +96,21 @@ async fn story(world: &Rc<World>) {
             _ => {}
         }
     }
-    sleep_until(world.at(plan.healed + plan.bound)).await;
-    world.must_be_fresh(plan.healed);
-    world.note("all cells are to be fresh");
-    sleep_until(world.at(plan.end)).await;
+    if let Some(stop) = plan.stop {
+        sleep_until(world.at(stop)).await;
+    } else {
+        sleep_until(world.at(plan.healed + plan.bound)).await;
+        world.must_be_fresh(plan.healed);
+        world.note("all cells are to be fresh");
+        sleep_until(world.at(plan.end)).await;
+    }
     stop(world, &supervisor).await;
 }
 
-async fn fail(plan: &Plan, supervisor: &Addr<SupervisorActor>, role: Role, drill: Drill) {
-    let order = DrillActor { actor: name(plan, role), drill, relentless: false };
-    supervisor.send(order).await.unwrap();
+/// Makes an actor fail; whether there is one.
+async fn fail(world: &World, supervisor: &Addr<SupervisorActor>, role: Role, drill: Drill) -> bool {
+    let order = DrillActor { actor: name(&world.plan, role), drill, relentless: false };
+    supervisor.send(order).await.unwrap()
 }
 
 /// Looks again and again at the spreadsheets that are well.
@@ -109,15 +122,16 @@ async fn look_after_the_well(world: &World) {
 }
 
 async fn stop(world: &World, supervisor: &Addr<SupervisorActor>) {
-    let before = world.now();
+    world.note("it is to stop");
+    world.state.borrow_mut().checker.stops(world.now());
     supervisor.send(Shutdown).await.unwrap();
     sleep(world.bug_stops()).await;
-    let took = world.now() - before;
-    if took > world.plan.config.shutdown_grace {
-        let text = format!("it took {took:?} to stop");
-        world.state.borrow_mut().checker.broken(Broken::NotStopped, text);
-    }
-    world.note("stopped");
+    world.state.borrow_mut().checker.stopped(world.now(), &world.plan);
+    world.note("it has stopped");
+    world.bug_sees_the_end().await;
+    sleep(AFTERWARDS).await;
+    world.state.borrow_mut().checker.nothing_is_left(world.open.get());
+    world.note("nothing is to be left");
 }
 
 fn name(plan: &Plan, role: Role) -> ActorName {
@@ -164,7 +178,7 @@ impl Handler<Event> for Witness {
                 world.state.borrow_mut().checker.fault(world.now(), role, &fault);
             }
             Event::Escalated(_) => {
-                world.state.borrow_mut().checker.broken(Broken::Fault, text.clone());
+                world.judge(Err((Broken::Fault, text.clone())));
             }
             _ => return,
         }
