@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     /// A status that is no success.
     Status,
     RateLimit,
+    /// No token is good enough.
+    Unauthorized,
     /// What should not be in a success.
     BadBody,
     /// It is done, and the connection breaks before the answer.
@@ -78,7 +80,7 @@ pub(crate) struct Episode {
 }
 
 impl Fault {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Refuse,
         Self::NeverConnect,
         Self::SlowConnect,
@@ -90,6 +92,7 @@ impl Fault {
         Self::Delay,
         Self::Status,
         Self::RateLimit,
+        Self::Unauthorized,
         Self::BadBody,
         Self::LostReply,
         Self::LateApply,
@@ -194,9 +197,7 @@ pub(crate) fn token_error(dice: &mut Rng) -> Reply {
 
 /// What Google Sheets may do wrong and still answer.
 pub(crate) fn sheets_quirk(dice: &mut Rng) -> Reply {
-    let unauthorized = "Request had invalid authentication credentials.";
     let replies = [
-        google::refusal(401, "UNAUTHENTICATED", unauthorized),
         google::refusal(400, "FAILED_PRECONDITION", "This operation is not supported here."),
         Reply::bad(200, r#"{"totalUpdatedCells":0}"#.to_owned()),
         Reply::bad(200, r#"{"totalUpdatedCells":-1}"#.to_owned()),

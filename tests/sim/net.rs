@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     broken::Broken,
     faults::{self, Fault, Service},
+    google,
     http1::{self, Reply, Request},
     meddle::Meddled,
     planted::Bug,
@@ -195,6 +196,7 @@ async fn answer(
     }
     let (reply, pairs) = match fault {
         Some(Fault::Status) => (world.dice(|dice| faults::status(service, dice)), Vec::new()),
+        Some(Fault::Unauthorized) => (google::unauthorized(), Vec::new()),
         Some(Fault::RateLimit) => {
             (world.dice(|dice| faults::rate_limit(service, dice)), Vec::new())
         }
