@@ -2,10 +2,10 @@
 //! everything that can go wrong; all of it follows from a seed.
 //!
 //! ```text
-//! cargo test --test sim                            the seeds that once failed, and 300 more
-//! cargo test --test sim -- --seeds 20000           more of them
-//! cargo test --test sim -- --seed 17               one, with its journal
-//! cargo test --test sim -- --seed 17 --hours 24    … for a day
+//! cargo test --test sim                                the seeds that once failed, and 300 more
+//! cargo test --test sim -- --seeds 20000 --from 300    others, for a night
+//! cargo test --test sim -- --seed 17                   one, with its journal
+//! cargo test --test sim -- --seed 17 --hours 24        … for a day
 //! ```
 //!
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which

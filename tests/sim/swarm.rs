@@ -49,7 +49,8 @@ pub(crate) fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
 fn promises(arguments: &Arguments) -> Result<(), String> {
     let before = Instant::now();
     let once = FAILED_ONCE.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
-    let seeds: Vec<u64> = once.chain(0..arguments.seeds).collect();
+    let others = arguments.from..arguments.from + arguments.seeds;
+    let seeds: Vec<u64> = once.chain(others).collect();
     let requests = AtomicU64::new(0);
     let failed = first(&seeds, |seed| {
         let outcome = run(seed, arguments.length, None, SHOWN);
