@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ratesheet::Fault;
 use serde_json::Value;
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
     faults::Service,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ratesheet::{Fault, Next};
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     lately::Lately,
     plan::{Plan, Role, secs},

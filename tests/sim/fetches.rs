@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
     kraken,
@@ -41,15 +41,16 @@ impl Fetches {
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
         self.requests.note(now);
+        if let Some(fetch) = begun.fetch {
+            self.due = None;
+            self.lately.note(now);
+            self.began.push(now);
+            assert_eq!(self.began.len() as u64, fetch, "fetches are counted from one");
+        }
         let requests = self.requests.within(now, MINUTE);
         let pace = (60.0 * plan.config.kraken.requests_per_second) as usize;
         let most = pace + 2 * excuses.trees(now) + 4;
         broken_if(requests > most, Broken::KrakenPace, || format!("{requests} in a minute"))?;
-        let Some(fetch) = begun.fetch else { return Ok(()) };
-        self.due = None;
-        self.began.push(now);
-        assert_eq!(self.began.len() as u64, fetch, "fetches are counted from one");
-        self.lately.note(now);
         let fetches = self.lately.within(now, MINUTE);
         let ticks = ticks_a_minute(plan) * requests_for(plan.pairs);
         let excuses = self.failures.within(now, 2 * MINUTE)

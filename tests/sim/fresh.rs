@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
+use super::{
     broken::Broken,
     world::{State, World},
     writes::AFRESH,

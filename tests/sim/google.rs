@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::http1::{Reply, Request};
+use super::http1::{Reply, Request};
 
 /// A cell: the number of its tab, and its name there.
 pub(crate) type Place = (u32, String);

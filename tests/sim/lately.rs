@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::plan::secs;
+use super::plan::secs;
 
 /// How long it is remembered.
 const KEPT: Duration = secs(240);

@@ -18,6 +18,7 @@ mod arguments;
 mod bound;
 mod broken;
 mod checker;
+mod dice;
 mod excuses;
 mod faults;
 mod fetches;
@@ -43,10 +44,12 @@ mod writes;
 use std::process::ExitCode;
 
 use arguments::Arguments;
+pub(crate) use panics::watch as watch_panics;
+pub(crate) use run::fuzzed;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_command_line();
-    panics::watch();
+    watch_panics();
     if let Some(seed) = arguments.seed {
         return swarm::replay(seed, &arguments);
     }

@@ -5,7 +5,7 @@ use std::{panic::panic_any, rc::Rc, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{
+use super::{
     faults::{Fault, Service},
     google::{self, Google, Place},
     http1::{Reply, Request},

@@ -24,7 +24,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
+use super::{
     broken::Broken,
     faults::{self, Fault, Service},
     google,

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, panic};
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     meddle::PLANTED,
 };

@@ -1,12 +1,12 @@
-//! What a seed stands for: the sheets, the configuration, and everything that will go wrong.
+//! What a run is about: the sheets, the configuration, and everything that will go wrong.
 //! All of it is thrown before the run begins, but for the dice of each request.
 
 use std::time::Duration;
 
-use fastrand::Rng;
 use ratesheet::{Config, Drill};
 
-use crate::{
+use super::{
+    dice::{Dice, Source},
     faults::{Episode, Fault},
     sheet::{self, Sheet},
 };
@@ -102,9 +102,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(seed: u64, length: Duration) -> Self {
-        let mut dice = Rng::with_seed(seed);
-        let dice = &mut dice;
+    pub(crate) fn new(source: &Source, length: Duration) -> Self {
+        let dice = &mut source.dice();
         let spreadsheets: Vec<_> =
             (0..dice.usize(1..=3)).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect();
         let (mut sheets, pairs) = sheet::sheets(dice, spreadsheets.len());
@@ -122,7 +121,7 @@ impl Plan {
             config.supervision.backoff.min = secs(30);
         }
         let mut plan = Self {
-            seed,
+            seed: source.seed(),
             alone,
             pairs,
             episodes: Vec::new(),
@@ -148,10 +147,10 @@ impl Plan {
         plan
     }
 
-    fn happenings(&mut self, dice: &mut Rng) {
+    fn happenings(&mut self, dice: &mut Dice) {
         let mut all = Vec::new();
         let until = self.healed.as_secs();
-        let mut pairs = |chance: f64, most: usize, dice: &mut Rng, of: usize, make: Making| {
+        let mut pairs = |chance: f64, most: usize, dice: &mut Dice, of: usize, make: Making| {
             if dice.f64() > chance {
                 return;
             }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
+use super::{
     broken::{Broken, listed},
     google::Place,
     http1::Reply,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     broken::{Broken, broken_if},
     faults::Service,
     google,

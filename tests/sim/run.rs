@@ -1,4 +1,4 @@
-//! One seed's run: a whole tree of actors, in a world of its own, on a thread of its own, by a
+//! One run: a whole tree of actors, in a world of its own, on a thread of its own, by a
 //! clock that jumps from one event to the next.
 
 use std::{rc::Rc, thread, time::Duration};
@@ -14,8 +14,9 @@ use tokio::{
     time::{advance, sleep, sleep_until},
 };
 
-use crate::{
+use super::{
     broken::Broken,
+    dice::Source,
     faults::Service,
     net, panics,
     plan::{Happening, Plan, Role, secs},
@@ -39,15 +40,17 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
 }
 
-/// Runs a seed. Of its journal so many lines are kept.
-pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
+/// Runs what a source says. Of the journal so many lines are kept.
+pub(crate) fn run(source: &Source, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
     // On a thread of its own, since awc, actix and fastrand keep things for each thread.
+    let source = source.clone();
+    let name = format!("seed {}", source.seed());
     let run = move || {
-        fastrand::seed(seed);
+        fastrand::seed(source.seed());
         let paused = || Builder::new_current_thread().enable_time().start_paused(true).build();
         let system = actix_rt::System::with_tokio_rt(|| paused().unwrap());
         system.block_on(async move {
-            let world = World::new(Plan::new(seed, length), Planted::new(bug), keep);
+            let world = World::new(Plan::new(&source, length), Planted::new(bug), keep);
             tokio::select! {
                 biased;
                 () = world.broken.notified() => {}
@@ -57,7 +60,14 @@ pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) ->
             outcome(&world)
         })
     };
-    thread::Builder::new().name(format!("seed {seed}")).spawn(run).unwrap().join().unwrap()
+    thread::Builder::new().name(name).spawn(run).unwrap().join().unwrap()
+}
+
+/// Runs what a fuzzer has thought of, for as long as it takes to be well again.
+pub(crate) fn fuzzed(bytes: &[u8]) -> Result<(), String> {
+    let outcome = run(&Source::Bytes(bytes.to_vec()), secs(600), None, 40);
+    let Some((broken, text)) = outcome.verdict else { return Ok(()) };
+    Err(format!("{}\n{broken:?}: {text}", outcome.journal.join("\n")))
 }
 
 fn outcome(world: &World) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::Excuses,
     lately::{Failing, Lately},

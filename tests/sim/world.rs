@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{
+use super::{
     broken::Verdict,
     checker::Checker,
+    dice::Dice,
     faults::{self, Fault, Service},
     fresh::Typed,
     google::{self, Google, Spreadsheet},
@@ -46,7 +46,7 @@ impl Journal {
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) dice: Rng,
+    pub(crate) dice: Dice,
     pub(crate) kraken: Kraken,
     pub(crate) google: Google,
     pub(crate) checker: Checker,
@@ -100,7 +100,7 @@ impl World {
             google.spreadsheets.insert(id.clone(), sheet);
         }
         let state = State {
-            dice: Rng::with_seed(!plan.seed),
+            dice: Dice::with_seed(!plan.seed),
             kraken: Kraken::new(plan.pairs),
             google,
             checker: Checker::default(),
@@ -139,7 +139,7 @@ impl World {
         (state.journal.hash.finish(), state.journal.lines.iter().cloned().collect())
     }
 
-    pub(crate) fn dice<T>(&self, throw: impl FnOnce(&mut Rng) -> T) -> T {
+    pub(crate) fn dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
         throw(&mut self.state.borrow_mut().dice)
     }
 

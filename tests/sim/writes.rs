@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
+use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
     fetches::Fetches,
@@ -36,13 +36,14 @@ fn is_crowded(plan: &Plan) -> bool {
     2.0 * ticks > f64::from(plan.config.google.writes_per_minute)
 }
 
-/// A write that has succeeded: its price's fetch, how many failures there had been by then, and
-/// when it began.
+/// A write that has succeeded: its price's fetch, how many failures there had been by then, when
+/// it began, and whether that was as soon after the one before as ticks follow each other.
 #[derive(Debug)]
 struct Success {
     fetch: u64,
     failures: u64,
     at: Duration,
+    steady: bool,
 }
 
 #[derive(Debug, Default)]
@@ -159,16 +160,18 @@ impl Writes {
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
         let (failures, failed) = excuses.failures(book);
-        let cell = self.cells.entry((book, range.clone())).or_default();
-        let success = Success { fetch: *fetch, failures, at };
-        let Some(before) = cell.acked.replace(success) else { return Ok(()) };
         let every = plan.sheets[*sheet].every;
+        let cell = self.cells.entry((book, range.clone())).or_default();
+        let steady = cell.acked.as_ref().is_some_and(|last| at <= last.at + every + ON_THE_WAY);
+        let success = Success { fetch: *fetch, failures, at, steady };
+        let Some(before) = cell.acked.replace(success) else { return Ok(()) };
         let calm = failures == before.failures;
         // The write before may have come late, or some of the prices only now.
         let tick = before.at.saturating_sub(AFTERMATH);
         let undisturbed =
             failed < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
-        let twice = undisturbed && at + ON_THE_WAY < before.at + every && !is_crowded(plan);
+        let soon = before.steady && at + ON_THE_WAY < before.at + every;
+        let twice = undisturbed && soon && !is_crowded(plan);
         broken_if(twice, Broken::WrittenTwice, || {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
         })?;
