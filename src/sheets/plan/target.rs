@@ -13,8 +13,8 @@ use crate::{
     sheets::{CellRef, config::Tab, problem::Standing},
 };
 
-/// Every cell is written at least this often, changed or not, so that what somebody typed over
-/// it does not stay.
+/// Every cell is written at least this often, or with every tick of a sheet whose ticks are rarer,
+/// changed or not, so that what somebody typed over it does not stay.
 const AFRESH: Duration = Duration::from_secs(60);
 
 /// One cell.
