@@ -28,8 +28,8 @@ mod wire;
 use std::{fmt, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WeakRecipient, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle,
+    Supervised, WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, o};
@@ -107,6 +107,8 @@ pub struct SheetsActor {
     stopping: bool,
     /// It has just been restarted.
     settling: bool,
+    /// Wakes it when a cell that was set aside is to be tried again.
+    alarm: Option<SpawnHandle>,
 }
 
 /// What the actor is about.
@@ -156,6 +158,7 @@ impl SheetsActor {
             report,
             stopping: false,
             settling: false,
+            alarm: None,
         })
     }
 
@@ -190,12 +193,12 @@ impl SheetsActor {
         } else if self.plan.is_due(now) {
             self.prepare_write(ctx);
         } else {
-            self.nothing_to_do();
+            self.nothing_to_do(ctx);
         }
     }
 
     /// Every healthy cell is as it should be.
-    fn nothing_to_do(&mut self) {
+    fn nothing_to_do(&mut self, ctx: &mut Context<Self>) {
         self.unsettled = None;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
@@ -205,6 +208,35 @@ impl SheetsActor {
             }
         }
         self.tell();
+        self.set_alarm(ctx);
+    }
+
+    /// Has the cells that were set aside tried again when it is time: the next tick may be a day
+    /// away.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(alarm) = self.alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        let now = Instant::now();
+        let next = self.plan.next_attempt(now).map(|next| next.saturating_duration_since(now));
+        self.alarm = next.map(|wait| {
+            ctx.run_later(wait, |actor, ctx| {
+                actor.alarm = None;
+                // Nobody can see it any more, and it would go on for ever.
+                if ctx.connected() {
+                    actor.look_again();
+                    actor.proceed(ctx);
+                }
+            })
+        });
+    }
+
+    /// A cell that is to be tried again may be elsewhere by now.
+    fn look_again(&mut self) {
+        let now = Instant::now();
+        if self.plan.probe_due(now) {
+            self.survey.doubt(now);
+        }
     }
 
     fn read_properties(&mut self, ctx: &mut Context<Self>) {
@@ -385,6 +417,8 @@ impl Supervised for SheetsActor {
         self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
         self.settling = true;
+        // It is gone, with all that was under way; its number may be another's by now.
+        self.alarm = None;
     }
 }
 
@@ -393,15 +427,12 @@ impl Handler<QuoteBatch> for SheetsActor {
 
     fn handle(&mut self, batch: QuoteBatch, ctx: &mut Self::Context) {
         self.tick = batch.tick;
-        let now = Instant::now();
-        self.plan.apply(&batch, now);
+        self.plan.apply(&batch, Instant::now());
         self.unsettled = Some(match self.unsettled.take() {
             Some(before) => before.then(batch),
             None => batch,
         });
-        if self.plan.probe_due(now) {
-            self.survey.doubt(Instant::now());
-        }
+        self.look_again();
         match self.phase {
             Phase::Waiting(_) => {
                 self.report.settled = self.tick;

@@ -283,11 +283,21 @@ impl Plan {
 
     /// Whether a cell that was set aside is to be tried again.
     pub(super) fn probe_due(&self, now: Instant) -> bool {
-        let due = |target: &Target| {
-            target.absent.is_none()
-                && target.quarantine.as_ref().is_some_and(|(_, until)| *until <= now)
-        };
-        self.targets.iter().any(due)
+        self.next_trial().is_some_and(|next| next <= now)
+    }
+
+    /// When to look for something to do again, should there be nothing now and no quote come. A
+    /// cell whose time has come all the same lacks its tab, which cannot be looked for just now.
+    pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
+        let next = self.next_trial()?;
+        let next = if next <= now { now + self.between_probes } else { next };
+        Some(self.next_probe.map_or(next, |probe| next.max(probe)))
+    }
+
+    /// When the first of the cells that were set aside is to be tried again.
+    fn next_trial(&self) -> Option<Instant> {
+        let there = self.targets.iter().filter(|target| target.absent.is_none());
+        there.filter_map(|target| target.quarantine.as_ref().map(|(_, until)| *until)).min()
     }
 
     /// How every cell is doing.

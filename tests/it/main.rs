@@ -32,6 +32,7 @@ mod rig;
 mod schema;
 mod secrets;
 mod signals;
+mod slow;
 mod stopping;
 mod supervision;
 mod texts;
