@@ -24,6 +24,7 @@ mod notify;
 mod once;
 mod online;
 mod outages;
+mod partly;
 mod patience;
 mod phases;
 mod picture;
