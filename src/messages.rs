@@ -329,6 +329,13 @@ pub enum CellContent {
     Problem,
 }
 
+impl CellContent {
+    /// Whether it is a time, which is told in the spreadsheet's own zone.
+    pub(crate) const fn tells_time(&self) -> bool {
+        matches!(self, Self::Updated | Self::Quote(_, QuoteField::Time))
+    }
+}
+
 impl fmt::Display for CellContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{a1::CellRef, reading};
 use crate::{
-    messages::SheetIndex,
+    messages::{CellContent, SheetIndex},
     pace::RetryConfig,
     quote::{AssetPair, QuoteField},
     tree::{DurationRange, Mistakes, Refusal, Section, millis, span},
@@ -217,8 +217,16 @@ impl SheetConfig {
 
     /// Every cell that is written, in the order `cells`, `updated`, `problem`.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &CellRef> {
-        let cells = self.cells.iter().map(|mapping| &mapping.cell);
-        cells.chain(&self.updated).chain(&self.problem)
+        self.contents().map(|(cell, _)| cell)
+    }
+
+    /// The same, each with what it shows.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (&CellRef, CellContent)> {
+        let quote = |cell: &CellMapping| CellContent::Quote(cell.pair.clone(), cell.field);
+        let quotes = self.cells.iter().map(move |mapping| (&mapping.cell, quote(mapping)));
+        let updated = self.updated.iter().map(|cell| (cell, CellContent::Updated));
+        let problem = self.problem.iter().map(|cell| (cell, CellContent::Problem));
+        quotes.chain(updated).chain(problem)
     }
 
     /// Notes what is wrong with a sheet that was built in code, at `path`.

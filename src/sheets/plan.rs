@@ -25,7 +25,7 @@ use super::{
     wire::{Properties, ValueRange},
 };
 use crate::{
-    messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
+    messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, SheetIndex},
     sheets::{CellRef, locate},
 };
 
@@ -63,12 +63,7 @@ impl Plan {
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
         let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
-            let quotes = sheet.cells.iter().map(|mapping| {
-                (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
-            });
-            let updated = sheet.updated.iter().map(|cell| (cell, CellContent::Updated));
-            let problem = sheet.problem.iter().map(|cell| (cell, CellContent::Problem));
-            let all = quotes.chain(updated).chain(problem);
+            let all = sheet.contents();
             all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
         });
         Self {
@@ -123,41 +118,16 @@ impl Plan {
         }
     }
 
-    /// Finds every cell's tab, and sets aside the cells that have none. `until` is when those are
+    /// Finds where every cell is, and sets aside those that are nowhere. `until` is when these are
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
-        let zone = locate::zone(properties);
-        self.zone = zone.as_ref().ok().map(|&zone| zone.clone());
-        let mut taken = BTreeMap::new();
-        for target in &mut self.targets {
-            if let Ok(zone) = &zone {
+        self.zone = properties.zone.as_ref().ok().cloned();
+        let places = locate::place(self.targets.iter().map(Target::sought), properties);
+        for (target, place) in self.targets.iter_mut().zip(places) {
+            if let Some(zone) = &self.zone {
                 target.tell_time(zone);
             }
-            let told = if target.tells_time() { zone.clone().map(drop) } else { Ok(()) };
-            let found = told
-                .and_then(|()| locate::range(&target.cell, &target.tab, properties))
-                .and_then(|range| match taken.insert(range.clone(), Arc::clone(&target.name)) {
-                    None => Ok(range),
-                    Some(other) => {
-                        let text = format!("it is the same cell as {other}");
-                        Err((text, "Give each price a cell of its own".into()))
-                    }
-                });
-            match found {
-                Ok(range) => {
-                    // What was set aside for want of its tab is well again; what Google refused
-                    // stays aside until its time.
-                    if target.range.is_none() {
-                        target.quarantine = None;
-                    }
-                    target.range = Some(range);
-                }
-                Err((reason, remedy)) => {
-                    let failure = Failure { class: FailureClass::Cell, reason, remedy };
-                    target.range = None;
-                    target.quarantine = Some((failure, until));
-                }
-            }
+            target.place(place, until);
         }
         self.derive_all();
     }
@@ -175,7 +145,7 @@ impl Plan {
                 }
                 _ => None,
             };
-            match range.filter(|_| !(no_zone && target.tells_time())) {
+            match range.filter(|_| !(no_zone && target.content.tells_time())) {
                 Some(range) if target.quarantine.is_none() => target.range = Some(range),
                 // It was set aside for a reason of its own, or cannot be written at all.
                 Some(_) => {}

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
+    messages::FailureClass,
     quote::{AssetPair, Price, Quote, decimal},
     sheets::wire::TabProperties,
 };
