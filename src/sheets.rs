@@ -32,7 +32,7 @@ use actix::{
     Supervised, WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
-use slog::{Logger, debug, info, o};
+use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
 pub use self::{
@@ -51,7 +51,7 @@ use self::{
     error::SheetsError,
     plan::{Plan, Write},
     survey::Survey,
-    trouble::Trouble,
+    trouble::{Setback, Trouble},
     wire::Properties,
 };
 pub(crate) use self::{
@@ -119,8 +119,8 @@ enum Phase {
     Preparing,
     /// A write is in flight.
     Writing,
-    /// Something has failed; the next attempt begins when the timer of this number fires.
-    Waiting(u64),
+    /// Something has failed; the next attempt begins when its timer fires.
+    Waiting,
 }
 
 impl SheetsActor {
@@ -258,24 +258,32 @@ impl SheetsActor {
         self.account.introduce(&self.log);
         match read {
             Ok(properties) => {
-                self.survey.done(now);
+                if self.survey.done(now) {
+                    info!(self.log, "the spreadsheet is read again");
+                }
                 self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
                 self.proceed(ctx);
             }
             Err(trouble) => {
-                let wait = self.retry.backoff.jittered(self.survey.failed(), fastrand::f64());
-                let wait = self.hold_off(&trouble, wait, Budget::Reads);
-                let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
-                self.plan.locate_blindly(&failure, now + wait);
+                let attempts = self.survey.failed();
+                let setback = self.setback(trouble, attempts, Budget::Reads);
+                let Setback { failure, wait, is_passing, .. } = &setback;
+                let lost = self.plan.locate_blindly(failure, now + *wait);
                 // Should only the reading be in trouble, what is known is enough to write by.
-                if trouble.is_passing() && self.plan.can_go_on() {
-                    debug!(self.log, "the spreadsheet is not read: {}", failure;
-                        "next_try_ms" => wait.as_millis() as u64);
-                    self.survey.again_at(now + wait);
-                    self.proceed(ctx);
-                } else {
-                    self.fail(trouble, Budget::Reads, ctx);
+                if !is_passing || !self.plan.can_go_on() {
+                    self.fall_back(setback, ctx);
+                    return;
                 }
+                let next_try = wait.as_millis() as u64;
+                if lost > 0 && self.survey.tells(failure, now) {
+                    warn!(self.log, "the spreadsheet is not read, and nothing else tells where all \
+                        of the cells are: {}", failure; "lost" => lost, "next_try_ms" => next_try);
+                } else {
+                    debug!(self.log, "the spreadsheet is not read: {}", failure;
+                        "next_try_ms" => next_try);
+                }
+                self.survey.again_at(now + *wait);
+                self.proceed(ctx);
             }
         }
     }
@@ -434,7 +442,7 @@ impl Handler<QuoteBatch> for SheetsActor {
         });
         self.look_again();
         match self.phase {
-            Phase::Waiting(_) => {
+            Phase::Waiting => {
                 self.report.settled = self.tick;
                 self.tell();
             }

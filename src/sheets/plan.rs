@@ -134,9 +134,10 @@ impl Plan {
 
     /// Does without the spreadsheet's properties, which are not to be had because of `failure`,
     /// as far as that goes: with the cells whose tab is given by its title, and that tell no
-    /// time. The others stand still until `until`.
-    pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) {
+    /// time. The others stand still until `until`: how many they are.
+    pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) -> usize {
         let no_zone = self.zone.is_none();
+        let mut lost = 0;
         for target in self.targets.iter_mut().filter(|target| target.range.is_none()) {
             let range = match (&target.cell, &target.tab) {
                 (cell, Tab::Title(title)) => Some(cell.range(title)),
@@ -149,10 +150,14 @@ impl Plan {
                 Some(range) if target.quarantine.is_none() => target.range = Some(range),
                 // It was set aside for a reason of its own, or cannot be written at all.
                 Some(_) => {}
-                None => target.quarantine = Some((failure.clone(), until)),
+                None => {
+                    target.quarantine = Some((failure.clone(), until));
+                    lost += 1;
+                }
             }
         }
         self.derive_all();
+        lost
     }
 
     fn derive_all(&mut self) {

@@ -130,7 +130,7 @@ impl Scene {
             }
             7 if choice == 0 => self.plan.all_afresh(),
             7 if choice == 1 => self.survey(),
-            7 if choice == 2 => self.plan.locate_blindly(&unknown(), self.now + ASIDE),
+            7 if choice == 2 => drop(self.plan.locate_blindly(&unknown(), self.now + ASIDE)),
             7 if choice < 6 => self.gone ^= true,
             _ => self.write(Outcome::Unnamed),
         }
