@@ -12,7 +12,6 @@ use std::{
 
 use actix::Message;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::quote::{AssetPair, Quote, QuoteField};
 
@@ -27,16 +26,14 @@ pub struct SheetIndex(pub usize);
 pub struct Tick {
     /// Counts the ticks, from 1.
     pub seq: u64,
-    /// When it was due.
-    pub at: Instant,
     /// The sheets whose cadence it is, never none.
     pub due: Vec<SheetIndex>,
 }
 
 impl Tick {
     /// The tick of this number, for these sheets. Numbers begin at 1 and grow.
-    pub const fn new(seq: u64, at: Instant, due: Vec<SheetIndex>) -> Self {
-        Self { seq, at, due }
+    pub const fn new(seq: u64, due: Vec<SheetIndex>) -> Self {
+        Self { seq, due }
     }
 }
 
