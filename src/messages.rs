@@ -1,4 +1,5 @@
-//! What crosses from room to room. Data only: nothing here does anything.
+//! What crosses from room to room. Data, and the little that follows from it alone: how it reads,
+//! how two batches become one. Pure: no I/O, no clock, no randomness.
 //!
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.

@@ -52,6 +52,16 @@ pub(super) fn place<'a>(
     wanted.into_iter().map(place).collect()
 }
 
+/// The range of a cell of a spreadsheet of which nothing is known, if that goes: if the cell has a
+/// name, or its tab is given by its title.
+pub(super) fn unseen(cell: &CellRef, tab: &Tab) -> Option<String> {
+    match (cell, tab) {
+        (_, Tab::Title(title)) => Some(cell.range(title)),
+        (CellRef::Named(_) | CellRef::Cell { tab: Some(_), .. }, _) => Some(cell.range("")),
+        (CellRef::Cell { tab: None, .. }, Tab::Gid(_) | Tab::First) => None,
+    }
+}
+
 /// Where something is.
 struct Found {
     /// In Google's words.
@@ -210,6 +220,20 @@ mod tests {
             ("GRÖßE", Tab::First, "Größe"),
         ] {
             assert_eq!(find(cell, tab.clone()).as_deref(), Ok(sent), "{cell} {tab:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_look_at_the_spreadsheet_titles_and_names_have_to_do() {
+        for (cell, tab, range) in [
+            ("A1", Tab::Title("Bob's".into()), Some("'Bob''s'!A1")),
+            ("Other!A1", Tab::First, Some("'Other'!A1")),
+            ("BtcPrice", Tab::Gid(7), Some("BtcPrice")),
+            ("A1", Tab::Gid(7), None),
+            ("A1", Tab::First, None),
+        ] {
+            let cell = CellRef::parse(cell).unwrap();
+            assert_eq!(unseen(&cell, &tab).as_deref(), range, "{cell} {tab:?}");
         }
     }
 

@@ -124,6 +124,7 @@ mod tests {
         for (error, wait) in [
             (limited(None), secs(1)),
             (limited(Some(secs(0))), secs(1)),
+            (limited(Some(Duration::from_millis(200))), secs(1)),
             (limited(Some(secs(30))), secs(30)),
             (server(None), secs(0)),
             (server(Some(secs(30))), secs(30)),
