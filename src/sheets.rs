@@ -28,8 +28,8 @@ mod wire;
 use std::{fmt, time::Duration};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle,
-    Supervised, WeakRecipient, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
+    WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
@@ -107,8 +107,8 @@ pub struct SheetsActor {
     stopping: bool,
     /// It has just been restarted.
     settling: bool,
-    /// Wakes it when a cell that was set aside is to be tried again.
-    alarm: Option<SpawnHandle>,
+    /// When it is woken to try a cell again that was set aside.
+    alarm: Option<Instant>,
 }
 
 /// What the actor is about.
@@ -212,22 +212,22 @@ impl SheetsActor {
     }
 
     /// Has the cells that were set aside tried again when it is time: the next tick may be a day
-    /// away.
+    /// away. An alarm that is set already, and earlier, will do: it is followed by the next.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(alarm) = self.alarm.take() {
-            ctx.cancel_future(alarm);
-        }
         let now = Instant::now();
-        let next = self.plan.next_attempt(now).map(|next| next.saturating_duration_since(now));
-        self.alarm = next.map(|wait| {
-            ctx.run_later(wait, |actor, ctx| {
+        let Some(next) = self.plan.next_attempt(now) else { return };
+        if self.alarm.is_some_and(|alarm| alarm <= next) {
+            return;
+        }
+        self.alarm = Some(next);
+        ctx.run_later(next.saturating_duration_since(now), move |actor, ctx| {
+            // One that a later order has overtaken is mute; and without an address nobody can see
+            // any more what is done, and it would go on for ever.
+            if actor.alarm == Some(next) && ctx.connected() {
                 actor.alarm = None;
-                // Nobody can see it any more, and it would go on for ever.
-                if ctx.connected() {
-                    actor.look_again();
-                    actor.proceed(ctx);
-                }
-            })
+                actor.look_again();
+                actor.proceed(ctx);
+            }
         });
     }
 
@@ -425,7 +425,7 @@ impl Supervised for SheetsActor {
         self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
         self.settling = true;
-        // It is gone, with all that was under way; its number may be another's by now.
+        // It is gone, with all that was under way.
         self.alarm = None;
     }
 }
