@@ -215,15 +215,11 @@ impl SheetConfig {
         self
     }
 
-    /// Every cell that is written, in the order `cells`, `updated`, `problem`.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &CellRef> {
-        self.contents().map(|(cell, _)| cell)
-    }
-
-    /// The same, each with what it shows.
-    pub(super) fn contents(&self) -> impl Iterator<Item = (&CellRef, CellContent)> {
-        let quote = |cell: &CellMapping| CellContent::Quote(cell.pair.clone(), cell.field);
-        let quotes = self.cells.iter().map(move |mapping| (&mapping.cell, quote(mapping)));
+    /// Every cell that is written and what it shows, in the order `cells`, `updated`, `problem`.
+    pub fn targets(&self) -> impl Iterator<Item = (&CellRef, CellContent)> {
+        let quotes = self.cells.iter().map(|mapping| {
+            (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
+        });
         let updated = self.updated.iter().map(|cell| (cell, CellContent::Updated));
         let problem = self.problem.iter().map(|cell| (cell, CellContent::Problem));
         quotes.chain(updated).chain(problem)

@@ -138,7 +138,7 @@ fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Ve
     let only = one_tab(sheets.iter().map(|(_, sheet)| *sheet));
     let all = sheets.iter().flat_map(|(index, sheet)| {
         let name = move |cell: &CellRef| sheet.tab.cell_name(cell, only);
-        sheet.contents().map(move |(cell, content)| (*index, &sheet.tab, cell, name(cell), content))
+        sheet.targets().map(move |(cell, content)| (*index, &sheet.tab, cell, name(cell), content))
     });
     let all: Vec<_> = all.collect();
     let wanted =

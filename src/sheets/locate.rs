@@ -102,11 +102,10 @@ fn knows_zone(properties: &Properties) -> Result<(), Failure> {
 }
 
 fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProperties, Failure> {
-    let lower = title.to_lowercase();
     let tabs = &properties.tabs;
     tabs.iter()
         .find(|tab| tab.title == title)
-        .or_else(|| tabs.iter().find(|tab| tab.title.to_lowercase() == lower))
+        .or_else(|| tabs.iter().find(|tab| same(&tab.title, title)))
         .ok_or_else(|| {
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
@@ -142,9 +141,8 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), Failure
 }
 
 fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange, Failure> {
-    let lower = name.to_lowercase();
     let mut names = properties.names.iter();
-    names.find(|known| known.name.to_lowercase() == lower).ok_or_else(|| {
+    names.find(|known| same(&known.name, name)).ok_or_else(|| {
         let names = properties.names.iter().map(|known| known.name.as_str());
         let remedy = match did_you_mean(name, names) {
             Some(meant) => {
@@ -154,6 +152,12 @@ fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange,
         };
         failure(format!("there is no range with the name {name}"), remedy)
     })
+}
+
+/// Whether two titles, or two names of ranges, are the same to Google, whatever their case: as
+/// [`TargetKey`](super::reading::TargetKey) has it.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// Some of the tabs, in quotes.
@@ -185,7 +189,7 @@ mod tests {
             names: vec![
                 NamedRange { name: "BtcPrice".into(), first: None },
                 NamedRange {
-                    name: "Größe".into(),
+                    name: "Äpfel".into(),
                     first: Some(Spot { gid: 7, column: 2, row: 3 }),
                 },
             ],
@@ -217,7 +221,7 @@ mod tests {
             ("'Bob''s'!J10", Tab::First, "'Bob''s'!J10"),
             ("ZZ99", title("Chart"), "'Chart'!ZZ99"),
             ("btcprice", Tab::First, "BtcPrice"),
-            ("GRÖßE", Tab::First, "Größe"),
+            ("äpfel", Tab::First, "Äpfel"),
         ] {
             assert_eq!(find(cell, tab.clone()).as_deref(), Ok(sent), "{cell} {tab:?}");
         }
@@ -256,7 +260,7 @@ mod tests {
         let all = [
             ("B3", Tab::Gid(7)),
             ("B3", Tab::Title("bob's".into())),
-            ("größe", Tab::First),
+            ("äpfel", Tab::First),
             ("B4", Tab::Gid(7)),
             ("BtcPrice", Tab::First),
         ];

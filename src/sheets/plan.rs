@@ -53,7 +53,7 @@ impl Plan {
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
         let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
-            let all = sheet.contents();
+            let all = sheet.targets();
             all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
         });
         Self {
