@@ -10,7 +10,7 @@
 //! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
 //! more, within a deadline; and what comes out of it is looked at before it is used.
 
-use std::{fmt, io, path::Path, rc::Rc, time::Duration};
+use std::{fmt, path::Path, rc::Rc, time::Duration};
 
 use tokio::{
     task::JoinHandle,
@@ -23,6 +23,7 @@ use yup_oauth2::{
 
 use super::{credentials::Credentials, key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
+    file::read_regular,
     http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
 };
@@ -214,7 +215,7 @@ pub(super) fn key(credentials: &Credentials) -> Result<ServiceAccountKey, TokenE
 /// Reads a key file.
 fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
-    let bytes = read_regular(path).map_err(|cause| {
+    let bytes = read_regular(path, ServiceAccountKey::MOST_BYTES).map_err(|cause| {
         unusable(
             format!("the key file {} cannot be read: {cause}", path.display()),
             "Check its path and mode",
@@ -223,18 +224,6 @@ fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     ServiceAccountKey::from_json(&bytes).map_err(|why| {
         unusable(format!("the key file {} cannot be used: {why}", path.display()), why.remedy())
     })
-}
-
-/// Reads a regular file of a key's size: anything else could make the thread wait for ever.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > ServiceAccountKey::MOST_BYTES as u64 {
-        return Err(io::Error::other("it is too large for a key"));
-    }
-    std::fs::read(path)
 }
 
 enum ExchangeError {
