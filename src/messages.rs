@@ -408,7 +408,7 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
-    /// It panicked, with this message.
+    /// It panicked, with this message; one that may quote what was being read is not shown.
     Panicked(String),
     /// It stopped by itself.
     Stopped,
