@@ -14,6 +14,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -58,7 +59,8 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 pub struct StatusServer {
     address: SocketAddr,
     /// That nobody holds it any more is what stops the server.
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl StatusServer {
@@ -104,14 +106,22 @@ impl StatusServer {
         }
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
-        server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;
+        let thread = server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;
         Watch::new(&shared, supervisor).start();
-        Ok(Self { address, _stop: stop })
+        Ok(Self { address, stop, thread })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Stops it, and returns when its address is free again. Dropping it does not wait for that,
+    /// which takes some milliseconds.
+    pub fn stop(self) {
+        drop(self.stop);
+        // Even if it has panicked, it has ended.
+        drop(self.thread.join());
     }
 }
 
