@@ -197,7 +197,6 @@ impl Config {
         self.retry.check(&mut mistakes);
         self.supervision.check(&mut mistakes);
         mistakes.duration("shutdown_grace", self.shutdown_grace, &SHUTDOWN_GRACE);
-        self.status.check(&mut mistakes);
         self.heartbeat.check(&mut mistakes);
         mistakes
     }

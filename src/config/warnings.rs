@@ -53,14 +53,9 @@ impl Config {
                 span(self.shutdown_grace)
             ));
         }
-        if let Some(address) = self.status.listen.filter(|_| self.status.is_public()) {
+        if let Some(address) = self.status.listen.filter(|address| !address.ip().is_loopback()) {
             warnings
                 .push(format!("The address of the probes, {address}, is open to other machines."));
-        }
-        if !self.status.allowed_hosts.is_empty() {
-            let text = "status.allowed_hosts is for a status page, which there is not yet: the \
-                        probes answer under any host.";
-            warnings.push(text.into());
         }
         warnings
     }
