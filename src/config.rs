@@ -1,6 +1,7 @@
 //! The whole configuration: composed of the rooms' own. Pure: no I/O, no clock, no randomness.
 
 mod read;
+mod rhythm;
 mod schema;
 mod sections;
 mod warnings;

@@ -155,8 +155,6 @@ mod tests {
   tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
   as the identity that Google has given to this machine
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
-warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
-write waits for its turn. The smallest timeout that fits is 1200 ms for each.
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";
         assert_eq!((text.as_str(), code), (expected, Exit::Done));

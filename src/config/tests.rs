@@ -193,16 +193,18 @@ fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     for (config, words) in [
         (sheets(5, 1, s(5)), "ask for 60 writes a minute, and 50 are made"),
         (sheets(5, 1, s(5)), "fits is 6000 ms"),
-        (sheets(1, 1, ms(1_000)), "fits is 1200 ms"),
+        // Beyond Google's quota, too; but with 2 s it is not.
         (sheets(1, 1, ms(1_000)), "shorter than Kraken's cache"),
+        (sheets(3, 1, ms(500)), "fits is 3600 ms"),
         (sheets(7, 1, ms(8_399)), "fits is 8400 ms"),
         (sheets(1, 400, s(3)), "1.3 requests a second (100 pairs at most in each), and 1 are made"),
         (sheets(1, 400, s(3)), "fits is 4000 ms"),
         (Config::new(), "no sheets"),
-        (Config::new().shutdown_grace(s(11)), "Docker kills after 10 s"),
+        (sheets(1, 1, s(5)).shutdown_grace(s(11)), "Docker kills after 10 s"),
     ] {
-        let warnings = config.warnings().join("\n");
-        assert!(warnings.contains(words), "{words}\n{warnings}");
+        let warnings = config.warnings();
+        let [warning] = &warnings[..] else { panic!("{words}\n{warnings:?}") };
+        assert!(warning.contains(words), "{words}\n{warning}");
     }
     let fits = sheets(7, 1, ms(8_400)).warnings();
     assert_eq!(fits, [""; 0]);
@@ -211,6 +213,14 @@ fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     two.sheets
         .push(SheetConfig::new(&"0".repeat(44), "Two").every(s(4)).cell("kraken:p0eur:bid", "A1"));
     assert_eq!(two.warnings(), [""; 0]);
+    // Where three coincide there is one write: 44 a minute, and not 62.
+    for every in [3, 5] {
+        let tab = SheetConfig::new(&"0".repeat(44), "Three").every(s(every));
+        two.sheets.push(tab.cell("kraken:p0eur:bid", "A2"));
+    }
+    assert_eq!(two.warnings(), [""; 0]);
+    two.google.writes_per_minute = 43;
+    assert!(two.warnings().join("").contains("ask for 44 writes a minute, and 43 are made"));
     let mut open = Config::default();
     open.status.listen = Some("0.0.0.0:9642".parse().unwrap());
     open.google.writes_per_minute = 100;
