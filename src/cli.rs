@@ -187,7 +187,7 @@ fn load(options: &Options) -> Result<Loaded, Exit> {
 /// As [`load`], whatever the key.
 fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
     let loaded = layers::load(&Environment::of_process(), &options.flags());
-    let mut loaded = loaded.map_err(|error| {
+    let loaded = loaded.map_err(|error| {
         print_error(&format!("{error}\n"));
         Exit::Config
     })?;
@@ -195,9 +195,6 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
         print_error(&format!("{error}\n"));
         return Err(Exit::Config);
     }
-    // What the configuration by itself is odd in, the supervisor tells.
-    let told = loaded.config.warnings();
-    loaded.warnings.retain(|warning| !told.contains(warning));
     Ok(loaded)
 }
 

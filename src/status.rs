@@ -19,7 +19,7 @@ use std::{
 };
 
 use actix::{Actor, Addr};
-use slog::{Logger, warn};
+use slog::Logger;
 use tokio::sync::oneshot;
 
 use self::watch::{Shared, Watch};
@@ -101,9 +101,6 @@ impl StatusServer {
         log: &Logger,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() {
-            warn!(log, "the status page at {} is open to other machines", address);
-        }
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
         let thread = server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;

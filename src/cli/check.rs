@@ -66,7 +66,7 @@ fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
         }
     }
     loaded.warnings.extend(credentials::warning(&loaded.config));
-    for warning in &loaded.warnings {
+    for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
     }
     text.push_str("Well formed. Nothing was contacted; `check --online` asks Kraken and Google.\n");
@@ -82,7 +82,7 @@ fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
     loaded.warnings.extend(credentials::warning(&loaded.config));
-    for warning in &loaded.warnings {
+    for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
     }
     let findings = probe(&loaded.config);

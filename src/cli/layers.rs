@@ -165,10 +165,17 @@ pub(crate) struct Loaded {
     pub(crate) name: String,
     /// The configuration; its `credentials` are the environment's if it names none itself.
     pub(crate) config: Config,
-    /// What is well formed and yet perhaps not meant.
+    /// What is perhaps not meant, beside what the configuration itself warns of.
     pub(crate) warnings: Vec<String>,
     /// What says where the probes answer, should anything.
     pub(crate) listen_by: &'static str,
+}
+
+impl Loaded {
+    /// All that is well formed and yet perhaps not meant.
+    pub(crate) fn all_warnings(&self) -> impl Iterator<Item = String> {
+        self.config.warnings().into_iter().chain(self.warnings.iter().cloned())
+    }
 }
 
 /// Why there is no configuration.
@@ -244,14 +251,11 @@ pub(crate) fn load_from(
     if let Some(Credentials::Metadata(server)) = &mut config.credentials {
         *server = environment.metadata_server()?.unwrap_or_default();
     }
-    let mut warnings = config.warnings();
+    let mut warnings = Vec::new();
     if let Some(proxy) = &environment.proxy {
         warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
     }
     let listen_by = environment.listen_by(flags);
-    if let Some(address) = config.status.listen.filter(|address| !address.ip().is_loopback()) {
-        warnings.push(format!("That the probes answer at {address} is said by {listen_by}."));
-    }
     Ok(Loaded { name, config, warnings, listen_by })
 }
 

@@ -16,8 +16,8 @@ use slog::Logger;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Options, exit::Exit, inbox::inbox, layers::Loaded, load, load_keyless, logger::Logging,
-    outcome::Outcome, panics, print_error, tell,
+    Options, exit::Exit, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
+    panics, print_error, tell,
 };
 
 /// How often it is looked whether all is done, should no event tell.
@@ -38,13 +38,14 @@ pub(super) struct Arguments {
 /// Writes the sheets once.
 pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     let loaded = if arguments.dry_run { load_keyless(options) } else { load(options) };
-    let Loaded { mut config, warnings, .. } = match loaded {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    for warning in warnings {
+    for warning in loaded.all_warnings() {
         print_error(&format!("warning: {warning}\n"));
     }
+    let mut config = loaded.config;
     // That is the service's.
     config.heartbeat = HeartbeatConfig::default();
     if !options.says_log_level() {
@@ -112,6 +113,10 @@ async fn write(config: &Config, log: Logger) -> Result<Outcome, String> {
 
 /// Has Kraken asked once, by the KrakenActor alone.
 async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
+    if config.sheets.is_empty() {
+        // Nothing is due, and nobody would answer that.
+        return Ok(Outcome::of_batch(config, &QuoteBatch::new(1, [], [])));
+    }
     let (receiver, mut batches) = inbox::<QuoteBatch>();
     let sheets: BTreeMap<_, Vec<_>> = config
         .sheets

@@ -25,6 +25,7 @@ pub(super) fn run(options: &Options) -> Exit {
     let log = logging.log.clone();
     panics::log_to(&log);
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
+    // What the configuration itself warns of, the supervisor tells.
     for warning in warnings {
         warn!(log, "{}", warning);
     }

@@ -41,6 +41,7 @@ mod tokens;
 mod tty;
 mod unsettled;
 mod values;
+mod warned;
 mod window;
 mod wording;
 mod writing;
