@@ -158,8 +158,9 @@ fn identity(environment: &Environment, flags: &Flags) -> Option<Result<Identity,
 
 /// What is written, and what to do now.
 fn next(path: &Path, share: &str, named: bool) -> String {
-    let name = path.display().to_string().escape_debug().to_string();
+    let name = path.display().to_string();
     let suffix = if named { format!(" -c {}", quoted(&name)) } else { String::new() };
+    let name = name.escape_debug();
     format!(
         "{name} is written. Every 5 seconds, Kraken's bid and ask of XBT/EUR go into A1 and A2, \
          when they\nwere asked for into A3, and what is wrong into A4. Whatever is in these cells \
@@ -178,7 +179,16 @@ fn quoted(path: &str) -> String {
     if path.chars().all(plain) {
         return path.to_owned();
     }
-    format!("'{}'", path.replace('\'', r"'\''"))
+    if !path.contains(char::is_control) {
+        return format!("'{}'", path.replace('\'', r"'\''"));
+    }
+    // As itself it would do something to the terminal.
+    let escaped = |byte: u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    format!("$'{}'", path.bytes().map(escaped).collect::<String>())
 }
 
 #[cfg(test)]
@@ -234,5 +244,9 @@ mod tests {
     fn paths_are_quoted_for_the_shell() {
         assert_eq!(quoted("a/b-c.json"), "a/b-c.json");
         assert_eq!(quoted("my file's.json"), r"'my file'\''s.json'");
+        assert_eq!(quoted("ä\"$HOME\".json"), "'ä\"$HOME\".json'");
+        assert_eq!(quoted("it's\n\u{9b}2J\\"), r"$'it\'s\x0a\xc2\x9b2J\\'");
+        let told = next(Path::new("Bob's.json"), "Share it", true);
+        assert!(told.contains("\n  2. ratesheet check -c 'Bob'\\''s.json'\n"), "{told}");
     }
 }
