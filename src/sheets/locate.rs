@@ -52,11 +52,10 @@ fn by_title<'a>(
     title: &str,
     properties: &'a Properties,
 ) -> Result<&'a TabProperties, (String, String)> {
-    let lower = title.to_lowercase();
     let tabs = &properties.tabs;
     tabs.iter()
         .find(|tab| tab.title == title)
-        .or_else(|| tabs.iter().find(|tab| tab.title.to_lowercase() == lower))
+        .or_else(|| tabs.iter().find(|tab| same(&tab.title, title)))
         .ok_or_else(|| {
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
@@ -92,8 +91,7 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), (String
 }
 
 fn named(name: &str, properties: &Properties) -> Result<String, (String, String)> {
-    let same = |known: &&String| known.eq_ignore_ascii_case(name);
-    if let Some(known) = properties.names.iter().find(same) {
+    if let Some(known) = properties.names.iter().find(|known| same(known, name)) {
         return Ok(known.clone());
     }
     let remedy = match did_you_mean(name, properties.names.iter().map(String::as_str)) {
@@ -101,6 +99,12 @@ fn named(name: &str, properties: &Properties) -> Result<String, (String, String)
         None => "Name the range under Data, Named ranges; or write a cell such as A1".into(),
     };
     Err((format!("there is no range with the name {name}"), remedy))
+}
+
+/// Whether two titles, or two names of ranges, are the same to Google, whatever their case: as
+/// [`TargetKey`](super::reading::TargetKey) has it.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// Some of the tabs, in quotes.
@@ -127,7 +131,7 @@ mod tests {
         };
         Properties {
             tabs: vec![tab(0, "Sheet 1", 1_000), tab(7, "Bob's", 10), tab(9, "Chart", 0)],
-            names: vec!["BtcPrice".into()],
+            names: vec!["BtcPrice".into(), "Äpfel".into()],
             zone: Ok(TimeZone::UTC),
         }
     }
@@ -148,6 +152,7 @@ mod tests {
             ("'Bob''s'!J10", Tab::First, "'Bob''s'!J10"),
             ("ZZ99", title("Chart"), "'Chart'!ZZ99"),
             ("btcprice", Tab::First, "BtcPrice"),
+            ("äpfel", Tab::First, "Äpfel"),
         ] {
             assert_eq!(find(cell, tab.clone()).as_deref(), Ok(sent), "{cell} {tab:?}");
         }
