@@ -206,7 +206,7 @@ impl Config {
     fn check_targets(&self, mistakes: &mut Mistakes) {
         let mut first = HashMap::new();
         for (index, sheet) in self.sheets.iter().enumerate() {
-            for cell in sheet.targets() {
+            for (cell, _) in sheet.targets() {
                 let here = format!("sheets[{index}]");
                 if let Some(there) = first.get(&TargetKey::new(sheet, cell)) {
                     let found = format!("the cell {cell}, which {there} writes already");

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io};
 
-use ratesheet::{Config, SheetConfig, Tab};
+use ratesheet::{Config, Tab};
 
 use super::{
     credentials::{self, Identity, identity},
@@ -86,7 +86,8 @@ fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
         add(&mut text, format_args!("warning: {warning}"));
     }
     let findings = probe(&loaded.config);
-    text.push_str(&findings.text(loaded.config.sheets.iter().map(cells).sum()));
+    let cells = loaded.config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
+    text.push_str(&findings.text(cells));
     (text, findings.exit())
 }
 
@@ -96,7 +97,7 @@ fn sheets(config: &Config) -> String {
     for sheet in config.sheets.iter().take(MOST_LISTED) {
         let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
         let every = sheet.every.as_secs_f64();
-        let cells = count(cells(sheet), "cell");
+        let cells = count(sheet.targets().count(), "cell");
         let pairs = count(pairs.len(), "pair");
         let tab = match &sheet.tab {
             Tab::Title(title) => format!("tab '{}'", title.escape_debug()),
@@ -106,14 +107,10 @@ fn sheets(config: &Config) -> String {
         add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
     }
     if let more @ 1.. = config.sheets.len().saturating_sub(MOST_LISTED) {
-        let all: usize = config.sheets.iter().map(cells).sum();
+        let all: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
         add(&mut text, format_args!("  and {}; {all} cells in all", count(more, "more sheet")));
     }
     text
-}
-
-fn cells(sheet: &SheetConfig) -> usize {
-    sheet.cells.len() + sheet.updated.len() + sheet.problem.len()
 }
 
 fn count(number: usize, what: &str) -> String {
