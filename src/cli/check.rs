@@ -1,5 +1,6 @@
-//! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
-//! what [`layers`](super::layers) reads, the key's file. Never: the network, but by [`probe`] when that is wanted.
+//! `ratesheet check`: whether the configuration is well formed, and what it would do.
+//! Touches: what [`layers`](super::layers) reads, the key's file. Never: the network, but by
+//! [`probe`] when that is wanted.
 
 use std::{collections::BTreeSet, io};
 

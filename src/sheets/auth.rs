@@ -5,10 +5,11 @@
 //! should silence its target. The command has no such logger.
 //!
 //! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
-//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token for
-//! ever, and panics when a token lives for millions of years. So each token is asked for by a new authenticator, of which
-//! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
-//! more, within a deadline; and what comes out of it is looked at before it is used.
+//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token
+//! for ever, and panics when a token lives for millions of years. So each token is asked for by a
+//! new authenticator, of which nothing is kept, in a task of its own, over a connection that
+//! carries so many bytes and no more, within a deadline; and what comes out of it is looked at
+//! before it is used.
 
 use std::{fmt, path::Path, rc::Rc, time::Duration};
 
