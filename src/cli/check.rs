@@ -9,7 +9,8 @@ use ratesheet::{Config, Tab};
 use super::{
     credentials::{self, Identity, identity},
     exit::Exit,
-    layers::{Environment, Flags, Loaded, load},
+    flags::Flags,
+    layers::{Environment, Loaded, load},
     probe::probe,
     told,
 };

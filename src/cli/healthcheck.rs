@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::{
     exit::Exit,
-    layers::{Environment, Flags, LoadError, load},
+    flags::Flags,
+    layers::{Environment, LoadError, load},
     print_error, tell,
 };
 

@@ -11,10 +11,10 @@ use ratesheet::{Config, Overlays, SheetConfig, Tab};
 use serde_json::Value;
 
 use super::{
-    Options,
     credentials::{self, Identity, Unusable},
     exit::Exit,
-    layers::{self, Environment, Flags, USUAL_FILES},
+    flags::Flags,
+    layers::{self, Environment, USUAL_FILES},
     print_error, tell,
 };
 
@@ -30,8 +30,7 @@ pub(super) struct Arguments {
 }
 
 /// Writes a first configuration.
-pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
-    let flags = options.flags();
+pub(super) fn init(flags: &Flags, arguments: &Arguments) -> Exit {
     let sheet = match arguments.spreadsheet.as_deref().map(spreadsheet).transpose() {
         Ok(sheet) => sheet,
         Err(told) => {
@@ -48,7 +47,7 @@ pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
         print_error(&refused(&path, &error));
         return Exit::Config;
     }
-    let step = share(sheet.as_ref(), &Environment::of_process(), &flags);
+    let step = share(sheet.as_ref(), &Environment::of_process(), flags);
     tell(&next(&path, &step, flags.config.is_some()), Exit::Done)
 }
 

@@ -13,6 +13,8 @@ use ratesheet::{
     Config, ConfigError, Credentials, MetadataServer, Overlays, read_at_most, read_regular,
 };
 
+use super::flags::Flags;
+
 const PREFIX: &str = "RATESHEET";
 
 /// Another name of `RATESHEET__CREDENTIALS`. By the convention of containers `X_FILE` names a file
@@ -22,21 +24,6 @@ const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
 
 /// Where a configuration is looked for that no flag names.
 pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
-
-/// What the flags say, as far as it is configuration.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Flags {
-    /// `-c`, `--config`: the file, or `-` for standard input.
-    pub(crate) config: Option<PathBuf>,
-    /// `--credentials`.
-    pub(crate) credentials: Option<String>,
-    /// `--listen`.
-    pub(crate) listen: Option<String>,
-    /// `--log-level`.
-    pub(crate) log_level: Option<String>,
-    /// `--log-format`.
-    pub(crate) log_format: Option<String>,
-}
 
 /// What the environment says, as far as it is configuration.
 #[derive(Clone, Default)]

@@ -16,7 +16,7 @@ use slog::Logger;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Options, exit::Exit, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
+    exit::Exit, flags::Flags, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
     panics, print_error, tell,
 };
 
@@ -36,8 +36,8 @@ pub(super) struct Arguments {
 }
 
 /// Writes the sheets once.
-pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
-    let loaded = if arguments.dry_run { load_keyless(options) } else { load(options) };
+pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
+    let loaded = if arguments.dry_run { load_keyless(flags) } else { load(flags) };
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
@@ -48,7 +48,7 @@ pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
     let mut config = loaded.config;
     // That is the service's.
     config.heartbeat = HeartbeatConfig::default();
-    if !options.says_log_level() {
+    if flags.log_level.is_none() {
         // Whatever goes wrong with a cell or a server is told at the end, once.
         config.log.level = LogLevel::Error;
     }

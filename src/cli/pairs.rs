@@ -4,8 +4,8 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    Options,
     exit::Exit,
+    flags::Flags,
     layers::{self, Environment},
     print_error,
     table::table,
@@ -21,8 +21,8 @@ pub(super) struct Arguments {
 }
 
 /// Lists what Kraken trades.
-pub(super) fn pairs(options: &Options, arguments: &Arguments) -> Exit {
-    let (config, note) = match layers::load_upstream(&Environment::of_process(), &options.flags()) {
+pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
+    let (config, note) = match layers::load_upstream(&Environment::of_process(), flags) {
         Ok(loaded) => loaded,
         Err(error) => {
             print_error(&format!("{error}\n"));
