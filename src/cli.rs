@@ -6,6 +6,7 @@ mod completions;
 mod credentials;
 mod demo;
 mod drill;
+mod environment;
 mod exit;
 mod face;
 mod fields;
@@ -44,11 +45,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use self::{
-    exit::Exit,
-    flags::Flags,
-    layers::{Environment, Loaded},
-};
+use self::{environment::Environment, exit::Exit, flags::Flags, layers::Loaded};
 
 /// Reads Kraken quotes and writes them into cells of Google spreadsheets, tick after tick.
 #[derive(Debug, Parser)]

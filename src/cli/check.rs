@@ -8,9 +8,10 @@ use ratesheet::{Config, Tab};
 
 use super::{
     credentials::{self, Identity, identity},
+    environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers::{Environment, Loaded, load},
+    layers::{Loaded, load},
     probe::probe,
     told,
 };

@@ -10,9 +10,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers::{Environment, LoadError, load},
+    layers::{LoadError, load},
     print_error, tell,
 };
 

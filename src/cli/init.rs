@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use super::{
     credentials::{self, Identity, Unusable},
+    environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers::{self, Environment, USUAL_FILES},
+    layers::{self, USUAL_FILES},
     print_error, tell,
 };
 

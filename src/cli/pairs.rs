@@ -4,12 +4,7 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    exit::Exit,
-    flags::Flags,
-    layers::{self, Environment},
-    print_error,
-    table::table,
-    tell,
+    environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
 };
 
 /// Which pairs.

@@ -5,10 +5,11 @@ use slog::{crit, info, warn};
 
 use super::{
     credentials,
+    environment::Environment,
     exit::Exit,
     face::{Bound, Face},
     flags::Flags,
-    layers::{self, Environment, Loaded},
+    layers::{self, Loaded},
     load,
     logger::Logging,
     notify::Manager,
