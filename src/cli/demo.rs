@@ -16,10 +16,11 @@ use tokio::{
 
 use super::{
     drill::DrillOrder,
+    environment::Environment,
     exit::Exit,
     face::{Bound, Face},
     flags::Flags,
-    layers,
+    layers::load_fileless,
     logger::Logging,
     outage::Outages,
     panics, print, print_error,
@@ -50,8 +51,10 @@ pub(super) struct Arguments {
 
 /// Shows it at work.
 pub(super) fn demo(flags: &Flags, arguments: &Arguments) -> Exit {
-    let told = match layers::load_flags(flags) {
-        Ok(told) => told,
+    // What it shows, and in whose name, is its own.
+    let heeded = Flags { credentials: None, ..flags.clone() };
+    let told = match load_fileless(&Environment::default(), &heeded) {
+        Ok(loaded) => loaded.config,
         Err(error) => {
             print_error(&format!("{error}\n"));
             return Exit::Usage;

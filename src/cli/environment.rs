@@ -5,8 +5,6 @@ use std::{collections::HashMap, ffi::OsString, fmt, path::PathBuf};
 use ::config::Source as _;
 use ratesheet::{Credentials, MetadataServer, Overlays};
 
-use super::{flags::Flags, layers::LoadError};
-
 const PREFIX: &str = "RATESHEET";
 
 /// Another name of `RATESHEET__CREDENTIALS`. By the convention of containers `X_FILE` names a file
@@ -16,12 +14,29 @@ const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
 
 /// What the environment says, as far as it is configuration.
 #[derive(Clone, Default)]
-pub(crate) struct Environment {
+pub(super) struct Environment {
     variables: HashMap<String, String>,
     unreadable: Vec<String>,
     google_credentials: Option<PathBuf>,
     metadata_host: Option<String>,
     proxy: Option<String>,
+}
+
+/// Why a variable cannot be heeded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidVariable {
+    /// It is no text.
+    #[error("{}: error: found a value that is no UTF-8", .0.escape_debug())]
+    NoText(String),
+    /// Another one says the same thing.
+    #[error("{1}: error: found it beside {0}; expected one of them")]
+    Twice(String, String),
+    /// `GCE_METADATA_HOST` is no host.
+    #[error(
+        "GCE_METADATA_HOST: error: found {0:?}; expected a host, perhaps with a port, such as \
+         \"metadata.google.internal\""
+    )]
+    MetadataHost(String),
 }
 
 /// Names alone: what they say may be a secret.
@@ -33,12 +48,12 @@ impl fmt::Debug for Environment {
 
 impl Environment {
     /// The environment of this process.
-    pub(crate) fn of_process() -> Self {
+    pub(super) fn of_process() -> Self {
         Self::of(std::env::vars_os())
     }
 
     /// An environment of these variables.
-    pub(crate) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+    pub(super) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
@@ -60,45 +75,35 @@ impl Environment {
         environment
     }
 
-    /// The values over the file's: of the environment, and over them of the flags.
-    pub(crate) fn overlays(&self, flags: &Flags) -> Result<Overlays, LoadError> {
+    /// What it says of the configuration, to lie over the file's.
+    pub(super) fn overlays(&self) -> Result<Overlays, InvalidVariable> {
         if let Some(name) = self.unreadable.first() {
-            return Err(LoadError::Variable(name.clone()));
+            return Err(InvalidVariable::NoText(name.clone()));
         }
         self.credentials_once()?;
         let source = ::config::Environment::with_prefix(PREFIX)
             .separator("__")
             .source(Some(self.variables.clone()));
-        let collected = source.collect().map_err(|_| LoadError::Variable(PREFIX.into()))?;
+        let collected = source.collect().map_err(|_| InvalidVariable::NoText(PREFIX.into()))?;
         let mut values: Vec<_> = collected.into_iter().collect();
         values.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut overlays = Overlays::new();
         for (path, value) in values {
             let origin = self.name_of(&path);
             let path = if path == "credentials_file" { "credentials".to_owned() } else { path };
-            let text = value.into_string().map_err(|_| LoadError::Variable(origin.clone()))?;
+            let text = value.into_string().map_err(|_| InvalidVariable::NoText(origin.clone()))?;
             overlays.set(path, text, origin);
-        }
-        for (path, value, flag) in [
-            ("credentials", &flags.credentials, "--credentials"),
-            ("status.listen", &flags.listen, "--listen"),
-            ("log.level", &flags.log_level, "--log-level"),
-            ("log.format", &flags.log_format, "--log-format"),
-        ] {
-            if let Some(value) = value {
-                overlays.set(path, value, flag);
-            }
         }
         Ok(overlays)
     }
 
     /// Both names of the credentials at once would leave it open which of them counts.
-    fn credentials_once(&self) -> Result<(), LoadError> {
+    fn credentials_once(&self) -> Result<(), InvalidVariable> {
         let named = |wanted: &str| {
             self.variables.keys().find(|name| name.eq_ignore_ascii_case(wanted)).cloned()
         };
         match (named("RATESHEET__CREDENTIALS"), named(CREDENTIALS_FILE)) {
-            (Some(one), Some(other)) => Err(LoadError::Twice(one, other)),
+            (Some(one), Some(other)) => Err(InvalidVariable::Twice(one, other)),
             _ => Ok(()),
         }
     }
@@ -129,26 +134,17 @@ impl Environment {
     }
 
     /// Where the metadata server is, if the environment says so.
-    pub(super) fn metadata_server(&self) -> Result<Option<MetadataServer>, LoadError> {
+    pub(super) fn metadata_server(&self) -> Result<Option<MetadataServer>, InvalidVariable> {
         let Some(host) = &self.metadata_host else { return Ok(None) };
         let server = MetadataServer::at(host);
-        server.map(Some).ok_or_else(|| LoadError::MetadataHost(host.clone()))
+        server.map(Some).ok_or_else(|| InvalidVariable::MetadataHost(host.clone()))
     }
 
     /// The variable that says where the probes answer, and its value.
-    pub(crate) fn listen(&self) -> Option<(&str, &str)> {
+    pub(super) fn listen(&self) -> Option<(&str, &str)> {
         let wanted = |name: &str| name.eq_ignore_ascii_case("RATESHEET__STATUS__LISTEN");
         let found = self.variables.iter().find(|(name, _)| wanted(name));
         found.map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// What says where the probes answer, should anything.
-    pub(super) fn listen_by(&self, flags: &Flags) -> &'static str {
-        match (&flags.listen, self.listen()) {
-            (Some(_), _) => "--listen",
-            (None, Some(_)) => "the variable RATESHEET__STATUS__LISTEN",
-            (None, None) => "status.listen in the configuration",
-        }
     }
 
     /// The variable of a path, as somebody wrote it.

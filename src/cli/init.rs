@@ -15,7 +15,7 @@ use super::{
     environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers::{self, USUAL_FILES},
+    layers::{USUAL_FILES, load_fileless},
     print_error, tell,
 };
 
@@ -146,14 +146,9 @@ fn share(sheet: Option<&SheetConfig>, environment: &Environment, flags: &Flags) 
 
 /// In whose name the commands would write, if they were started like this one.
 fn identity(environment: &Environment, flags: &Flags) -> Option<Result<Identity, Unusable>> {
-    let example = r#"{ "sheets": [] }"#;
-    let flags = Flags {
-        config: Some("-".into()),
-        credentials: flags.credentials.clone(),
-        ..Flags::default()
-    };
-    let loaded = layers::load_from(environment, &flags, &mut example.as_bytes());
-    loaded.ok().map(|loaded| credentials::identity(&loaded.config))
+    let flags = Flags { credentials: flags.credentials.clone(), ..Flags::default() };
+    let loaded = load_fileless(environment, &flags).ok()?;
+    Some(credentials::identity(&loaded.config))
 }
 
 /// What is written, and what to do now.

@@ -8,44 +8,43 @@ use std::{
 
 use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular};
 
-use super::{environment::Environment, flags::Flags};
+use super::{
+    environment::{Environment, InvalidVariable},
+    flags::Flags,
+};
 
 /// Where a configuration is looked for that no flag names.
-pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
+pub(super) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
 /// A configuration, and what belongs to it.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(super) struct Loaded {
     /// What it is called: the file, or `stdin`.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// The configuration; its `credentials` are the environment's if it names none itself.
-    pub(crate) config: Config,
+    pub(super) config: Config,
     /// What is perhaps not meant, beside what the configuration itself warns of.
-    pub(crate) warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// What says where the probes answer, should anything.
-    pub(crate) listen_by: &'static str,
+    pub(super) listen_by: &'static str,
 }
 
 impl Loaded {
     /// All that is well formed and yet perhaps not meant.
-    pub(crate) fn all_warnings(&self) -> impl Iterator<Item = String> {
+    pub(super) fn all_warnings(&self) -> impl Iterator<Item = String> {
         self.config.warnings().into_iter().chain(self.warnings.iter().cloned())
     }
 }
 
 /// Why there is no configuration.
 #[derive(Debug)]
-pub(crate) enum LoadError {
+pub(super) enum LoadError {
     /// There is no file.
     Nowhere,
     /// The file cannot be read.
     Unreadable { name: String, why: io::Error },
-    /// A variable is no text.
-    Variable(String),
-    /// Two variables say the same thing.
-    Twice(String, String),
-    /// `GCE_METADATA_HOST` is no host.
-    MetadataHost(String),
+    /// A variable cannot be heeded.
+    Variable(InvalidVariable),
     /// There are mistakes in it.
     Invalid(ConfigError),
 }
@@ -57,17 +56,7 @@ impl fmt::Display for LoadError {
                 "No configuration here. `ratesheet init` writes one; `ratesheet demo` needs none.",
             ),
             Self::Unreadable { name, why } => write!(f, "{}: error: {why}", name.escape_debug()),
-            Self::Variable(name) => {
-                write!(f, "{}: error: found a value that is no UTF-8", name.escape_debug())
-            }
-            Self::Twice(one, other) => {
-                write!(f, "{other}: error: found it beside {one}; expected one of them")
-            }
-            Self::MetadataHost(host) => write!(
-                f,
-                "GCE_METADATA_HOST: error: found {host:?}; expected a host, perhaps with a port, \
-                 such as \"metadata.google.internal\""
-            ),
+            Self::Variable(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
         }
     }
@@ -76,46 +65,23 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Chooses the file, reads it, and lays environment and flags over it.
-pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
-    load_from(environment, flags, &mut io::stdin().lock())
-}
-
-/// As [`load`], with another standard input.
-pub(crate) fn load_from(
-    environment: &Environment,
-    flags: &Flags,
-    stdin: &mut dyn io::Read,
-) -> Result<Loaded, LoadError> {
+pub(super) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
     let path = match &flags.config {
         Some(path) => path.clone(),
         None => usual_file().ok_or(LoadError::Nowhere)?,
     };
-    let (name, bytes) = if path == Path::new("-") {
-        ("stdin".to_owned(), read_at_most(stdin, Config::MOST_BYTES))
-    } else {
-        (path.display().to_string(), read_regular(&path, Config::MOST_BYTES))
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(why) => return Err(LoadError::Unreadable { name, why }),
-    };
-    let overlays = environment.overlays(flags)?;
-    let mut config = Config::from_json(&name, &bytes, &overlays).map_err(LoadError::Invalid)?;
-    config.credentials = config.credentials.or_else(|| environment.google_credentials());
-    if let Some(Credentials::Metadata(server)) = &mut config.credentials {
-        *server = environment.metadata_server()?.unwrap_or_default();
-    }
-    let mut warnings = Vec::new();
-    if let Some(proxy) = environment.proxy() {
-        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
-    }
-    let listen_by = environment.listen_by(flags);
-    Ok(Loaded { name, config, warnings, listen_by })
+    let (name, text) = read(&path, &mut io::stdin().lock())?;
+    lay_over(name, &text, environment, flags)
+}
+
+/// What environment and flags say where there is no file.
+pub(super) fn load_fileless(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
+    lay_over("no file".into(), b"{ \"sheets\": [] }", environment, flags)
 }
 
 /// How Kraken is asked, for a command that needs nothing else: without a configuration as with
 /// one. One that nobody named and that has mistakes yet is left aside, with a note.
-pub(crate) fn load_upstream(
+pub(super) fn load_upstream(
     environment: &Environment,
     flags: &Flags,
 ) -> Result<(Config, Option<String>), LoadError> {
@@ -130,16 +96,52 @@ pub(crate) fn load_upstream(
         Err(error) => return Err(error),
     };
     let environment = environment.of_sections(&["KRAKEN", "TLS"]);
-    let flags = Flags { config: Some("-".into()), ..Flags::default() };
-    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
-    load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
+    load_fileless(&environment, &Flags::default()).map(|loaded| (loaded.config, note))
 }
 
-/// What the flags alone say, for a command that has a configuration of its own.
-pub(crate) fn load_flags(flags: &Flags) -> Result<Config, LoadError> {
-    let flags = Flags { config: Some("-".into()), credentials: None, ..flags.clone() };
-    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
-    load_from(&Environment::default(), &flags, &mut nothing).map(|loaded| loaded.config)
+/// Reads the file, or standard input, and says what it is called.
+fn read(path: &Path, stdin: &mut dyn io::Read) -> Result<(String, Vec<u8>), LoadError> {
+    let (name, text) = if path == Path::new("-") {
+        ("stdin".to_owned(), read_at_most(stdin, Config::MOST_BYTES))
+    } else {
+        (path.display().to_string(), read_regular(path, Config::MOST_BYTES))
+    };
+    match text {
+        Ok(text) => Ok((name, text)),
+        Err(why) => Err(LoadError::Unreadable { name, why }),
+    }
+}
+
+/// Lays environment and flags over the text of a file.
+fn lay_over(
+    name: String,
+    text: &[u8],
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<Loaded, LoadError> {
+    let mut overlays = environment.overlays().map_err(LoadError::Variable)?;
+    flags.lay_over(&mut overlays);
+    let mut config = Config::from_json(&name, text, &overlays).map_err(LoadError::Invalid)?;
+    config.credentials = config.credentials.or_else(|| environment.google_credentials());
+    if let Some(Credentials::Metadata(server)) = &mut config.credentials {
+        let named = environment.metadata_server().map_err(LoadError::Variable)?;
+        *server = named.unwrap_or_default();
+    }
+    let mut warnings = Vec::new();
+    if let Some(proxy) = environment.proxy() {
+        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
+    }
+    let listen_by = listen_by(environment, flags);
+    Ok(Loaded { name, config, warnings, listen_by })
+}
+
+/// What says where the probes answer, should anything.
+fn listen_by(environment: &Environment, flags: &Flags) -> &'static str {
+    match (&flags.listen, environment.listen()) {
+        (Some(_), _) => "--listen",
+        (None, Some(_)) => "the variable RATESHEET__STATUS__LISTEN",
+        (None, None) => "status.listen in the configuration",
+    }
 }
 
 /// The first of the usual files that is there, readable or not.
@@ -160,11 +162,6 @@ mod tests {
         Environment::of(variables.iter().map(|&(name, value)| (name.into(), value.into())))
     }
 
-    fn from_stdin(environment: &Environment, flags: Flags) -> Result<Loaded, LoadError> {
-        let flags = Flags { config: Some("-".into()), ..flags };
-        load_from(environment, &flags, &mut FILE.as_bytes())
-    }
-
     #[test]
     fn flags_lie_over_the_environment_and_the_environment_over_the_file() {
         let environment = environment(&[
@@ -178,7 +175,7 @@ mod tests {
             ("https_proxy", "http://proxy"),
         ]);
         let flags = Flags { listen: Some("127.0.0.1:2".into()), ..Flags::default() };
-        let loaded = from_stdin(&environment, flags).unwrap();
+        let loaded = lay_over("f".into(), FILE.as_bytes(), &environment, &flags).unwrap();
         let config = &loaded.config;
         assert_eq!(config.sheets[0].every.as_secs(), 7);
         assert_eq!(config.log.level, ratesheet::LogLevel::Debug);
@@ -196,12 +193,8 @@ mod tests {
     ) -> Result<Option<Credentials>, String> {
         let key = file.map(|text| format!("{{ \"credentials\": \"{text}\","));
         let text = key.map_or(FILE.to_owned(), |key| FILE.replacen('{', &key, 1));
-        let flags = Flags {
-            config: Some("-".into()),
-            credentials: flag.map(str::to_owned),
-            ..Flags::default()
-        };
-        let loaded = load_from(&environment(variables), &flags, &mut text.as_bytes());
+        let flags = Flags { credentials: flag.map(str::to_owned), ..Flags::default() };
+        let loaded = lay_over("f".into(), text.as_bytes(), &environment(variables), &flags);
         loaded.map(|loaded| loaded.config.credentials).map_err(|error| error.to_string())
     }
 
@@ -260,7 +253,8 @@ mod tests {
             ("RateSheet__Log__Level", "loud"),
         ]);
         let flags = Flags { listen: Some(":80".into()), ..Flags::default() };
-        let told = from_stdin(&environment, flags).unwrap_err().to_string();
+        let told =
+            lay_over("f".into(), FILE.as_bytes(), &environment, &flags).unwrap_err().to_string();
         for words in [
             "RATESHEET__TIMEOUT: error at $.timeout: found \"abc\"",
             "RATESHEET__KRAKEN__URLL: error: found an unknown variable",
@@ -285,8 +279,7 @@ mod tests {
             let error = load(&Environment::default(), &flags).unwrap_err().to_string();
             assert_eq!(error, format!("{}: error: {words}", path.display()));
         }
-        let flags = Flags { config: Some("-".into()), ..Flags::default() };
-        let error = load_from(&Environment::default(), &flags, &mut io::repeat(0)).unwrap_err();
+        let error = read(Path::new("-"), &mut io::repeat(0)).unwrap_err();
         assert!(error.to_string().starts_with("stdin: error: it is larger"), "{error}");
     }
 }
