@@ -22,23 +22,6 @@ pub(super) struct Environment {
     proxy: Option<String>,
 }
 
-/// Why a variable cannot be heeded.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum InvalidVariable {
-    /// It is no text.
-    #[error("{}: error: found a value that is no UTF-8", .0.escape_debug())]
-    NoText(String),
-    /// Another one says the same thing.
-    #[error("{1}: error: found it beside {0}; expected one of them")]
-    Twice(String, String),
-    /// `GCE_METADATA_HOST` is no host.
-    #[error(
-        "GCE_METADATA_HOST: error: found {0:?}; expected a host, perhaps with a port, such as \
-         \"metadata.google.internal\""
-    )]
-    MetadataHost(String),
-}
-
 /// Names alone: what they say may be a secret.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,4 +136,21 @@ impl Environment {
         let written = self.variables.keys().find(|written| written.eq_ignore_ascii_case(&name));
         written.cloned().unwrap_or_else(|| name.to_uppercase())
     }
+}
+
+/// Why a variable cannot be heeded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidVariable {
+    /// It is no text.
+    #[error("{}: error: found a value that is no UTF-8", .0.escape_debug())]
+    NoText(String),
+    /// Another one says the same thing.
+    #[error("{1}: error: found it beside {0}; expected one of them")]
+    Twice(String, String),
+    /// `GCE_METADATA_HOST` is no host.
+    #[error(
+        "GCE_METADATA_HOST: error: found {0:?}; expected a host, perhaps with a port, such as \
+         \"metadata.google.internal\""
+    )]
+    MetadataHost(String),
 }
