@@ -45,6 +45,7 @@ mod tty;
 mod unread;
 mod unsettled;
 mod values;
+mod warned;
 mod window;
 mod wording;
 mod writing;
