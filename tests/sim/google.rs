@@ -84,8 +84,13 @@ impl Spreadsheet {
                 "gridProperties": {"rowCount": 1_000, "columnCount": 26}}})
         };
         let tabs: Vec<_> = self.tabs.iter().map(tab).collect();
-        let named = self.names.keys().filter(|name| !self.unnamed.contains(*name));
-        let named: Vec<_> = named.map(|name| json!({ "name": name })).collect();
+        let named = self.names.iter().filter(|(name, _)| !self.unnamed.contains(*name));
+        let named: Vec<_> = named.map(|(name, (gid, cell))| {
+            let row: u32 = cell[1..].parse().unwrap();
+            let column = u32::from(cell.as_bytes()[0] - b'A');
+            json!({"name": name, "range": {"sheetId": gid, "startRowIndex": row - 1, "endRowIndex": row,
+                "startColumnIndex": column, "endColumnIndex": column + 1}})
+        }).collect();
         let zone = json!({"timeZone": "Etc/UTC"});
         let body = json!({"properties": zone, "sheets": tabs, "namedRanges": named});
         Reply::good(body.to_string())

@@ -79,7 +79,7 @@ pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize
             }
             // Seldom so fast that mailboxes fill up while an actor hangs.
             let fast = spreadsheets == 1 && dice.f64() < 0.08;
-            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60]).unwrap() };
+            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60, 600]).unwrap() };
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
             let named = dice.bool().then(|| dice.usize(0..cells.len()));
