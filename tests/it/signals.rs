@@ -1,8 +1,16 @@
 //! The process: how it stops, how it reads its configuration again, what it says last.
 
-use std::{fs, os::unix::process::ExitStatusExt as _, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::ExitStatusExt as _},
+    },
+    time::Duration,
+};
 
-use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use ratesheet::sandbox::{Entry, Fault, FaultRule, Sandbox, Service};
 use regex_lite::Regex;
 use tokio::time::Instant;
 
@@ -129,24 +137,37 @@ fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
     assert!(log.contains(r#""why":"a drill","thread":"main""#), "{log}");
 }
 
+/// As many records may wait for whoever reads the log; each tick makes one.
+const WAITING: usize = 1_024;
+
 #[test]
 fn it_goes_on_when_nobody_reads_its_log() {
     let rig = Rig::new();
-    let file = rig.file(&price_in(ONE, "A1"));
+    let file = rig.file(&price_in(ONE, "A1").replace("20,", "1,"));
+    let (reader, full) = full();
     let mut command = ratesheet(&["-c", file.path().to_str().unwrap(), "--log-level", "trace"]);
+    command.stderr(OwnedFd::from(full));
     let mut child = command.spawn().unwrap();
-    // Closed for the one, and for the other never read: it fills up.
+    // The one is closed, and the other takes nothing.
     drop(child.stdout.take());
-    let (first, later) = (rig.sandbox.count(Service::Kraken), 300);
-    let ticks =
-        |sandbox: &ratesheet::sandbox::Sandbox| sandbox.count(Service::Kraken) > first + later;
-    let gone_on = rig.sandbox.wait_for_blocking(ticks, SOON);
-    drop(child.stderr.take());
-    let last = rig.number("A1");
-    let still = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != last, SOON);
-    drop(child.kill());
-    drop(child.wait());
-    assert!(gone_on.is_ok() && still.is_ok());
+    let process = Process::from(child);
+    let fetches = |sandbox: &Sandbox| sandbox.count(Service::Kraken) > WAITING + 200;
+    assert!(rig.sandbox.wait_for_blocking(fetches, SOON).is_ok(), "it waits for its reader");
+    drop(reader);
+    rig.changes("A1");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+/// A pair of ends, of which the one reads nothing, and the other is full to the last byte.
+fn full() -> (UnixStream, UnixStream) {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    for size in [4_096, 1] {
+        while writer.write(&vec![b'\n'; size]).is_ok() {}
+    }
+    writer.set_nonblocking(false).unwrap();
+    (reader, writer)
 }
 
 #[test]
