@@ -169,7 +169,8 @@ async fn ages(rig: &Rig) -> Vec<Duration> {
 
 #[test]
 fn a_spreadsheet_that_fails_for_ever_does_not_disturb_another() {
-    let troubles: [(&str, fn(&Rig)); 3] = [
+    type Trouble = fn(&Rig);
+    let troubles: [(&str, Trouble); 3] = [
         ("is gone", |rig| rig.sandbox.trash(ONE)),
         ("is not shared", |rig| rig.sandbox.unshare(ONE)),
         ("hangs", |rig| {
