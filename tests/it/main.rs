@@ -21,6 +21,7 @@ mod isolation;
 mod keyless;
 mod library;
 mod log;
+mod logged;
 mod notify;
 mod once;
 mod online;
