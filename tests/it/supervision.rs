@@ -8,7 +8,10 @@ use ratesheet::{
     Reload, Restart, Shutdown, State, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Service},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::Instant,
+};
 
 use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree, writes};
 
@@ -266,12 +269,18 @@ fn an_outage_never_restarts_an_actor() {
         let rig = Rig::new();
         with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
-            for _ in 0..20 {
+            for outage in 0..20 {
                 rig.sandbox.pause_listening();
+                let start = Instant::now();
+                while status(supervisor).await.kraken.failures <= outage {
+                    assert!(start.elapsed() < SOON, "nothing fails");
+                    tokio::task::yield_now().await;
+                }
                 rig.resume().await;
                 rig.fresh(&[(ONE, "A1")]).await;
             }
-            assert!(status(supervisor).await.restarts.is_empty());
+            let status = status(supervisor).await;
+            assert!(status.kraken.failures >= 20 && status.restarts.is_empty(), "{status:?}");
         })
         .await;
     });
