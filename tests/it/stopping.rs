@@ -9,7 +9,8 @@ use std::{
 
 use actix::{Actor, Addr};
 use ratesheet::{
-    ActorName, Config, Drill, DrillActor, GetStatus, Restart, Shutdown, State, SupervisorActor,
+    ActorName, Config, Drill, DrillActor, GetStatus, Reload, Restart, Shutdown, State,
+    SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Service},
 };
 use tokio::time::{Instant, timeout};
@@ -113,7 +114,7 @@ fn no_price_goes_back_when_a_reload_meets_a_restart() {
         let mut config = rig.config().sheet(one_price(ONE));
         config.google.deadline = Duration::from_secs(5);
         rig.sandbox.set_ticker("XXBTZEUR", "50", "50", "50");
-        let tree = SupervisorActor::new(config).start();
+        let tree = SupervisorActor::new(config.clone()).start();
         rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
         rig.sandbox.inject(slow(800).times(1));
         rig.sandbox.set_ticker("XXBTZEUR", "100", "100", "100");
@@ -121,9 +122,11 @@ fn no_price_goes_back_when_a_reload_meets_a_restart() {
         rig.sandbox.set_ticker("XXBTZEUR", "200", "200", "200");
         let both = actix_rt::spawn({
             let tree = tree.clone();
-            async move { tokio::join!(tree.send(Restart), tree.send(Restart)) }
+            let reload = Reload(Box::new(config));
+            async move { tokio::join!(tree.send(reload), tree.send(Restart)) }
         });
-        both.await.unwrap().0.unwrap();
+        let (reloaded, restarted) = both.await.unwrap();
+        assert!(reloaded.unwrap().is_ok() && restarted.is_ok());
         rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
         rig.fresh(&[(ONE, "A1")]).await;
         tree.send(Shutdown).await.unwrap();

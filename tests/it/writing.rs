@@ -232,8 +232,7 @@ fn no_time_is_written_in_a_zone_that_is_not_known() {
             rig.until("D1", |_| rig.number("D1").is_some()).await;
         })
         .await;
-        let now = jiff_now();
-        let tokyo = now + 9.0 / 24.0;
+        let tokyo = today() + 9.0 / 24.0;
         let d1 = rig.number("D1").unwrap();
         assert!((d1 - tokyo).abs() < 0.01, "off by {} hours", (d1 - tokyo) * 24.0);
     });
@@ -259,7 +258,8 @@ fn a_price_that_comes_back_is_no_recovery() {
     });
 }
 
-fn jiff_now() -> f64 {
+/// Now, in UTC, in days as a spreadsheet counts them.
+fn today() -> f64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     25_569.0 + since / 86_400.0
 }
