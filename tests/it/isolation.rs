@@ -231,21 +231,21 @@ fn a_spreadsheet_that_is_shared_again_is_written_again() {
 fn a_quota_of_reads_does_not_stop_the_writes() {
     block_on(async {
         let rig = Rig::new();
-        let enough = Fault::status(429).header("Retry-After", "600");
-        let reads = FaultRule::new(Service::Sheets, enough).path("fields=properties");
-        rig.sandbox.inject(reads);
+        let quota = "Quota exceeded for quota metric 'Read requests'";
+        let quota = Fault::google(429, "RESOURCE_EXHAUSTED", quota).header("Retry-After", "600");
+        rig.sandbox.inject(FaultRule::new(Service::Sheets, quota).path("fields=properties"));
         rig.sandbox.protect(ONE, TAB, "A2");
         // A bad cell has the spreadsheet read again.
         let sheet = one_price(ONE).cell("kraken:xbteur:buy", "A2");
-        with_tree(rig.config().sheet(sheet), async |supervisor| {
-            rig.fresh(&[(ONE, "A1")]).await;
-            rig.fresh(&[(ONE, "A1")]).await;
+        with_tree(rig.config().sheet(sheet).sheet(one_price(TWO)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
             let report = report(supervisor, |report| report.writes > 0).await;
             assert!(report.failing.is_none(), "{report:?}");
         })
         .await;
         let asked = rig.sandbox.journal().iter().filter(|e| e.status == Some(429)).count();
-        assert_eq!(asked, 1);
+        assert!(asked <= 2, "{asked}: each may have been on its way before the other's answer");
     });
 }
 

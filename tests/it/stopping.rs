@@ -256,9 +256,9 @@ fn hup_and_term_at_once_finish_the_write() {
     let text = price_in(ONE, "A1");
     let file = rig.file(&text);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
+    rig.shows("A1");
     rig.sandbox.inject(slow(900));
-    rig.sandbox.wait_for_blocking(in_flight, SOON).unwrap();
+    rig.is_writing();
     process.signal("HUP");
     process.says("the configuration is read again");
     process.signal("TERM");
@@ -273,7 +273,7 @@ fn a_reload_that_cannot_be_built_leaves_the_old_tree() {
     let text = price_in(ONE, "A1");
     let file = rig.file(&text);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON).unwrap();
+    rig.shows("A1");
     let new = rig.file(&text.replacen('{', r#"{ "tls": { "ca_file": "/nonexistent.pem" },"#, 1));
     std::fs::copy(new.path(), file.path()).unwrap();
     process.signal("HUP");

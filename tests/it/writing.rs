@@ -118,26 +118,6 @@ fn a_protected_tab_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_quota_of_reads_does_not_stop_the_writes_of_others() {
-    block_on(async {
-        let rig = Rig::new();
-        let quota = Fault::google(
-            429,
-            "RESOURCE_EXHAUSTED",
-            "Quota exceeded for quota metric 'Read requests'",
-        )
-        .header("Retry-After", "3600");
-        rig.sandbox.inject(
-            FaultRule::new(Service::Sheets, quota).path("fields=properties").spreadsheet(ONE),
-        );
-        with_tree(rig.config().sheet(one_price(ONE)).sheet(one_price(TWO)), async |_| {
-            rig.fresh(&[(TWO, "A1")]).await;
-        })
-        .await;
-    });
-}
-
-#[test]
 fn a_gid_is_kept_to_when_titles_are_exchanged() {
     block_on(async {
         let rig = Rig::new();
