@@ -151,9 +151,10 @@ fn an_actor_that_panics_tells_no_secret() {
 
 #[test]
 fn once_tells_no_secret_whatever_the_servers_answer() {
-    for kind in 0..echoes("").len() {
+    // The first token of every sandbox is the same.
+    let token = Rig::new().sandbox.access_token();
+    for (service, fault) in echoes(&token) {
         let rig = Rig::new();
-        let (service, fault) = echoes("").swap_remove(kind);
         rig.sandbox.fault(service, fault);
         let file = rig.file(&price_in(ONE, "A1"));
         let path = file.path().to_str().unwrap();
@@ -172,19 +173,12 @@ fn a_redirect_that_repeats_the_token_tells_nothing() {
         let rig = Rig::new();
         with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
-            let token = rig
-                .sandbox
-                .requests(Service::Sheets)
-                .iter()
-                .filter_map(|e| e.header("authorization").map(str::to_owned))
-                .next_back()
-                .unwrap();
-            let token = token.trim_start_matches("Bearer ").to_owned();
+            let token = tokens(&rig).pop().unwrap();
             let to = format!("http://portal.example/?back={token}");
             rig.sandbox.fault(Service::Sheets, Fault::Redirect { code: 302, to });
             let failing = report(supervisor, |report| report.failing.is_some()).await.failing;
             let told = failing.unwrap().failure.to_string();
-            assert!(!told.contains(&token[..12]), "{told}");
+            tell_nothing(&rig, &[told.as_bytes()]);
         })
         .await;
     });
