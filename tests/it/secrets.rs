@@ -81,6 +81,7 @@ fn echoes(token: &str) -> Vec<(Service, Fault)> {
     vec![
         (Service::Sheets, html(502, token)),
         (Service::Sheets, html(200, token)),
+        (Service::Sheets, html(502, &token[token.len() / 2..])),
         (Service::Sheets, Fault::google(400, "INVALID_ARGUMENT", &format!("Bearer {token}"))),
         (Service::Sheets, Fault::google(403, "PERMISSION_DENIED", token)),
         (Service::Token, Fault::oauth("invalid_grant", "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0=")),
