@@ -245,11 +245,11 @@ fn of_several_commands_at_once_the_last_one_counts_and_a_write_in_flight_is_fini
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
         rig.sandbox.inject(slow(300).times(1));
         rig.until("a slow write", in_flight).await;
-        let commands =
-            [tree.send(Reload(Box::new(config("B1")))), tree.send(Reload(Box::new(config("C1"))))];
-        for command in commands {
-            command.await.unwrap().unwrap();
-        }
+        let overtaken = tree.send(Reload(Box::new(config("B1"))));
+        let last = tree.send(Reload(Box::new(config("C1"))));
+        let why = overtaken.await.unwrap().unwrap_err().to_string();
+        assert!(why.contains("another"), "{why}");
+        last.await.unwrap().unwrap();
         rig.until("the last configuration", |_| rig.number("C1").is_some()).await;
         assert_eq!(rig.number("B1"), None);
         let reloaded = tree.send(Reload(Box::new(config("D1"))));
