@@ -1,4 +1,5 @@
-//! What crosses from room to room. Data only: nothing here does anything.
+//! What crosses from room to room. Data, and the little that follows from it alone: how it reads,
+//! how two batches become one. Pure: no I/O, no clock, no randomness.
 //!
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
@@ -12,7 +13,6 @@ use std::{
 
 use actix::Message;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::quote::{AssetPair, Quote, QuoteField};
 
@@ -27,16 +27,14 @@ pub struct SheetIndex(pub usize);
 pub struct Tick {
     /// Counts the ticks, from 1.
     pub seq: u64,
-    /// When it was due.
-    pub at: Instant,
     /// The sheets whose cadence it is, never none.
     pub due: Vec<SheetIndex>,
 }
 
 impl Tick {
     /// The tick of this number, for these sheets. Numbers begin at 1 and grow.
-    pub const fn new(seq: u64, at: Instant, due: Vec<SheetIndex>) -> Self {
-        Self { seq, at, due }
+    pub const fn new(seq: u64, due: Vec<SheetIndex>) -> Self {
+        Self { seq, due }
     }
 }
 
@@ -333,6 +331,13 @@ pub enum CellContent {
     Updated,
     /// What is wrong with its sheet.
     Problem,
+}
+
+impl CellContent {
+    /// Whether it is a time, which is told in the spreadsheet's own zone.
+    pub(crate) const fn tells_time(&self) -> bool {
+        matches!(self, Self::Updated | Self::Quote(_, QuoteField::Time))
+    }
 }
 
 impl fmt::Display for CellContent {

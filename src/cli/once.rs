@@ -133,7 +133,7 @@ async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
         .feed(Feed::new(sheets, receiver))
         .start();
     let gone = || "the KrakenActor has failed".to_owned();
-    let tick = Tick::new(1, Instant::now(), due);
+    let tick = Tick::new(1, due);
     kraken.try_send(tick).map_err(|_| gone())?;
     let batch = batches.recv().await.ok_or_else(gone)?;
     Ok(Outcome::of_batch(config, &batch))

@@ -239,26 +239,20 @@ fn clip(text: &str) -> String {
     if chars.next().is_some() { format!("{short}…") } else { short }
 }
 
-/// Named ranges of more than one cell, and those that are a cell which is written already.
+/// Named ranges of more than one cell.
 fn ranges(there: &There<'_>) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let mut firsts = BTreeMap::new();
-    for (cell, found) in there {
-        let (tab, place) = found.range.rsplit_once('!').unwrap_or(("", &found.range));
-        let (first, rest) = place.split_once(':').unwrap_or((place, ""));
-        if !rest.is_empty() {
-            let reason = format!(
-                "{} is a range of several cells, {}, of which the first alone is written",
-                cell.cell, found.range
-            );
-            notes.push(Note::new(Weight::Warning, reason, "Give the name to a single cell"));
-        }
-        if let Some(other) = firsts.insert((tab, first), &cell.cell) {
-            let reason = format!("{other} and {} are one and the same cell", cell.cell);
-            notes.push(Note::new(Weight::Warning, reason, "Keep one of them"));
-        }
-    }
-    notes
+    let several = there.iter().filter(|(_, found)| {
+        let (_, place) = found.range.rsplit_once('!').unwrap_or(("", &found.range));
+        place.contains(':')
+    });
+    let note = |(cell, found): &(&InspectedCell, &FoundCell)| {
+        let reason = format!(
+            "{} is a range of several cells, {}, of which the first alone is written",
+            cell.cell, found.range
+        );
+        Note::new(Weight::Warning, reason, "Give the name to a single cell")
+    };
+    several.map(note).collect()
 }
 
 /// Whether this machine's clock is right, as far as the servers know.

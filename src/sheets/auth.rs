@@ -22,7 +22,7 @@ use yup_oauth2::{
     error::{AuthError, AuthErrorCode, SendError},
 };
 
-use super::{credentials::Credentials, key::ServiceAccountKey, limited::client, overheard::Heard};
+use super::{key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
     file::read_regular,
     http::{Tls, clause, excerpt},
@@ -199,22 +199,11 @@ impl<T> Drop for OwnTask<T> {
     }
 }
 
-/// The key to ask with.
+/// Reads a key file.
 ///
 /// # Errors
-/// When its file cannot be used, or there is none.
-pub(super) fn key(credentials: &Credentials) -> Result<ServiceAccountKey, TokenError> {
-    match credentials {
-        Credentials::File(path) => read_key(path),
-        Credentials::Key(key) => Ok(key.clone()),
-        Credentials::Metadata(_) => {
-            Err(TokenError::Key { reason: "there is no key".into(), remedy: "" })
-        }
-    }
-}
-
-/// Reads a key file.
-fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
+/// When it cannot be used.
+pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
     let bytes = read_regular(path, ServiceAccountKey::MOST_BYTES).map_err(|cause| {
         unusable(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::http1::{Reply, Request};
+use super::http1::{Reply, Request};
 
 /// A cell: the number of its tab, and its name there.
 pub(crate) type Place = (u32, String);
@@ -62,8 +62,7 @@ impl Google {
     /// Answers a request to the Sheets API, and does what it asks.
     pub(crate) fn answer(&mut self, request: &Request, named: bool, now: u64) -> Reply {
         if !self.takes(&request.bearer, now) {
-            let text = "Request had invalid authentication credentials.";
-            return refusal(401, "UNAUTHENTICATED", text);
+            return unauthorized();
         }
         let Some(sheet) = self.spreadsheets.get_mut(spreadsheet(request)) else {
             return refusal(404, "NOT_FOUND", "Requested entity was not found.");
@@ -152,6 +151,11 @@ pub(crate) fn cells(request: &Request) -> Vec<(String, Value)> {
         (range, entry["values"][0][0].clone())
     };
     entries.iter().map(cell).collect()
+}
+
+/// What is said of a token that is not taken.
+pub(crate) fn unauthorized() -> Reply {
+    refusal(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
 }
 
 /// An error in Google's envelope.
