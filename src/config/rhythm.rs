@@ -11,26 +11,27 @@ const TOGETHER: usize = 8;
 /// is one tick. Of many cadences the slowest count as if they never coincided, which is too much
 /// rather than too little.
 pub(super) fn per_second<T>(cadences: &BTreeMap<u64, T>, cost: impl Fn(&[&T]) -> u32) -> f64 {
-    let (together, alone): (Vec<_>, Vec<_>) =
-        cadences.iter().enumerate().partition(|&(rank, _)| rank < TOGETHER);
-    let alone = alone.iter().map(|(_, (every, what))| rate(**every) * f64::from(cost(&[*what])));
+    let together: Vec<(&u64, &T)> = cadences.iter().take(TOGETHER).collect();
+    let alone = cadences.iter().skip(TOGETHER);
+    let alone = alone.map(|(every, what)| rate(*every) * f64::from(cost(&[what])));
     let sets = 1_usize << together.len();
     let members = |set: usize| {
-        together.iter().filter(move |(rank, _)| set & (1 << rank) != 0).map(|(_, it)| it)
+        let numbered = together.iter().enumerate();
+        numbered.filter(move |(bit, _)| set & (1 << bit) != 0).map(|(_, cadence)| *cadence)
     };
     // Inclusion and exclusion: a tick of all cadences of a set is a tick of each of its subsets,
     // too, and costs so much more than has been counted for these.
     let mut more: Vec<i64> = (0..sets)
-        .map(|set| members(set).map(|(_, what)| *what).collect::<Vec<_>>())
+        .map(|set| members(set).map(|(_, what)| what).collect::<Vec<_>>())
         .map(|due| if due.is_empty() { 0 } else { i64::from(cost(&due)) })
         .collect();
-    for bit in (0..together.len()).map(|rank| 1 << rank) {
+    for bit in (0..together.len()).map(|bit| 1 << bit) {
         for set in (0..sets).filter(|set| set & bit != 0) {
             more[set] -= more[set ^ bit];
         }
     }
     let shared = (1..sets).map(|set| {
-        let every = members(set).fold(1, |common, (every, _)| lcm(common, **every));
+        let every = members(set).fold(1, |common, (every, _)| lcm(common, *every));
         #[expect(clippy::cast_precision_loss, reason = "it is a small number")]
         let more = more[set] as f64;
         rate(every) * more
