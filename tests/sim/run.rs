@@ -101,7 +101,8 @@ async fn story(world: &Rc<World>) {
             }
             Happening::Reload => {
                 let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
-                actix_rt::spawn(async { reload.await.unwrap().unwrap() });
+                let world = Rc::clone(world);
+                actix_rt::spawn(async move { world.reloaded(reload.await.unwrap()) });
             }
             _ => {}
         }

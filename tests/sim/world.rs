@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    broken::Verdict,
+    broken::{Broken, Verdict, broken_if},
     checker::Checker,
     dice::Dice,
     faults::{self, Fault, Service},
@@ -146,6 +146,12 @@ impl World {
     /// Something must not have happened, perhaps.
     pub(crate) fn judge(&self, verdict: Verdict) {
         self.state.borrow_mut().checker.judge(verdict);
+    }
+
+    /// The configuration was fine: the only reason not to use it is another command.
+    pub(crate) fn reloaded(&self, outcome: Result<(), String>) {
+        let why = outcome.err().filter(|why| !why.contains("another command"));
+        self.judge(broken_if(why.is_some(), Broken::Fault, || why.unwrap_or_default()));
     }
 
     /// The trouble that a connection, or a request, of this service is in now.

@@ -37,7 +37,7 @@ fn is_crowded(plan: &Plan) -> bool {
 }
 
 /// A write that has succeeded: its price's fetch, how many failures there had been by then, when
-/// it began, and whether that was as soon after the one before as ticks follow each other.
+/// it began, and whether that was as long after the one before as ticks follow each other.
 #[derive(Debug)]
 struct Success {
     fetch: u64,
@@ -162,7 +162,8 @@ impl Writes {
         let (failures, failed) = excuses.failures(book);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
-        let steady = cell.acked.as_ref().is_some_and(|last| at <= last.at + every + ON_THE_WAY);
+        let steady =
+            cell.acked.as_ref().is_some_and(|last| at.abs_diff(last.at + every) <= ON_THE_WAY);
         let success = Success { fetch: *fetch, failures, at, steady };
         let Some(before) = cell.acked.replace(success) else { return Ok(()) };
         let calm = failures == before.failures;
