@@ -276,8 +276,9 @@ impl SheetsActor {
                 }
                 let next_try = wait.as_millis() as u64;
                 if lost > 0 && self.survey.tells(failure, now) {
-                    warn!(self.log, "the spreadsheet is not read, and nothing else tells where all \
-                        of the cells are: {}", failure; "lost" => lost, "next_try_ms" => next_try);
+                    warn!(self.log,
+                        "the spreadsheet is not read, and some cells are not found: {}", failure;
+                        "cells" => lost, "next_try_ms" => next_try);
                 } else {
                     debug!(self.log, "the spreadsheet is not read: {}", failure;
                         "next_try_ms" => next_try);

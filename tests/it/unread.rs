@@ -16,7 +16,7 @@ fn cells_whose_place_only_a_reading_tells_do_not_stand_still_in_silence() {
     );
     let file = rig.file(&sheet);
     let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    process.says("the spreadsheet is not read, and nothing else tells where all of the cells are");
+    process.says("the spreadsheet is not read, and some cells are not found");
     rig.shows("A2");
     assert_eq!(rig.number("A1"), None);
     rig.sandbox.clear_fault(trouble);
