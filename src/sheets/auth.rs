@@ -72,9 +72,11 @@ impl AccessToken {
         self.left(now) < EARLY.min(self.life / 4)
     }
 
-    /// Whether it can still be used: a request made at the last moment might arrive too late.
+    /// Whether it can still be used: a request made at the last moment might arrive too late. That
+    /// is longer than until it is old, so that there is time for a new one.
     pub(super) fn is_good(&self, now: Instant) -> bool {
-        self.left(now) > Duration::from_secs(10).min(self.life / 4)
+        const LATE: Duration = Duration::from_secs(10);
+        self.left(now) > LATE.min(self.life / 8)
     }
 
     fn left(&self, now: Instant) -> Duration {
@@ -321,4 +323,26 @@ fn transport(error: &SendError) -> String {
         inner = source;
     }
     excerpt(&inner.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_grows_old_before_it_ends_and_is_good_for_a_while_after_that() {
+        for (life, old, bad) in
+            [(3_599.0, 3_299.0, 3_589.0), (60.0, 45.0, 52.5), (8.0, 6.0, 7.0), (1.0, 0.75, 0.875)]
+        {
+            let asked = Instant::now();
+            let token = AccessToken::new("ya29.x", asked, Duration::from_secs_f64(life)).unwrap();
+            let after = |secs: f64| asked + Duration::from_secs_f64(secs);
+            assert!(
+                !token.is_old(after(old - 0.001)) && token.is_old(after(old + 0.001)),
+                "{life}"
+            );
+            assert!(token.is_good(after(bad - 0.001)) && !token.is_good(after(bad)), "{life}");
+            assert!(!token.is_good(after(life + 9e9)), "{life}");
+        }
+    }
 }
