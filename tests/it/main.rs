@@ -25,6 +25,7 @@ mod once;
 mod online;
 mod outages;
 mod patience;
+mod people;
 mod phases;
 mod picture;
 mod readme;
