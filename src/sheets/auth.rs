@@ -23,7 +23,7 @@ use yup_oauth2::{
 
 use super::{credentials::Credentials, key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
-    http::{Tls, clause, excerpt},
+    http::{Tls, UNTRUSTED_REMEDY, clause, excerpt, untrusted},
     messages::{Failure, FailureClass},
 };
 
@@ -106,6 +106,9 @@ pub(super) enum TokenError {
     /// The token endpoint cannot be reached, or is in trouble.
     #[error("Google's token endpoint gives no token: {reason}")]
     Unavailable { reason: String, wait: Option<Duration> },
+    /// Whoever answers in place of the token endpoint cannot show that it is Google.
+    #[error("Google's token endpoint gives no token: the certificate is not to be trusted: {why}")]
+    Untrusted { why: String },
     /// The metadata server cannot be reached, or is in trouble.
     #[error("Google's metadata server gives no token: {reason}")]
     NoMetadata { reason: String, remedy: &'static str, wait: Option<Duration> },
@@ -154,6 +157,7 @@ impl TokenError {
                 (FailureClass::Clock, "Set this machine's clock, or have it set by NTP")
             }
             Self::Unavailable { .. } => (FailureClass::Transient, ""),
+            Self::Untrusted { .. } => (FailureClass::Tls, UNTRUSTED_REMEDY),
         };
         Failure { class, reason: self.to_string(), remedy: remedy.into() }
     }
@@ -279,9 +283,10 @@ fn sort(error: ExchangeError, account: String) -> TokenError {
             reason: "the private key in the file cannot be used".into(),
         },
         ExchangeError::Library(YupError::AuthError(error)) => sort_oauth(&error, account),
-        ExchangeError::Library(YupError::HttpClientError(error)) => {
-            TokenError::unavailable(transport(&error))
-        }
+        ExchangeError::Library(YupError::HttpClientError(error)) => match untrusted(&error) {
+            Some(why) => TokenError::Untrusted { why },
+            None => TokenError::unavailable(transport(&error)),
+        },
         ExchangeError::Library(YupError::HttpError(_)) => {
             TokenError::unavailable("the connection broke")
         }
