@@ -4,7 +4,6 @@
 mod answers;
 mod memory;
 mod redirects;
-mod stall;
 mod texts;
 
 use std::{fs, net::SocketAddr, process::Stdio, sync::mpsc, thread, time::Duration};
@@ -17,8 +16,11 @@ use ratesheet::{
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
-use self::{memory::Memory, stall::Stall};
-use crate::rig::{ONE, Process, Rig, SOON, block_on, listens, one_price, ratesheet};
+use self::memory::Memory;
+use crate::{
+    rig::{ONE, Process, Rig, SOON, block_on, listens, one_price, ratesheet},
+    stall::Stall,
+};
 
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
