@@ -25,8 +25,9 @@ use crate::{
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
 
-/// A loop may stand still for so long. Without optimization all takes some twenty times as long.
-const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 50 });
+/// A loop may stand still for so long. Without optimization all takes some twenty times as long; a
+/// quarter of a second has been seen.
+const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 50 });
 
 /// So many requests meet a fault before it is taken back: of Kraken's the list of pairs, and the
 /// tickers.
