@@ -19,6 +19,7 @@ mod invariants;
 mod isolation;
 mod keyless;
 mod library;
+mod line;
 mod log;
 mod notify;
 mod once;
