@@ -20,6 +20,7 @@ mod isolation;
 mod keyless;
 mod library;
 mod line;
+mod load;
 mod log;
 mod notify;
 mod once;
