@@ -13,7 +13,7 @@ use ratesheet::{
     AssetPair, Feed, KrakenActor, KrakenConfig, QuoteBatch, QuoteField, RetryConfig, SheetIndex,
     Tick, TlsConfig, sandbox::Sandbox,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 /// Receives quotes. In your application this is whoever needs them.
 struct Receiver(Option<oneshot::Sender<()>>);
@@ -62,7 +62,7 @@ async fn ask() -> Result<(), Box<dyn Error>> {
         KrakenActor::new(config, RetryConfig::default(), &TlsConfig::default())?.feed(feed).start();
 
     // Ticks come from wherever you like; `ScheduleActor` sends them at a steady pace.
-    kraken.send(Tick::new(1, Instant::now(), vec![mine])).await?;
+    kraken.send(Tick::new(1, vec![mine])).await?;
     received.await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The whole configuration: composed of the rooms' own. Pure: no I/O, no clock, no randomness.
 
 mod read;
+mod rhythm;
 mod schema;
 mod sections;
 mod warnings;
@@ -197,7 +198,6 @@ impl Config {
         self.retry.check(&mut mistakes);
         self.supervision.check(&mut mistakes);
         mistakes.duration("shutdown_grace", self.shutdown_grace, &SHUTDOWN_GRACE);
-        self.status.check(&mut mistakes);
         self.heartbeat.check(&mut mistakes);
         mistakes
     }
@@ -206,7 +206,7 @@ impl Config {
     fn check_targets(&self, mistakes: &mut Mistakes) {
         let mut first = HashMap::new();
         for (index, sheet) in self.sheets.iter().enumerate() {
-            for cell in sheet.targets() {
+            for (cell, _) in sheet.targets() {
                 let here = format!("sheets[{index}]");
                 if let Some(there) = first.get(&TargetKey::new(sheet, cell)) {
                     let found = format!("the cell {cell}, which {there} writes already");

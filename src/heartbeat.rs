@@ -55,7 +55,7 @@ impl Heart {
 
 impl Drop for Heart {
     fn drop(&mut self) {
-        // Should its mailbox be full, it ends when it has dealt with what is in there.
+        // Should its mailbox be full, it does not beat again all the same.
         drop(self.0.try_send(Stop));
     }
 }
@@ -102,7 +102,8 @@ impl HeartbeatActor {
 
     fn beat_if_due(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        if !self.is_due(now) {
+        // Whoever stopped it found no room to say so: it would be taken for a sign of life.
+        if !ctx.connected() || !self.is_due(now) {
             return;
         }
         self.last = Some(now);

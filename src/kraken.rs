@@ -32,7 +32,7 @@ pub(crate) use self::config::{PAIRS_PER_REQUEST, requests_for};
 use self::{
     client::KrakenClient,
     error::KrakenError,
-    fetch::{Fetch, Fetched},
+    fetch::{Fetched, Question},
     roster::Roster,
 };
 pub use self::{
@@ -95,8 +95,6 @@ pub struct KrakenActor {
     client: KrakenClient,
     gate: Rc<Gate>,
     feeds: Vec<Feed>,
-    /// The newest quote of each pair.
-    newest: BTreeMap<AssetPair, Quote>,
     /// What each feed's receiver had no room for, in one batch.
     late: BTreeMap<usize, QuoteBatch>,
     reports: Option<WeakRecipient<Report>>,
@@ -110,7 +108,6 @@ pub struct KrakenActor {
     tick: u64,
     seldom: Seldom,
     report: KrakenReport,
-    stopping: bool,
 }
 
 /// What a fetch is for.
@@ -126,8 +123,8 @@ enum Phase {
     Idle,
     /// A fetch for these sheets is in flight.
     Fetching(Arc<[SheetIndex]>),
-    /// A fetch has failed; the next begins when the timer of this number fires.
-    Waiting(u64),
+    /// A fetch has failed; the next begins when its timer fires.
+    Waiting,
 }
 
 impl KrakenActor {
@@ -159,7 +156,6 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
-            newest: BTreeMap::new(),
             late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
@@ -170,7 +166,6 @@ impl KrakenActor {
             tick: 0,
             seldom: Seldom::default(),
             report: KrakenReport::default(),
-            stopping: false,
         })
     }
 
@@ -197,10 +192,6 @@ impl KrakenActor {
 
     /// Goes on with whatever there is to do.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.stopping {
-            ctx.stop();
-            return;
-        }
         if self.pending.is_empty() || !matches!(self.phase, Phase::Idle) {
             return;
         }
@@ -214,27 +205,35 @@ impl KrakenActor {
     }
 
     fn fetch(&mut self, ctx: &mut Context<Self>) {
-        let now = Instant::now();
         let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
-        let wanted = self.pairs_of(&due);
-        let held_back = self.roster.held_back(&wanted, now);
-        let fetch = Fetch {
-            client: self.client.clone(),
-            gate: Rc::clone(&self.gate),
-            index: self.roster.index(),
-            pairs: wanted.into_iter().filter(|pair| !held_back.contains_key(pair)).collect(),
-        };
+        let mut wanted = self.pairs_of(&due);
+        let left_out = self.left_out(&wanted);
+        wanted.retain(|pair| !left_out.contains_key(pair));
+        let question = Question::of(wanted, self.roster.index());
         self.phase = Phase::Fetching(Arc::clone(&due));
         let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
+        let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
         let url = self.config.url.clone();
         let fetch = async move {
-            let mut fetched = fetch.run(&url).await;
-            fetched.missing.extend(held_back);
+            let mut fetched = question.deal_out(question.ask(&client, &gate).await, &url);
+            fetched.missing.extend(left_out);
             fetched
         };
         ctx.spawn(fetch.into_actor(self).map(move |fetched, actor, ctx| {
             actor.settle(fetched, &asked, ctx);
         }));
+    }
+
+    /// The pairs that are not asked for, since they are not in the list, or were refused lately.
+    fn left_out(&mut self, wanted: &BTreeSet<AssetPair>) -> BTreeMap<AssetPair, Failure> {
+        let now = Instant::now();
+        let unknown = self.roster.unknown(wanted);
+        if !unknown.is_empty() {
+            self.roster.doubted(now + self.retry.probe);
+        }
+        let mut left_out = self.roster.held_back(wanted, now);
+        left_out.extend(unknown);
+        left_out
     }
 
     fn pairs_of(&self, due: &[SheetIndex]) -> BTreeSet<AssetPair> {
@@ -245,33 +244,33 @@ impl KrakenActor {
 
     /// Takes in what a fetch brought, passes it on, and decides when the next begins.
     fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
-        let Fetched { quotes, missing, refused, unknown, error, note, requests, refusal: _ } =
-            fetched;
+        let Fetched { quotes, missing, refused, error, note, requests } = fetched;
         self.report.requests += requests;
         if let Some(note) = note {
             debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
         }
-        if unknown {
-            self.roster.doubted(Instant::now() + self.retry.probe);
-        }
         if !refused.is_empty() {
             self.hold_back(refused, &missing);
         }
-        let nothing = quotes.is_empty();
-        self.newest.extend(quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone())));
-        self.report.quotes = Arc::new(self.newest.clone());
+        let brought = !quotes.is_empty();
+        if brought {
+            self.report.fetches += 1;
+            self.report.last_success = Some(asked.at);
+        }
+        let newest = quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone()));
+        Arc::make_mut(&mut self.report.quotes).extend(newest);
         self.report.missing = Arc::new(missing);
         self.phase = Phase::Idle;
         self.again.retain(|sheet| !asked.due.contains(sheet));
         self.pass_on(asked, Arc::new(quotes), ctx);
         match error {
+            None if brought => self.succeeded(),
             // With every pair unknown nothing was asked: neither a success nor a failure.
-            None if nothing => {}
-            None => self.succeeded(asked.at),
+            None => {}
             Some(error) => {
                 // What did come has been passed on; the rest is not left until the next tick,
                 // which may be an hour away.
-                let wait = self.failed(&error);
+                let wait = self.failed(&error, brought);
                 self.pending.extend(asked.due.iter());
                 self.wait(wait, ctx);
             }
@@ -280,18 +279,22 @@ impl KrakenActor {
         self.proceed(ctx);
     }
 
-    fn succeeded(&mut self, sent: Timestamp) {
-        self.report.fetches += 1;
-        self.report.last_success = Some(sent);
+    fn succeeded(&mut self) {
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "Kraken answers again";
                 "attempts" => failing.attempts, "failed_since" => %failing.since);
         }
     }
 
-    /// Counts a failure, and returns the wait before the next attempt.
-    fn failed(&mut self, error: &KrakenError) -> Duration {
-        self.report.failures += 1;
+    /// Counts a failure, which may have `brought` some quotes, or all of them, and returns the
+    /// wait before the next attempt.
+    fn failed(&mut self, error: &KrakenError, brought: bool) -> Duration {
+        let what = if brought {
+            "Kraken gives quotes, but there is trouble"
+        } else {
+            self.report.failures += 1;
+            "Kraken gives no quotes"
+        };
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
         let news = before.as_ref().is_none_or(|before| before.failure != failure);
@@ -300,11 +303,10 @@ impl KrakenActor {
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(error.wait().unwrap_or_default());
         if say {
-            warn!(self.log, "Kraken gives no quotes: {}", failure;
+            warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {
-            debug!(self.log, "Kraken still gives no quotes: {}", failure;
-                "attempts" => failing.attempts);
+            debug!(self.log, "{}, still: {}", what, failure; "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
         wait
@@ -315,7 +317,7 @@ impl KrakenActor {
         let now = Instant::now();
         for pair in refused {
             let Some(failure) = missing.get(&pair) else { continue };
-            warn!(self.log, "{}", failure; "pair" => %pair);
+            debug!(self.log, "{}", failure; "pair" => %pair);
             let until = now + self.retry.probe_in(fastrand::f64());
             self.roster.refuse(pair, failure.clone(), until);
         }
@@ -379,13 +381,10 @@ impl KrakenActor {
 
     /// Begins the next fetch after `wait`.
     fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
-        let number = self.report.failures;
-        self.phase = Phase::Waiting(number);
-        ctx.run_later(wait, move |actor, ctx| {
-            if matches!(actor.phase, Phase::Waiting(waiting) if waiting == number) {
-                actor.phase = Phase::Idle;
-                actor.proceed(ctx);
-            }
+        self.phase = Phase::Waiting;
+        ctx.run_later(wait, |actor, ctx| {
+            actor.phase = Phase::Idle;
+            actor.proceed(ctx);
         });
     }
 
@@ -483,7 +482,6 @@ impl Handler<Stop> for KrakenActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
-        self.stopping = true;
         ctx.stop();
     }
 }

@@ -1,4 +1,5 @@
-//! What crosses from room to room. Data only: nothing here does anything.
+//! What crosses from room to room. Data, and the little that follows from it alone: how it reads,
+//! how two batches become one. Pure: no I/O, no clock, no randomness.
 //!
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
@@ -12,7 +13,6 @@ use std::{
 
 use actix::Message;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::quote::{AssetPair, Quote, QuoteField};
 
@@ -27,16 +27,14 @@ pub struct SheetIndex(pub usize);
 pub struct Tick {
     /// Counts the ticks, from 1.
     pub seq: u64,
-    /// When it was due.
-    pub at: Instant,
     /// The sheets whose cadence it is, never none.
     pub due: Vec<SheetIndex>,
 }
 
 impl Tick {
     /// The tick of this number, for these sheets. Numbers begin at 1 and grow.
-    pub const fn new(seq: u64, at: Instant, due: Vec<SheetIndex>) -> Self {
-        Self { seq, at, due }
+    pub const fn new(seq: u64, due: Vec<SheetIndex>) -> Self {
+        Self { seq, due }
     }
 }
 
@@ -127,6 +125,12 @@ impl Failure {
     /// it (a sentence without a full stop, or nothing).
     pub fn new(class: FailureClass, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { class, reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// Kraken has a quote of a pair, and no number in this field of it.
+    pub fn not_stated(pair: &AssetPair, field: QuoteField) -> Self {
+        let reason = format!("Kraken states no {field} for {pair} at present");
+        Self { class: FailureClass::Pair, reason, remedy: String::new() }
     }
 }
 
@@ -329,6 +333,13 @@ pub enum CellContent {
     Problem,
 }
 
+impl CellContent {
+    /// Whether it is a time, which is told in the spreadsheet's own zone.
+    pub(crate) const fn tells_time(&self) -> bool {
+        matches!(self, Self::Updated | Self::Quote(_, QuoteField::Time))
+    }
+}
+
 impl fmt::Display for CellContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -408,7 +419,7 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
-    /// It panicked, with this message.
+    /// It panicked, with this message; one that may quote what was being read is not shown.
     Panicked(String),
     /// It stopped by itself.
     Stopped,

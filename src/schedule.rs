@@ -36,7 +36,9 @@ pub struct ScheduleActor {
     report: ScheduleReport,
     /// When the armed tick is due.
     due: Instant,
-    seldom: Seldom,
+    /// What is said of standstills, and of ticks that cannot be delivered.
+    stood_still: Seldom,
+    undelivered: Seldom,
 }
 
 impl ScheduleActor {
@@ -53,7 +55,8 @@ impl ScheduleActor {
             left: None,
             report: ScheduleReport::default(),
             due: Instant::now(),
-            seldom: Seldom::default(),
+            stood_still: Seldom::default(),
+            undelivered: Seldom::default(),
         }
     }
 
@@ -98,7 +101,7 @@ impl ScheduleActor {
         let (due, missed) = self.cadences.due(now);
         self.report.missed += missed;
         let stood_still = now.saturating_duration_since(self.due) > STANDSTILL;
-        if missed > 0 && self.seldom.say(false, stood_still, now) {
+        if missed > 0 && self.stood_still.say(false, stood_still, now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
         }
         if due.is_empty() {
@@ -106,7 +109,7 @@ impl ScheduleActor {
         }
         self.report.ticks += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let tick = Tick { seq: self.report.ticks, at: now, due };
+        let tick = Tick { seq: self.report.ticks, due };
         debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
         if let Err(cause) = self.ticks.try_send(tick) {
             self.report.undelivered += 1;
@@ -114,7 +117,7 @@ impl ScheduleActor {
                 SendError::Full(_) => "its mailbox is full",
                 SendError::Closed(_) => "it is gone",
             };
-            if self.seldom.say(false, true, now) {
+            if self.undelivered.say(false, true, now) {
                 warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
             }
         }
@@ -148,5 +151,65 @@ impl Handler<Stop> for ScheduleActor {
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         ctx.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use actix::Actor as _;
+    use slog::{Drain, Never, OwnedKVList, Record};
+
+    use super::*;
+
+    /// Whom ticks are sent to. It is gone.
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Context = Context<Self>;
+
+        fn started(&mut self, ctx: &mut Self::Context) {
+            ctx.stop();
+        }
+    }
+
+    impl Handler<Tick> for Nobody {
+        type Result = ();
+
+        fn handle(&mut self, _: Tick, _: &mut Self::Context) {}
+    }
+
+    #[derive(Clone, Default)]
+    struct Journal(Arc<Mutex<Vec<String>>>);
+
+    impl Drain for Journal {
+        type Ok = ();
+        type Err = Never;
+
+        fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
+            self.0.lock().unwrap().push(record.msg().to_string());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_standstill_and_a_tick_that_nobody_takes_are_both_told() {
+        actix_rt::System::new().block_on(async {
+            let nobody = Nobody.start();
+            while nobody.connected() {
+                tokio::task::yield_now().await;
+            }
+            let journal = Journal::default();
+            let log = Logger::root(journal.clone().fuse(), slog::o!());
+            let every_second = [(SheetIndex(0), Duration::from_secs(1))];
+            let mut actor = ScheduleActor::new(every_second, nobody.recipient()).logger(log);
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(10)).await;
+            actor.tick();
+            let told = journal.0.lock().unwrap();
+            let times = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+            assert_eq!((times("stood still"), times("cannot be delivered")), (1, 1), "{told:?}");
+        });
     }
 }

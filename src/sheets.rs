@@ -32,7 +32,7 @@ use actix::{
     WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
-use slog::{Logger, debug, info, o};
+use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
 pub use self::{
@@ -51,7 +51,7 @@ use self::{
     error::SheetsError,
     plan::{Plan, Write},
     survey::Survey,
-    trouble::Trouble,
+    trouble::{Setback, Trouble},
     wire::Properties,
 };
 pub(crate) use self::{
@@ -107,6 +107,8 @@ pub struct SheetsActor {
     stopping: bool,
     /// It has just been restarted.
     settling: bool,
+    /// When it is woken to try a cell again that was set aside.
+    alarm: Option<Instant>,
 }
 
 /// What the actor is about.
@@ -117,8 +119,8 @@ enum Phase {
     Preparing,
     /// A write is in flight.
     Writing,
-    /// Something has failed; the next attempt begins when the timer of this number fires.
-    Waiting(u64),
+    /// Something has failed; the next attempt begins when its timer fires.
+    Waiting,
 }
 
 impl SheetsActor {
@@ -156,6 +158,7 @@ impl SheetsActor {
             report,
             stopping: false,
             settling: false,
+            alarm: None,
         })
     }
 
@@ -190,12 +193,12 @@ impl SheetsActor {
         } else if self.plan.is_due(now) {
             self.prepare_write(ctx);
         } else {
-            self.nothing_to_do();
+            self.nothing_to_do(ctx);
         }
     }
 
     /// Every healthy cell is as it should be.
-    fn nothing_to_do(&mut self) {
+    fn nothing_to_do(&mut self, ctx: &mut Context<Self>) {
         self.unsettled = None;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
@@ -205,6 +208,35 @@ impl SheetsActor {
             }
         }
         self.tell();
+        self.set_alarm(ctx);
+    }
+
+    /// Has the cells that were set aside tried again when it is time: the next tick may be a day
+    /// away. An alarm that is set already, and earlier, will do: it is followed by the next.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let Some(next) = self.plan.next_attempt(now) else { return };
+        if self.alarm.is_some_and(|alarm| alarm <= next) {
+            return;
+        }
+        self.alarm = Some(next);
+        ctx.run_later(next.saturating_duration_since(now), move |actor, ctx| {
+            // One that a later order has overtaken is mute; and without an address nobody can see
+            // any more what is done, and it would go on for ever.
+            if actor.alarm == Some(next) && ctx.connected() {
+                actor.alarm = None;
+                actor.look_again();
+                actor.proceed(ctx);
+            }
+        });
+    }
+
+    /// A cell that is to be tried again may be elsewhere by now.
+    fn look_again(&mut self) {
+        let now = Instant::now();
+        if self.plan.probe_due(now) {
+            self.survey.doubt(now);
+        }
     }
 
     fn read_properties(&mut self, ctx: &mut Context<Self>) {
@@ -226,24 +258,32 @@ impl SheetsActor {
         self.account.introduce(&self.log);
         match read {
             Ok(properties) => {
-                self.survey.done(now);
+                if self.survey.done(now) {
+                    info!(self.log, "the spreadsheet is read again");
+                }
                 self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
                 self.proceed(ctx);
             }
             Err(trouble) => {
-                let wait = self.retry.backoff.jittered(self.survey.failed(), fastrand::f64());
-                let wait = self.hold_off(&trouble, wait, Budget::Reads);
-                let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
-                self.plan.locate_blindly(&failure, now + wait);
+                let attempts = self.survey.failed();
+                let setback = self.setback(trouble, attempts, Budget::Reads);
+                let Setback { failure, wait, is_passing, .. } = &setback;
+                let lost = self.plan.locate_blindly(failure, now + *wait);
                 // Should only the reading be in trouble, what is known is enough to write by.
-                if trouble.is_passing() && self.plan.can_go_on() {
-                    debug!(self.log, "the spreadsheet is not read: {}", failure;
-                        "next_try_ms" => wait.as_millis() as u64);
-                    self.survey.again_at(now + wait);
-                    self.proceed(ctx);
-                } else {
-                    self.fail(trouble, Budget::Reads, ctx);
+                if !is_passing || !self.plan.can_go_on() {
+                    self.fall_back(setback, ctx);
+                    return;
                 }
+                let next_try = wait.as_millis() as u64;
+                if lost > 0 && self.survey.tells(failure, now) {
+                    warn!(self.log, "the spreadsheet is not read, and nothing else tells where all \
+                        of the cells are: {}", failure; "lost" => lost, "next_try_ms" => next_try);
+                } else {
+                    debug!(self.log, "the spreadsheet is not read: {}", failure;
+                        "next_try_ms" => next_try);
+                }
+                self.survey.again_at(now + *wait);
+                self.proceed(ctx);
             }
         }
     }
@@ -385,6 +425,8 @@ impl Supervised for SheetsActor {
         self.survey = Survey::new(Instant::now(), self.retry.probe);
         self.rejected_tokens = 0;
         self.settling = true;
+        // It is gone, with all that was under way.
+        self.alarm = None;
     }
 }
 
@@ -393,17 +435,14 @@ impl Handler<QuoteBatch> for SheetsActor {
 
     fn handle(&mut self, batch: QuoteBatch, ctx: &mut Self::Context) {
         self.tick = batch.tick;
-        let now = Instant::now();
-        self.plan.apply(&batch, now);
+        self.plan.apply(&batch, Instant::now());
         self.unsettled = Some(match self.unsettled.take() {
             Some(before) => before.then(batch),
             None => batch,
         });
-        if self.plan.probe_due(now) {
-            self.survey.doubt(Instant::now());
-        }
+        self.look_again();
         match self.phase {
-            Phase::Waiting(_) => {
+            Phase::Waiting => {
                 self.report.settled = self.tick;
                 self.tell();
             }

@@ -91,8 +91,10 @@ pub struct Shutdown;
 #[rtype(result = "()")]
 pub struct Restart;
 
-/// Stops the tree, and starts it afresh with another configuration. One that no tree can be built
-/// of is refused, with the reason, and the old tree stays.
+/// Stops the tree, and starts it afresh with another configuration; answered when it is at work.
+/// One that no tree can be built of is refused, with the reason, and the old tree stays. There is
+/// a reason, too, when another command has come meanwhile, which says what becomes of the tree, or
+/// when it could not be built after all.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), String>")]
 pub struct Reload(pub Box<Config>);
@@ -181,13 +183,19 @@ impl SupervisorActor {
         self
     }
 
-    fn build(&mut self, ctx: &mut Context<Self>) {
+    /// Builds the tree, or gives up.
+    fn build(&mut self, ctx: &mut Context<Self>) -> Result<(), String> {
+        let built = self.try_to_build(ctx);
+        if let Err(reason) = &built {
+            self.escalated(Escalated { actor: None, reason: reason.clone() }, ctx);
+        }
+        built
+    }
+
+    fn try_to_build(&mut self, ctx: &mut Context<Self>) -> Result<(), String> {
         let spreadsheets = tree::by_spreadsheet(&self.config.sheets).len();
         self.board = Board::new(spreadsheets).of(Arc::clone(&self.config));
-        if let Err(mistakes) = self.config.check() {
-            self.escalated(Escalated { actor: None, reason: mistakes.to_string() }, ctx);
-            return;
-        }
+        self.config.check().map_err(|mistakes| mistakes.to_string())?;
         for warning in self.config.warnings() {
             warn!(self.log, "{}", warning);
         }
@@ -199,14 +207,11 @@ impl SupervisorActor {
             dialer: self.dialer.clone(),
             ticks: self.ticks,
         };
-        match Tree::build(&self.config, &around) {
-            Ok(tree) => {
-                let sheets = self.config.sheets.len();
-                info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
-                self.tree = Some(tree);
-            }
-            Err(error) => self.escalated(Escalated { actor: None, reason: error.to_string() }, ctx),
-        }
+        let tree = Tree::build(&self.config, &around).map_err(|error| error.to_string())?;
+        let sheets = self.config.sheets.len();
+        info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
+        self.tree = Some(tree);
+        Ok(())
     }
 
     /// Stops the tree, if it stands, and waits for whatever is being stopped already. A new era
@@ -230,12 +235,16 @@ impl SupervisorActor {
         (self.era, stopped)
     }
 
-    /// Stops the tree and builds it afresh.
-    fn rebuild(&mut self) -> impl ActorFuture<Self, Output = ()> + use<> {
+    /// Stops the tree and builds it afresh, or says why it is not built.
+    fn rebuild(&mut self) -> impl ActorFuture<Self, Output = Result<(), String>> + use<> {
         let (era, stopped) = self.stop_tree();
         stopped.into_actor(self).map(move |(), actor: &mut Self, ctx: &mut Context<Self>| {
-            if actor.era == era && !actor.leaving {
-                actor.build(ctx);
+            if actor.leaving {
+                Err("the tree is being shut down".into())
+            } else if actor.era != era {
+                Err("another command has come meanwhile".into())
+            } else {
+                actor.build(ctx)
             }
         })
     }
@@ -304,7 +313,8 @@ impl Actor for SupervisorActor {
         ctx.set_mailbox_capacity(MAILBOX);
         // actix starts an actor that is dropped before its first turn, wherever that is.
         if Handle::try_current().is_ok() {
-            self.build(ctx);
+            // Why not is told to everybody.
+            self.build(ctx).unwrap_or_default();
         }
     }
 }
@@ -364,9 +374,14 @@ impl Handler<Shutdown> for SupervisorActor {
         self.shutdowns += 1;
         let (_, stopped) = self.stop_tree();
         Box::pin(stopped.into_actor(self).then(|(), actor, _| {
-            actor.board.set_state(State::Stopped);
-            info!(actor.log, "stopped");
-            let told = tell_all(actor.subscribers.clone(), Event::Stopped);
+            // The first of several tells it.
+            let told = if actor.board.status().state == State::Stopped {
+                tell_all(Vec::new(), Event::Stopped)
+            } else {
+                actor.board.set_state(State::Stopped);
+                info!(actor.log, "stopped");
+                tell_all(actor.subscribers.clone(), Event::Stopped)
+            };
             told.into_actor(actor).map(|(), actor, ctx| {
                 // Whoever else has asked is answered before it is gone.
                 actor.shutdowns -= 1;
@@ -382,7 +397,8 @@ impl Handler<Restart> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Restart, _: &mut Self::Context) -> Self::Result {
-        Box::pin(self.rebuild())
+        // Why it is not built is an event, or the other command's business.
+        Box::pin(self.rebuild().map(|_, _, _| ()))
     }
 }
 
@@ -399,6 +415,6 @@ impl Handler<Reload> for SupervisorActor {
         }
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);
-        Box::pin(rebuilt.map(|(), _, _| Ok(())))
+        Box::pin(rebuilt)
     }
 }

@@ -145,7 +145,7 @@ async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, No
 
 /// Says how long it takes, if it takes long.
 fn announce(config: &Config, spreadsheets: usize) {
-    let cells: usize = config.sheets.iter().map(|sheet| cells(config, sheet).len()).sum();
+    let cells: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
     let reads = 2 * spreadsheets + cells / 100;
     let a_minute = config.google.writes_per_minute as usize;
     if reads > MANY_READS && reads * 6 > a_minute {
@@ -239,26 +239,20 @@ fn clip(text: &str) -> String {
     if chars.next().is_some() { format!("{short}…") } else { short }
 }
 
-/// Named ranges of more than one cell, and those that are a cell which is written already.
+/// Named ranges of more than one cell.
 fn ranges(there: &There<'_>) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let mut firsts = BTreeMap::new();
-    for (cell, found) in there {
-        let (tab, place) = found.range.rsplit_once('!').unwrap_or(("", &found.range));
-        let (first, rest) = place.split_once(':').unwrap_or((place, ""));
-        if !rest.is_empty() {
-            let reason = format!(
-                "{} is a range of several cells, {}, of which the first alone is written",
-                cell.cell, found.range
-            );
-            notes.push(Note::new(Weight::Warning, reason, "Give the name to a single cell"));
-        }
-        if let Some(other) = firsts.insert((tab, first), &cell.cell) {
-            let reason = format!("{other} and {} are one and the same cell", cell.cell);
-            notes.push(Note::new(Weight::Warning, reason, "Keep one of them"));
-        }
-    }
-    notes
+    let several = there.iter().filter(|(_, found)| {
+        let (_, place) = found.range.rsplit_once('!').unwrap_or(("", &found.range));
+        place.contains(':')
+    });
+    let note = |(cell, found): &(&InspectedCell, &FoundCell)| {
+        let reason = format!(
+            "{} is a range of several cells, {}, of which the first alone is written",
+            cell.cell, found.range
+        );
+        Note::new(Weight::Warning, reason, "Give the name to a single cell")
+    };
+    several.map(note).collect()
 }
 
 /// Whether this machine's clock is right, as far as the servers know.
@@ -287,13 +281,9 @@ fn clock(clocks: &[Clock], findings: &mut Findings) {
     findings.row("Clock", result, vec![note]);
 }
 
+/// Counts every cell of a sheet as lost.
 fn lose(findings: &mut Findings, config: &Config, index: usize, sheet: &SheetConfig) {
-    cells(config, sheet).iter().for_each(|cell| findings.lose(index, cell));
-}
-
-/// Every cell of a sheet, as a person writes it.
-fn cells(config: &Config, sheet: &SheetConfig) -> Vec<String> {
-    let quotes = sheet.cells.iter().map(|mapping| &mapping.cell);
-    let all = quotes.chain(&sheet.updated).chain(&sheet.problem);
-    all.map(|cell| config.cell_name(sheet, cell)).collect()
+    for (cell, _) in sheet.targets() {
+        findings.lose(index, &config.cell_name(sheet, cell));
+    }
 }

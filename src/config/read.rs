@@ -79,7 +79,7 @@ fn sheets(root: &mut Section<'_>) -> Vec<SheetConfig> {
 fn without_places(placed: Vec<PlacedSheet<'_>>) -> Vec<SheetConfig> {
     let mut first: HashMap<TargetKey, &Found<'_>> = HashMap::new();
     for PlacedSheet { sheet, places } in &placed {
-        for (cell, place) in sheet.targets().zip(places) {
+        for ((cell, _), place) in sheet.targets().zip(places) {
             let key = TargetKey::new(sheet, cell);
             if let Some(there) = first.get(&key) {
                 if place.is_moot() {

@@ -215,3 +215,23 @@ fn it_stops_at_once_whatever_is_in_flight_and_never_shows_its_address() {
         assert!(journal.0.lock().unwrap().is_empty());
     });
 }
+
+#[test]
+fn whoever_finds_its_mailbox_full_stops_it_all_the_same() {
+    actix_rt::System::new().block_on(async {
+        let (address, questions) = server(&["204 No Content"; 2]);
+        let heart = Heart(heart(address, &Journal::default()).start());
+        heart.0.send(success(1)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
+        a_minute_later(&heart.0).await;
+        let left = heart.0.downgrade();
+        // It has no turn before it is dropped.
+        while heart.0.try_send(success(2)).is_ok() {}
+        drop(heart);
+        tokio::time::pause();
+        tokio::time::advance(EVERY).await;
+        tokio::time::resume();
+        until(|| left.upgrade().is_none_or(|heart| !heart.connected())).await;
+        assert!(questions.try_recv().is_err(), "it beats on");
+    });
+}

@@ -1,7 +1,5 @@
 //! Kraken's public endpoints. Touches: the network, through `http`. Never: credentials.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{
@@ -65,16 +63,6 @@ impl KrakenClient {
 
     async fn get(&self, url: &str, cap: usize) -> Result<Answer, KrakenError> {
         let answer = self.http.get_packed(url, cap).await?;
-        match answer.status {
-            200 => Ok(answer),
-            // Kraken speaks through the body of a 200; any other status comes from the network
-            // before it (a 403 too: it is how Cloudflare blocks an address).
-            status @ (429 | 403) => {
-                let known = Duration::from_secs(if status == 403 { 60 } else { 5 });
-                let wait = answer.retry_after.or(Some(known));
-                Err(KrakenError::RateLimited { text: answer.describe(), wait })
-            }
-            _ => Err(KrakenError::NotKraken(answer.describe())),
-        }
+        if answer.status == 200 { Ok(answer) } else { Err(KrakenError::from_status(&answer)) }
     }
 }

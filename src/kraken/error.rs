@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    http::HttpError,
+    http::{Answer, HttpError},
     messages::{Failure, FailureClass},
 };
 
@@ -18,6 +18,13 @@ pub(super) enum KrakenError {
     /// There was one, but not one of Kraken's: a page of the network before it, or half a JSON.
     #[error("the answer is not Kraken's JSON: {0}")]
     NotKraken(String),
+    /// The network before Kraken is in trouble.
+    #[error("the answer is not Kraken's JSON: {text}")]
+    Status {
+        text: String,
+        /// The wait that it asks for.
+        wait: Option<Duration>,
+    },
     /// Kraken says that it is in trouble, or that something is wrong with the request.
     #[error("Kraken says {0}")]
     Service(String),
@@ -34,6 +41,20 @@ pub(super) enum KrakenError {
 }
 
 impl KrakenError {
+    /// Sorts an answer of another status than 200, by which Kraken itself speaks: the network before
+    /// it has (a 403 too: it is how Cloudflare blocks an address).
+    pub(super) fn from_status(answer: &Answer) -> Self {
+        let text = answer.describe();
+        // What is known to be needed, whatever is asked for.
+        let least = match answer.status {
+            429 => Duration::from_secs(5),
+            403 => Duration::from_secs(60),
+            _ => return Self::Status { text, wait: answer.retry_after },
+        };
+        let wait = least.max(answer.retry_after.unwrap_or_default());
+        Self::RateLimited { text, wait: Some(wait) }
+    }
+
     /// Sorts the errors that an answer states. Kraken's errors are texts such as
     /// `EQuery:Unknown asset pair`
     /// (<https://docs.kraken.com/api/docs/guides/spot-rest-intro>).
@@ -63,18 +84,16 @@ impl KrakenError {
                          Kraken from this address"
                     .into(),
             },
-            Self::NotKraken(_) | Self::Service(_) | Self::UnknownPair(_) => Failure {
-                class: FailureClass::Transient,
-                reason: self.to_string(),
-                remedy: String::new(),
-            },
+            Self::NotKraken(_) | Self::Status { .. } | Self::Service(_) | Self::UnknownPair(_) => {
+                Failure::new(FailureClass::Transient, self.to_string(), "")
+            }
         }
     }
 
     /// The wait that Kraken asks for.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { wait, .. } => *wait,
+            Self::RateLimited { wait, .. } | Self::Status { wait, .. } => *wait,
             _ => None,
         }
     }
@@ -107,6 +126,23 @@ mod tests {
             ("", "service"),
         ] {
             assert_eq!(class(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_is_kept_and_does_not_shorten_one_that_is_needed() {
+        let secs = Duration::from_secs;
+        for (status, asked, wait) in [
+            (429, None, Some(secs(5))),
+            (429, Some(secs(0)), Some(secs(5))),
+            (429, Some(secs(30)), Some(secs(30))),
+            (403, Some(secs(0)), Some(secs(60))),
+            (403, Some(secs(90)), Some(secs(90))),
+            (503, Some(secs(30)), Some(secs(30))),
+            (520, None, None),
+        ] {
+            let answer = Answer { retry_after: asked, ..Answer::json(status, "") };
+            assert_eq!(KrakenError::from_status(&answer).wait(), wait, "{status} {asked:?}");
         }
     }
 

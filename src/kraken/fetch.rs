@@ -1,10 +1,7 @@
-//! One fetch: the quotes of some pairs, in as few requests as will do.
-//! Touches: the network, through `client`; the clock.
+//! One fetch: the quotes of some pairs, in as few requests as will do. A pure question, the asking,
+//! and a pure dealing out of what came. Touches: the network, through `client`; the clock.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -12,7 +9,7 @@ use super::{
     client::KrakenClient,
     config::{MOST_REQUESTS, PAIRS_PER_REQUEST},
     error::KrakenError,
-    pairs::{self, PairIndex},
+    pairs::{self, PairIndex, unknown},
     wire::{BadTicker, Tickers},
 };
 use crate::{
@@ -25,27 +22,33 @@ use crate::{
 /// with 414 and 520.
 const CHUNK_BYTES: usize = 1_800;
 
-type Rows = BTreeMap<String, Result<Quote, BadTicker>>;
-
-/// What a fetch needs.
-pub(super) struct Fetch {
-    pub(super) client: KrakenClient,
-    pub(super) gate: Rc<Gate>,
-    pub(super) index: Option<Rc<PairIndex>>,
-    pub(super) pairs: BTreeSet<AssetPair>,
+/// What Kraken is asked for.
+pub(super) struct Question {
+    /// The name to ask for each pair by, and the pairs that go by it.
+    names: BTreeMap<String, Vec<AssetPair>>,
+    /// Whether the names are Kraken's own keys, which its answers repeat.
+    by_key: bool,
 }
 
-/// What a fetch brought.
+/// What Kraken has answered.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// By Kraken's own name of the pair.
+    rows: BTreeMap<String, Result<Quote, BadTicker>>,
+    /// Whether it has refused a request because of a pair.
+    refusal: bool,
+    /// Why there is less than was asked for, or why to wait before asking for more.
+    error: Option<KrakenError>,
+    requests: u64,
+}
+
+/// What a fetch has brought.
 #[derive(Default)]
 pub(super) struct Fetched {
     pub(super) quotes: BTreeMap<AssetPair, Quote>,
     pub(super) missing: BTreeMap<AssetPair, Failure>,
     /// Pairs that Kraken refused although nothing here knew better: not to be asked for soon.
     pub(super) refused: BTreeSet<AssetPair>,
-    /// Whether Kraken has refused a request because of a pair.
-    pub(super) refusal: bool,
-    /// Whether a pair was not in the index: it may be old.
-    pub(super) unknown: bool,
     /// Why there is less than was asked for, or why to wait before asking for more.
     pub(super) error: Option<KrakenError>,
     /// What Kraken said that has cost nothing.
@@ -53,139 +56,117 @@ pub(super) struct Fetched {
     pub(super) requests: u64,
 }
 
-impl Fetch {
-    /// Asks for the tickers, and matches them with the pairs.
-    pub(super) async fn run(self, url: &str) -> Fetched {
-        let mut fetched = Fetched::default();
-        let names = self.names(&mut fetched);
-        let mut chunks = chunks(names.keys().cloned());
+impl Question {
+    /// The question for these pairs. Those that an index does not have are left out; without one
+    /// their own names have to do: Kraken takes most.
+    pub(super) fn of(pairs: BTreeSet<AssetPair>, index: Option<&PairIndex>) -> Self {
+        let mut names: BTreeMap<String, Vec<AssetPair>> = BTreeMap::new();
+        for pair in pairs {
+            let name = match index {
+                None => Some(pair.key().to_owned()),
+                Some(index) => index.key(&pair).map(str::to_owned),
+            };
+            if let Some(name) = name {
+                names.entry(name).or_default().push(pair);
+            }
+        }
+        Self { names, by_key: index.is_some() }
+    }
+
+    /// Asks it. One unknown pair makes Kraken refuse all of a request, without saying which it is:
+    /// then every ticker there is is asked for, once, and what is not among them is it.
+    pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
+        let mut answers = Answers::default();
+        let mut chunks = chunks(self.names.keys().cloned());
         if chunks.len() > MOST_REQUESTS {
             chunks = vec![Vec::new()];
         }
-        let mut tickers = BTreeMap::new();
         for chunk in chunks {
-            match self.tickers(&chunk, &mut fetched).await {
-                Ok(Tickers { rows, beside }) => {
-                    tickers.extend(rows);
-                    fetched.error = beside.or(fetched.error);
+            match answers.to(&chunk, client, gate).await {
+                Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => answers.refusal = true,
+                Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
+                    answers.refusal = true;
+                    let all = answers.to(&[], client, gate).await;
+                    answers.error = all.err().or(answers.error);
+                    break;
                 }
                 Err(error) => {
-                    fetched.error = Some(error);
+                    answers.error = Some(error);
                     break;
+                }
+                Ok(()) => {}
+            }
+        }
+        answers
+    }
+
+    /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
+    pub(super) fn deal_out(&self, answers: Answers, url: &str) -> Fetched {
+        let Answers { rows, refusal, error, requests } = answers;
+        let mut fetched = Fetched { requests, ..Fetched::default() };
+        let unasked = error.as_ref().map(|error| error.failure(url));
+        let mut all = true;
+        for (name, pair) in self.pairs() {
+            match self.ticker_of(name, pair, &rows) {
+                Some(Ok(quote)) => {
+                    fetched.quotes.insert(pair.clone(), quote.clone());
+                }
+                Some(Err(bad)) => {
+                    let failure = Failure::new(FailureClass::Pair, format!("{pair}: {bad}"), "");
+                    fetched.missing.insert(pair.clone(), failure);
+                }
+                None => {
+                    all = false;
+                    let failure = unasked.clone().unwrap_or_else(|| {
+                        // Kraken lists it and has not refused it: an odd answer, no more.
+                        if self.by_key && !refusal {
+                            return left_out(pair);
+                        }
+                        fetched.refused.insert(pair.clone());
+                        unknown(pair, None)
+                    });
+                    fetched.missing.insert(pair.clone(), failure);
                 }
             }
         }
-        self.deal_out(&names, &tickers, &mut fetched, url);
-        let answered = |name: &String, pair| self.ticker_of(name, pair, &tickers).is_some();
-        if names.iter().all(|(name, pairs)| pairs.iter().all(|pair| answered(name, pair))) {
-            let costs_nothing =
-                |error: &mut KrakenError| !matches!(error, KrakenError::RateLimited { .. });
-            fetched.note = fetched.error.take_if(costs_nothing);
-        }
+        let costs_nothing = all && !matches!(error, Some(KrakenError::RateLimited { .. }));
+        (fetched.note, fetched.error) = if costs_nothing { (error, None) } else { (None, error) };
         fetched
     }
 
-    /// The name to ask for each pair by, and the pairs that go by it.
-    fn names(&self, fetched: &mut Fetched) -> BTreeMap<String, Vec<AssetPair>> {
-        let mut names: BTreeMap<String, Vec<AssetPair>> = BTreeMap::new();
-        for pair in &self.pairs {
-            let name = match self.index.as_deref() {
-                // Without an index the name itself has to do: Kraken takes most.
-                None => pair.key(),
-                Some(index) => match index.key(pair) {
-                    Some(key) => key,
-                    None => {
-                        fetched.unknown = true;
-                        fetched
-                            .missing
-                            .insert(pair.clone(), unknown(pair, index.did_you_mean(pair)));
-                        continue;
-                    }
-                },
-            };
-            names.entry(name.to_owned()).or_default().push(pair.clone());
-        }
-        names
-    }
-
-    /// The tickers of one chunk. One unknown pair makes Kraken refuse all of them, without saying
-    /// which it is: then every ticker there is is asked for, and what is not among them is it.
-    async fn tickers(
-        &self,
-        chunk: &[String],
-        fetched: &mut Fetched,
-    ) -> Result<Tickers, KrakenError> {
-        let answer = self.request(chunk, fetched).await;
-        fetched.refusal |= matches!(answer, Err(KrakenError::UnknownPair(_)));
-        match answer {
-            Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => Ok(Tickers::default()),
-            Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
-                self.request(&[], fetched).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn request(
-        &self,
-        names: &[String],
-        fetched: &mut Fetched,
-    ) -> Result<Tickers, KrakenError> {
-        self.gate.pass().await;
-        fetched.requests += 1;
-        self.client.tickers(names, Timestamp::now()).await
-    }
-
-    /// Gives each pair its quote, or the reason why it has none.
-    fn deal_out(
-        &self,
-        names: &BTreeMap<String, Vec<AssetPair>>,
-        tickers: &Rows,
-        fetched: &mut Fetched,
-        url: &str,
-    ) {
-        let unasked = fetched.error.as_ref().map(|error| error.failure(url));
-        for (name, pairs) in names {
-            for pair in pairs {
-                match self.ticker_of(name, pair, tickers) {
-                    Some(Ok(quote)) => {
-                        fetched.quotes.insert(pair.clone(), quote.clone());
-                    }
-                    Some(Err(bad)) => {
-                        let failure = Failure {
-                            class: FailureClass::Pair,
-                            reason: format!("{pair}: {bad}"),
-                            remedy: String::new(),
-                        };
-                        fetched.missing.insert(pair.clone(), failure);
-                    }
-                    None => {
-                        // Kraken lists the pair and has not refused it: an odd answer, no more.
-                        let known = self.index.is_some() && !fetched.refusal;
-                        let failure = unasked.clone().unwrap_or_else(|| {
-                            if known {
-                                return left_out(pair);
-                            }
-                            fetched.refused.insert(pair.clone());
-                            unknown(pair, None)
-                        });
-                        fetched.missing.insert(pair.clone(), failure);
-                    }
-                }
-            }
-        }
+    /// Each pair, by the name that it is asked for.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &AssetPair)> {
+        let names = self.names.iter();
+        names.flat_map(|(name, pairs)| pairs.iter().map(move |pair| (name.as_str(), pair)))
     }
 
     fn ticker_of<'a>(
         &self,
         name: &str,
         pair: &AssetPair,
-        tickers: &'a Rows,
+        rows: &'a BTreeMap<String, Result<Quote, BadTicker>>,
     ) -> Option<&'a Result<Quote, BadTicker>> {
-        tickers.get(name).or_else(|| {
-            let answers = |key: &&String| self.index.is_none() && pairs::may_answer(key, pair);
-            tickers.keys().find(answers).and_then(|key| tickers.get(key))
+        rows.get(name).or_else(|| {
+            let answers = |key: &&String| !self.by_key && pairs::may_answer(key, pair);
+            rows.keys().find(answers).and_then(|key| rows.get(key))
         })
+    }
+}
+
+impl Answers {
+    /// Takes in the tickers of some names, or of every pair if none is named.
+    async fn to(
+        &mut self,
+        names: &[String],
+        client: &KrakenClient,
+        gate: &Gate,
+    ) -> Result<(), KrakenError> {
+        gate.pass().await;
+        self.requests += 1;
+        let Tickers { rows, beside } = client.tickers(names, Timestamp::now()).await?;
+        self.rows.extend(rows);
+        self.error = beside.or(self.error.take());
+        Ok(())
     }
 }
 
@@ -195,18 +176,6 @@ fn left_out(pair: &AssetPair) -> Failure {
         class: FailureClass::Pair,
         reason: format!("Kraken's answer has no ticker for {pair}"),
         remedy: String::new(),
-    }
-}
-
-/// That Kraken has no such market, and which one was meant.
-pub(super) fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
-    Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken does not know the pair {pair}"),
-        remedy: match meant {
-            Some(name) => format!("Did you mean {name}? Correct it in the configuration"),
-            None => "Correct it in the configuration; Kraken's pairs look like XBT/EUR".into(),
-        },
     }
 }
 

@@ -8,7 +8,6 @@ use jiff::SignedDuration;
 use super::{
     KrakenConfig,
     client::KrakenClient,
-    fetch,
     pairs::{self, PairIndex},
     wire::AssetPairInfo,
 };
@@ -105,7 +104,7 @@ impl Markets {
     /// When Kraken has none by this name: the [`Failure`] says which one was meant, perhaps.
     pub fn find(&self, pair: &AssetPair) -> Result<&Market, Failure> {
         let market = self.index.key(pair).and_then(|key| self.by_key(key));
-        market.ok_or_else(|| fetch::unknown(pair, self.index.did_you_mean(pair)))
+        market.ok_or_else(|| pairs::unknown(pair, self.index.did_you_mean(pair)))
     }
 
     /// The pair whose name is nearest to a mistyped one.

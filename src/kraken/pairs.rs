@@ -8,7 +8,11 @@
 use std::collections::BTreeMap;
 
 use super::wire::AssetPairInfo;
-use crate::{quote::AssetPair, suggest::did_you_mean};
+use crate::{
+    messages::{Failure, FailureClass},
+    quote::AssetPair,
+    suggest::did_you_mean,
+};
 
 /// Kraken's own codes for assets that everybody else calls otherwise.
 const ALIASES: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
@@ -67,6 +71,18 @@ impl PairIndex {
         let key = self.keys.get(nearest)?;
         let same = |name: &&String| self.keys.get(&AssetPair::canonical(name)) == Some(key);
         self.names.iter().find(same).map(String::as_str)
+    }
+}
+
+/// That Kraken has no such market, and which one was meant.
+pub(super) fn unknown(pair: &AssetPair, meant: Option<&str>) -> Failure {
+    Failure {
+        class: FailureClass::Pair,
+        reason: format!("Kraken does not know the pair {pair}"),
+        remedy: match meant {
+            Some(name) => format!("Did you mean {name}? Correct it in the configuration"),
+            None => "Correct it in the configuration; Kraken's pairs look like XBT/EUR".into(),
+        },
     }
 }
 

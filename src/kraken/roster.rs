@@ -3,13 +3,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::pairs::PairIndex;
+use super::pairs::{PairIndex, unknown};
 use crate::{messages::Failure, quote::AssetPair};
 
 /// The list is fetched afresh after this long: Kraken lists and delists some pairs every month.
@@ -18,8 +17,10 @@ const GOOD_FOR: Duration = Duration::from_secs(60 * 60);
 /// The list of pairs, and what does not follow from it.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    index: Option<Rc<PairIndex>>,
+    index: Option<PairIndex>,
     asking: Asking,
+    /// Pairs that are not in the list, and what is nearest to each of them.
+    unknown: BTreeMap<AssetPair, Failure>,
     /// Pairs that are not to be asked for before their time, and why.
     refused: BTreeMap<AssetPair, (Failure, Instant)>,
 }
@@ -37,8 +38,8 @@ enum Asking {
 
 impl Roster {
     /// The list, if there is one.
-    pub(super) fn index(&self) -> Option<Rc<PairIndex>> {
-        self.index.clone()
+    pub(super) const fn index(&self) -> Option<&PairIndex> {
+        self.index.as_ref()
     }
 
     /// Whether the list is to be asked for now. It counts as asked for then.
@@ -57,11 +58,17 @@ impl Roster {
         matches!(self.asking, Asking::Now { first: true, .. })
     }
 
-    /// The list has come: whatever was refused may be known now.
+    /// The list has come. What was refused may be known now; but not by the name that it was
+    /// refused by.
     pub(super) fn arrived(&mut self, index: PairIndex, now: Instant) {
-        self.index = Some(Rc::new(index));
+        let before = self.index.take();
+        self.refused.retain(|pair, _| {
+            let key = before.as_ref().and_then(|before| before.key(pair));
+            key.is_some() && key == index.key(pair)
+        });
+        self.unknown.clear();
+        self.index = Some(index);
         self.asking = Asking::Again { at: now + GOOD_FOR, failures: 0 };
-        self.refused.clear();
     }
 
     /// How many times in a row the list has failed to come, this time too.
@@ -90,6 +97,18 @@ impl Roster {
         self.refused.insert(pair, (failure, until));
     }
 
+    /// Those of the wanted pairs that are not in the list. What was meant is looked for once for
+    /// each list: it takes its time among thousands of names.
+    pub(super) fn unknown(&mut self, wanted: &BTreeSet<AssetPair>) -> BTreeMap<AssetPair, Failure> {
+        let Some(index) = &self.index else { return BTreeMap::new() };
+        let why = |pair: &AssetPair| {
+            let why = self.unknown.entry(pair.clone());
+            let why = why.or_insert_with(|| unknown(pair, index.did_you_mean(pair)));
+            (pair.clone(), why.clone())
+        };
+        wanted.iter().filter(|pair| index.key(pair).is_none()).map(why).collect()
+    }
+
     /// Those of the wanted pairs that are held back now, and why.
     pub(super) fn held_back(
         &self,
@@ -107,7 +126,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::FailureClass;
+    use crate::{kraken::wire::AssetPairInfo, messages::FailureClass};
 
     fn after(start: Instant, seconds: u64) -> Instant {
         start + Duration::from_secs(seconds)
@@ -142,18 +161,55 @@ mod tests {
         assert!(roster.is_due(after(start, 300)));
     }
 
+    fn pair(text: &str) -> AssetPair {
+        AssetPair::parse(text).unwrap()
+    }
+
+    /// A list of these pairs, by key and name.
+    fn list(pairs: &[(&str, &str)]) -> PairIndex {
+        let row = |(key, name): &(&str, &str)| {
+            let info = AssetPairInfo { altname: String::new(), wsname: (*name).to_owned() };
+            ((*key).to_owned(), info)
+        };
+        PairIndex::new(&pairs.iter().map(row).collect())
+    }
+
     #[test]
-    fn a_refused_pair_is_held_back_until_its_time_or_the_next_list() {
+    fn a_refused_pair_is_held_back_until_its_time_or_until_it_has_another_name() {
         let start = Instant::now();
-        let mut roster = Roster::default();
-        let pair = |text| AssetPair::parse(text).unwrap();
-        let failure =
-            Failure { class: FailureClass::Pair, reason: "unknown".into(), remedy: String::new() };
-        roster.refuse(pair("adaeur"), failure, after(start, 300));
         let wanted = [pair("ADA/EUR"), pair("xbteur")].into();
+        let (named, renamed) = (list(&[("ADAEUR", "ADA/EUR")]), list(&[("ADA.EUR", "ADA/EUR")]));
+        let mut roster = Roster::default();
+        let refuse = |roster: &mut Roster| {
+            let failure = Failure::new(FailureClass::Pair, "unknown", "");
+            roster.refuse(pair("adaeur"), failure, after(start, 300));
+        };
+        refuse(&mut roster);
         assert_eq!(roster.held_back(&wanted, start).len(), 1);
         assert_eq!(roster.held_back(&wanted, after(start, 300)).len(), 0);
-        roster.arrived(PairIndex::default(), start);
+        roster.arrived(named, start);
+        assert_eq!(roster.held_back(&wanted, start).len(), 0, "it was asked for without a list");
+        refuse(&mut roster);
+        roster.arrived(list(&[("ADAEUR", "ADA/EUR"), ("XXBTZEUR", "XBT/EUR")]), start);
+        assert_eq!(roster.held_back(&wanted, start).len(), 1, "it would be refused again");
+        roster.arrived(renamed, start);
         assert_eq!(roster.held_back(&wanted, start).len(), 0);
+        refuse(&mut roster);
+        roster.arrived(list(&[]), start);
+        assert_eq!(roster.held_back(&wanted, start).len(), 0, "it is no longer in the list");
+    }
+
+    #[test]
+    fn what_was_meant_by_an_unknown_pair_is_looked_for_once_for_each_list() {
+        let start = Instant::now();
+        let wanted = [pair("ADA/EUR"), pair("adaeru")].into();
+        let mut roster = Roster::default();
+        assert!(roster.unknown(&wanted).is_empty(), "there is no list yet");
+        roster.arrived(list(&[("ADAEUR", "ADA/EUR")]), start);
+        let unknown = roster.unknown(&wanted);
+        assert!(unknown[&pair("adaeru")].remedy.contains("Did you mean ADA/EUR?"));
+        assert_eq!(roster.unknown, unknown);
+        roster.arrived(list(&[("ADAEUR", "ADA/EUR"), ("ADAERU", "ADA/ERU")]), start);
+        assert!(roster.unknown(&wanted).is_empty());
     }
 }

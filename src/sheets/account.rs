@@ -5,6 +5,7 @@
 use std::{
     cell::RefCell,
     fmt,
+    path::PathBuf,
     rc::{Rc, Weak},
     time::Duration,
 };
@@ -17,6 +18,7 @@ use super::{
     auth::{self, AccessToken, TokenError},
     client::SheetsClient,
     credentials::Credentials,
+    key::ServiceAccountKey,
     metadata::{self, Metadata},
 };
 use crate::{
@@ -71,7 +73,8 @@ pub(super) enum Budget {
 
 /// Where tokens come from.
 enum Source {
-    Key(Credentials),
+    File(PathBuf),
+    Key(ServiceAccountKey),
     Metadata(Metadata),
 }
 
@@ -103,8 +106,9 @@ impl Account {
     ) -> Result<Self, TlsError> {
         let gate = || Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0);
         let source = match credentials.into() {
+            Credentials::File(path) => Source::File(path),
+            Credentials::Key(key) => Source::Key(key),
             Credentials::Metadata(server) => Source::Metadata(Metadata::new(&server, tls)?),
-            key => Source::Key(key),
         };
         let nobody: Rc<str> = "the service account".into();
         Ok(Self(Rc::new(Inner {
@@ -198,7 +202,8 @@ impl Account {
 
     async fn renew(&self) -> Result<AccessToken, TokenError> {
         let outcome = match &self.0.source {
-            Source::Key(credentials) => self.by_key(credentials).await,
+            Source::File(path) => self.by_key(auth::read_key(path)).await,
+            Source::Key(key) => self.by_key(Ok(key.clone())).await,
             Source::Metadata(server) => metadata::within(self.by_metadata(server)).await,
         };
         if let Ok(token) = &outcome {
@@ -214,8 +219,11 @@ impl Account {
         outcome
     }
 
-    async fn by_key(&self, credentials: &Credentials) -> Result<AccessToken, TokenError> {
-        let key = auth::key(credentials)?;
+    async fn by_key(
+        &self,
+        key: Result<ServiceAccountKey, TokenError>,
+    ) -> Result<AccessToken, TokenError> {
+        let key = key?;
         self.0.email.replace(key.client_email().into());
         auth::request_token(key, &self.0.tls).await
     }

@@ -37,8 +37,8 @@ impl Changes {
         let mut standing: BTreeMap<String, Vec<&CellReport>> = BTreeMap::new();
         let mut going: Vec<&CellReport> = Vec::new();
         for (said, cell) in self.0.iter_mut().zip(cells) {
-            match cell.failing.as_ref().filter(|failure| is_own(failure)) {
-                Some(failure) if said.is_news(now) => {
+            match &cell.failing {
+                Some(failure) if is_own(failure) && said.is_news(now) => {
                     *said = Said { at: Some(now), stands: true };
                     standing.entry(failure.to_string()).or_default().push(cell);
                 }
@@ -102,6 +102,9 @@ mod tests {
     use super::*;
     use crate::messages::{CellContent, SheetIndex};
 
+    /// A reason that is not a cell's own.
+    const OUTAGE: &str = "Kraken is in trouble";
+
     #[derive(Clone, Default)]
     struct Journal(Arc<Mutex<Vec<String>>>);
 
@@ -126,12 +129,11 @@ mod tests {
         /// What is logged of cells with these reasons to stand still.
         fn log(&mut self, reasons: &[Option<&str>], now: Instant) -> Vec<String> {
             let cell = |(row, reason): (usize, &Option<&str>)| {
-                let failure = |reason: &str| Failure {
-                    class: FailureClass::Pair,
-                    reason: reason.into(),
-                    remedy: String::new(),
+                let class = |reason| match reason {
+                    OUTAGE => FailureClass::Transient,
+                    _ => FailureClass::Pair,
                 };
-                let failing = reason.map(failure);
+                let failing = reason.map(|reason| Failure::new(class(reason), reason, ""));
                 let name = format!("A{row}");
                 CellReport {
                     failing,
@@ -166,6 +168,16 @@ mod tests {
         assert!((2..60).all(|second| bench.log(&[Some("no bid")], at(second)).is_empty()));
         assert_eq!(bench.log(&[Some("no bid")], at(60)), ["WARN a cell stands still: no bid"]);
         assert!(bench.log(&[Some("no bid")], at(600)).is_empty());
+    }
+
+    #[test]
+    fn a_cell_that_stands_still_for_everybody_s_reason_does_not_go_on() {
+        let (mut bench, now) = (Bench::default(), Instant::now());
+        assert_eq!(bench.log(&[Some("no bid")], now), ["WARN a cell stands still: no bid"]);
+        assert!(bench.log(&[Some(OUTAGE)], now).is_empty());
+        assert!(bench.log(&[Some("no bid")], now).is_empty());
+        assert_eq!(bench.log(&[None], now), ["INFO a cell goes on"]);
+        assert!(bench.log(&[Some(OUTAGE)], now).is_empty());
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::http::{Answer, Http, Tls, TlsError};
 /// No answer of the Sheets API that concerns us is larger.
 const ANSWER_CAP: usize = 256 * 1024;
 
+/// The tabs and the names of a spreadsheet: a name takes some 150 bytes.
+const PROPERTIES_CAP: usize = 512 * 1024;
+
 /// What is in a hundred cells: a cell holds 50,000 characters at the most.
 const CONTENTS_CAP: usize = 8 * 1024 * 1024;
 
@@ -52,7 +55,7 @@ impl SheetsClient {
     ) -> Result<(Properties, Option<SignedDuration>), SheetsError> {
         let mask = wire::PROPERTIES_MASK;
         let url = format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}", self.url);
-        let answer = self.http.get(&url, Some(token.secret()), ANSWER_CAP).await?;
+        let answer = self.http.get(&url, Some(token.secret()), PROPERTIES_CAP).await?;
         let answer = success(answer)?;
         let properties = wire::properties(&answer);
         let properties = properties.ok_or_else(|| SheetsError::NotGoogle(answer.describe()))?;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{a1::CellRef, reading};
 use crate::{
-    messages::SheetIndex,
+    messages::{CellContent, SheetIndex},
     pace::RetryConfig,
     quote::{AssetPair, QuoteField},
     tree::{DurationRange, Mistakes, Refusal, Section, millis, span},
@@ -215,10 +215,14 @@ impl SheetConfig {
         self
     }
 
-    /// Every cell that is written, in the order `cells`, `updated`, `problem`.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &CellRef> {
-        let cells = self.cells.iter().map(|mapping| &mapping.cell);
-        cells.chain(&self.updated).chain(&self.problem)
+    /// Every cell that is written and what it shows, in the order `cells`, `updated`, `problem`.
+    pub fn targets(&self) -> impl Iterator<Item = (&CellRef, CellContent)> {
+        let quotes = self.cells.iter().map(|mapping| {
+            (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
+        });
+        let updated = self.updated.iter().map(|cell| (cell, CellContent::Updated));
+        let problem = self.problem.iter().map(|cell| (cell, CellContent::Problem));
+        quotes.chain(updated).chain(problem)
     }
 
     /// Notes what is wrong with a sheet that was built in code, at `path`.

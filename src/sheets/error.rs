@@ -17,8 +17,8 @@ pub(super) enum SheetsError {
     #[error("{0}")]
     Http(#[from] HttpError),
     /// Google, or something on the way to it, is in trouble: whether it was done is unknown.
-    #[error("Google is in trouble: {0}")]
-    Server(String),
+    #[error("Google is in trouble: {text}")]
+    Server { text: String, wait: Option<Duration> },
     /// The answer is not one of Google's: whether it was done is unknown.
     #[error("the answer is not Google's: {0}")]
     NotGoogle(String),
@@ -75,7 +75,10 @@ impl SheetsError {
                 Some(index) => Self::BadEntry { index, text: told },
                 None => Self::BadRequest(told),
             },
-            _ => Self::Server(format!("HTTP {}: {told}", answer.status)),
+            _ => Self::Server {
+                text: format!("HTTP {}: {told}", answer.status),
+                wait: answer.retry_after,
+            },
         }
     }
 
@@ -85,14 +88,22 @@ impl SheetsError {
             401 => Self::Unauthorized(told),
             429 => Self::RateLimited { text: told, wait: answer.retry_after },
             200..=299 => Self::NotGoogle(told),
-            408 | 425 | 500.. => Self::Server(told),
+            408 | 425 | 500.. => Self::Server { text: told, wait: answer.retry_after },
             _ => Self::NotGoogle(told),
         }
     }
 
     /// Whether the spreadsheet may have been written all the same.
     pub(super) const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Server(_) | Self::NotGoogle(_))
+        matches!(self, Self::Http(_) | Self::Server { .. } | Self::NotGoogle(_))
+    }
+
+    /// For how long Google wants to be left alone, if it says so.
+    pub(super) const fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { wait, .. } | Self::Server { wait, .. } => *wait,
+            _ => None,
+        }
     }
 
     /// The failure as it is reported. `url` is where Google was looked for, `account` who asked,
@@ -100,7 +111,7 @@ impl SheetsError {
     pub(super) fn failure(&self, url: &str, account: &str, spreadsheet: &str) -> Failure {
         let (class, remedy) = match self {
             Self::Http(error) => return error.failure(&format!("Google Sheets ({url})")),
-            Self::Server(_) | Self::NotGoogle(_) | Self::BadRequest(_) => {
+            Self::Server { .. } | Self::NotGoogle(_) | Self::BadRequest(_) => {
                 (FailureClass::Transient, String::new())
             }
             Self::BadEntry { .. } => (FailureClass::Cell, String::new()),

@@ -9,9 +9,12 @@ use slog::{debug, warn};
 use tokio::time::Instant;
 
 use super::{
-    Phase, SheetsActor, account::Budget, auth::AccessToken, error::SheetsError, trouble::Trouble,
+    Phase, SheetsActor,
+    account::Budget,
+    auth::AccessToken,
+    trouble::{Setback, Trouble},
 };
-use crate::messages::{Failing, FailureClass};
+use crate::messages::Failing;
 
 impl SheetsActor {
     /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
@@ -27,20 +30,32 @@ impl SheetsActor {
         self.proceed(ctx);
     }
 
-    /// Reports a failure, and tries again later.
+    /// An attempt to write has failed.
     pub(super) fn fail(&mut self, trouble: Trouble, budget: Budget, ctx: &mut Context<Self>) {
-        self.report.write_failures += 1;
+        let before = self.report.failing.as_ref().map_or(0, |failing| failing.attempts);
+        let setback = self.setback(trouble, before.saturating_add(1), budget);
+        self.fall_back(setback, ctx);
+    }
+
+    /// What follows from trouble. When Google asks for fewer requests, the whole account waits,
+    /// whose budget it is.
+    pub(super) fn setback(&self, trouble: Trouble, attempts: u32, budget: Budget) -> Setback {
         let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
+        let setback = trouble.setback(failure, attempts, &self.retry, fastrand::f64());
+        if setback.is_everybodys {
+            self.account.hold_off(setback.wait, budget);
+        }
+        setback
+    }
+
+    /// Reports a failure, and tries again later.
+    pub(super) fn fall_back(&mut self, setback: Setback, ctx: &mut Context<Self>) {
+        let Setback { failure, wait, rejected, .. } = setback;
+        self.report.write_failures += 1;
         let before = self.report.failing.take();
         let news = before.as_ref().is_none_or(|before| before.failure != failure);
         let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
-        let dice = fastrand::f64();
-        let wait = match failure.class {
-            FailureClass::Spreadsheet => self.retry.probe_after(failing.attempts, dice),
-            _ => self.retry.backoff.jittered(failing.attempts, dice),
-        };
-        let wait = self.hold_off(&trouble, wait, budget);
         if say {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
@@ -53,11 +68,9 @@ impl SheetsActor {
         self.plan.all_afresh();
         self.report.settled = self.tick;
         self.tell();
-        match trouble {
-            Trouble::Sheets(SheetsError::Unauthorized(_), token) => {
-                self.replace_token(&token, wait, ctx);
-            }
-            _ => self.wait(wait, ctx),
+        match rejected {
+            Some(token) => self.replace_token(&token, wait, ctx),
+            None => self.wait(wait, ctx),
         }
     }
 
@@ -76,25 +89,10 @@ impl SheetsActor {
             ctx.stop();
             return;
         }
-        let number = self.report.write_failures;
-        self.phase = Phase::Waiting(number);
-        ctx.run_later(wait, move |actor, ctx| {
-            if actor.phase == Phase::Waiting(number) {
-                actor.phase = Phase::Idle;
-                actor.proceed(ctx);
-            }
+        self.phase = Phase::Waiting;
+        ctx.run_later(wait, |actor, ctx| {
+            actor.phase = Phase::Idle;
+            actor.proceed(ctx);
         });
-    }
-
-    /// How long to wait after this trouble. When Google asks for fewer requests, the whole account
-    /// waits, whose budget it is.
-    pub(super) fn hold_off(&self, trouble: &Trouble, wait: Duration, budget: Budget) -> Duration {
-        let Trouble::Sheets(SheetsError::RateLimited { wait: asked, .. }, _) = trouble else {
-            return wait;
-        };
-        // Google may not say how long; to ask again at once would be asking for more of it.
-        let wait = wait.max(asked.unwrap_or(self.retry.backoff.min * 2));
-        self.account.hold_off(wait, budget);
-        wait
     }
 }

@@ -5,12 +5,19 @@ use actix_rt::System;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::{
-    SpreadsheetId, a1::CellRef, auth, error::SheetsError, key::ServiceAccountKey, reading, wire,
+    SpreadsheetId, Tab,
+    a1::CellRef,
+    auth,
+    error::SheetsError,
+    key::ServiceAccountKey,
+    locate::{self, Wanted},
+    reading, wire,
 };
 use crate::{
     dial::{Dialer, Line},
     fuzzing::assert_printable,
     http::{Answer, Tls},
+    messages::CellContent,
 };
 
 pub use super::plan::fuzzing::plan;
@@ -29,11 +36,10 @@ pub fn sheets_answer(bytes: &[u8]) {
     wire::updated_cells(&answer);
     if let Some(found) = wire::properties(&answer) {
         let cell = CellRef::parse("B7").expect("it is a cell");
-        if let Err((text, remedy)) =
-            super::locate::range(&cell, &super::Tab::Title("Sheet 1".into()), &found)
-        {
-            assert_printable(&text);
-            assert_printable(&remedy);
+        let (tab, content) = (Tab::Title("Sheet 1".into()), CellContent::Updated);
+        let wanted = Wanted { cell: &cell, tab: &tab, name: "B7", content: &content };
+        for failure in locate::place([wanted; 2], &found).into_iter().filter_map(Result::err) {
+            assert_printable(&failure.to_string());
         }
     }
     for asked in 0..3 {

@@ -6,11 +6,11 @@ use std::ops::Range;
 use jiff::SignedDuration;
 
 use super::{
-    Account, SheetConfig, SpreadsheetId,
+    Account, CellRef, SheetConfig, SpreadsheetId,
     account::Budget,
     config::one_tab,
     error::{self, SheetsError},
-    locate,
+    locate::{self, Wanted},
     trouble::Trouble,
     wire::{self, CellHolds, Contents, Properties},
 };
@@ -82,9 +82,7 @@ impl Account {
         let failure = |trouble: Trouble| trouble.failure(self, spreadsheet.as_str());
         let (properties, clock_ahead) =
             self.read_spreadsheet(spreadsheet.as_str()).await.map_err(failure)?;
-        let only = one_tab(sheets.iter().map(|(_, sheet)| *sheet));
-        let all = sheets.iter().flat_map(|(at, sheet)| located(*at, sheet, only, &properties));
-        let mut cells: Vec<_> = all.collect();
+        let mut cells = located(sheets, &properties);
         let there: Vec<usize> = (0..cells.len()).filter(|&at| cells[at].found.is_ok()).collect();
         let ranges: Vec<String> =
             cells.iter().filter_map(|cell| cell.found.as_ref().ok()).map(of).collect();
@@ -135,26 +133,22 @@ fn of(found: &FoundCell) -> String {
     found.range.clone()
 }
 
-/// The cells of a sheet and where they are; what is in them is not known yet.
-fn located<'a>(
-    index: SheetIndex,
-    sheet: &'a SheetConfig,
-    only: bool,
-    properties: &'a Properties,
-) -> impl Iterator<Item = InspectedCell> + 'a {
-    let quotes = sheet
-        .cells
-        .iter()
-        .map(|mapping| (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field)));
-    let updated = sheet.updated.iter().map(|cell| (cell, CellContent::Updated));
-    let problem = sheet.problem.iter().map(|cell| (cell, CellContent::Problem));
-    quotes.chain(updated).chain(problem).map(move |(cell, content)| {
-        let found = match locate::range(cell, &sheet.tab, properties) {
-            Ok(range) => Ok(FoundCell { range, holds: CellHolds::Nothing }),
-            Err((reason, remedy)) => Err(Failure { class: FailureClass::Cell, reason, remedy }),
-        };
-        InspectedCell { sheet: index, cell: sheet.tab.cell_name(cell, only), content, found }
-    })
+/// The cells of these sheets and where they are; what is in them is not known yet.
+fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Vec<InspectedCell> {
+    let only = one_tab(sheets.iter().map(|(_, sheet)| *sheet));
+    let all = sheets.iter().flat_map(|(index, sheet)| {
+        let name = move |cell: &CellRef| sheet.tab.cell_name(cell, only);
+        sheet.targets().map(move |(cell, content)| (*index, &sheet.tab, cell, name(cell), content))
+    });
+    let all: Vec<_> = all.collect();
+    let wanted =
+        all.iter().map(|(_, tab, cell, name, content)| Wanted { cell, tab, name, content });
+    let places = locate::place(wanted, properties);
+    let inspected = all.iter().zip(places).map(|((sheet, _, _, name, content), place)| {
+        let found = place.map(|range| FoundCell { range, holds: CellHolds::Nothing });
+        InspectedCell { sheet: *sheet, cell: name.clone(), content: content.clone(), found }
+    });
+    inspected.collect()
 }
 
 /// Splits ranges into groups that one request each can carry.

@@ -1,62 +1,111 @@
-//! Where in a spreadsheet a configured cell is: the title of its tab, and whether it is within
-//! the grid. Pure: no I/O, no clock, no randomness.
+//! Where in a spreadsheet the configured cells are: the titles of their tabs, whether they are
+//! within the grid, and whether two of them are one. Pure: no I/O, no clock, no randomness.
 
-use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
     a1::CellRef,
     config::Tab,
-    wire::{Properties, TabProperties},
+    wire::{NamedRange, Properties, Spot, TabProperties},
 };
-use crate::{http::excerpt, suggest::did_you_mean};
+use crate::{
+    http::excerpt,
+    messages::{CellContent, Failure, FailureClass},
+    suggest::did_you_mean,
+};
 
-/// The range to write to, in Google's words.
-///
-/// # Errors
-/// When there is no such tab, no such named range, or the tab has no such cell: what is wrong,
-/// and what to do.
-pub(super) fn range(
-    cell: &CellRef,
-    tab: &Tab,
+/// A cell that is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) cell: &'a CellRef,
+    /// The tab of its sheet.
+    pub(super) tab: &'a Tab,
+    /// What a person calls it.
+    pub(super) name: &'a str,
+    pub(super) content: &'a CellContent,
+}
+
+/// The range to write each of these to, in Google's words; or what is wrong and what to do, when
+/// there is no such tab or named range, when the tab has no such cell, when it is another one's
+/// already, or when it is to tell a time in a zone that nothing here knows.
+pub(super) fn place<'a>(
+    wanted: impl IntoIterator<Item = Wanted<'a>>,
     properties: &Properties,
-) -> Result<String, (String, String)> {
-    match cell {
-        CellRef::Named(name) => named(name, properties),
-        CellRef::Cell { tab: own, column, row } => {
-            let found = match (own, tab) {
-                (Some(title), _) | (None, Tab::Title(title)) => by_title(title, properties)?,
-                (None, Tab::Gid(gid)) => by_gid(*gid, properties)?,
-                (None, Tab::First) => first(properties)?,
-            };
-            within_grid(found, *column, *row)?;
-            Ok(CellRef::Cell { tab: None, column: *column, row: *row }.range(&found.title))
+) -> Vec<Result<String, Failure>> {
+    let mut taken = BTreeMap::new();
+    let place = |Wanted { cell, tab, name, content }| {
+        if content.tells_time() {
+            knows_zone(properties)?;
         }
+        let Found { range, spot } = find(cell, tab, properties)?;
+        match taken.entry(spot.ok_or_else(|| range.clone())) {
+            Entry::Vacant(free) => {
+                free.insert(name);
+                Ok(range)
+            }
+            Entry::Occupied(other) => {
+                let reason = format!("it is the same cell as {}", other.get());
+                Err(failure(reason, "Give each price a cell of its own"))
+            }
+        }
+    };
+    wanted.into_iter().map(place).collect()
+}
+
+/// The range of a cell of a spreadsheet of which nothing is known, if that goes: if the cell has a
+/// name, or its tab is given by its title.
+pub(super) fn unseen(cell: &CellRef, tab: &Tab) -> Option<String> {
+    match (cell, tab) {
+        (_, Tab::Title(title)) => Some(cell.range(title)),
+        (CellRef::Named(_) | CellRef::Cell { tab: Some(_), .. }, _) => Some(cell.range("")),
+        (CellRef::Cell { tab: None, .. }, Tab::Gid(_) | Tab::First) => None,
     }
 }
 
-/// The time zone that a spreadsheet's times are told in.
-///
-/// # Errors
-/// As [`range`], when nothing here knows it.
-pub(super) fn zone(properties: &Properties) -> Result<&TimeZone, (String, String)> {
-    properties.zone.as_ref().map_err(|name| {
-        let reason = match name.is_empty() {
-            true => "the spreadsheet does not say its time zone".into(),
-            false => format!("the spreadsheet's time zone {name} is not known here"),
-        };
-        (reason, "Choose another in the spreadsheet, under File, Settings".into())
-    })
+/// Where something is.
+struct Found {
+    /// In Google's words.
+    range: String,
+    /// As a cell, if that is known.
+    spot: Option<Spot>,
 }
 
-fn by_title<'a>(
-    title: &str,
-    properties: &'a Properties,
-) -> Result<&'a TabProperties, (String, String)> {
-    let lower = title.to_lowercase();
+fn find(cell: &CellRef, tab: &Tab, properties: &Properties) -> Result<Found, Failure> {
+    let (own, column, row) = match cell {
+        CellRef::Named(name) => {
+            let NamedRange { name, first } = by_name(name, properties)?;
+            return Ok(Found { range: name.clone(), spot: *first });
+        }
+        CellRef::Cell { tab, column, row } => (tab, *column, *row),
+    };
+    let found = match (own, tab) {
+        (Some(title), _) | (None, Tab::Title(title)) => by_title(title, properties)?,
+        (None, Tab::Gid(gid)) => by_gid(*gid, properties)?,
+        (None, Tab::First) => first(properties)?,
+    };
+    within_grid(found, column, row)?;
+    let range = CellRef::Cell { tab: None, column, row }.range(&found.title);
+    Ok(Found { range, spot: Some(Spot { gid: found.gid, column, row }) })
+}
+
+fn failure(reason: impl Into<String>, remedy: impl Into<String>) -> Failure {
+    Failure::new(FailureClass::Cell, reason, remedy)
+}
+
+fn knows_zone(properties: &Properties) -> Result<(), Failure> {
+    let Err(name) = &properties.zone else { return Ok(()) };
+    let reason = match name.is_empty() {
+        true => "the spreadsheet does not say its time zone".into(),
+        false => format!("the spreadsheet's time zone {name} is not known here"),
+    };
+    Err(failure(reason, "Choose another in the spreadsheet, under File, Settings"))
+}
+
+fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProperties, Failure> {
     let tabs = &properties.tabs;
     tabs.iter()
         .find(|tab| tab.title == title)
-        .or_else(|| tabs.iter().find(|tab| tab.title.to_lowercase() == lower))
+        .or_else(|| tabs.iter().find(|tab| same(&tab.title, title)))
         .ok_or_else(|| {
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
@@ -65,42 +114,50 @@ fn by_title<'a>(
                 }
                 None => format!("Its tabs are: {}", list(properties)),
             };
-            (format!("there is no tab '{title}'"), remedy)
+            failure(format!("there is no tab '{title}'"), remedy)
         })
 }
 
-fn by_gid(gid: u32, properties: &Properties) -> Result<&TabProperties, (String, String)> {
+fn by_gid(gid: u32, properties: &Properties) -> Result<&TabProperties, Failure> {
     properties.tabs.iter().find(|tab| tab.gid == gid).ok_or_else(|| {
         let remedy = format!("Its tabs are: {}", list(properties));
-        (format!("there is no tab with the gid {gid}"), remedy)
+        failure(format!("there is no tab with the gid {gid}"), remedy)
     })
 }
 
-fn first(properties: &Properties) -> Result<&TabProperties, (String, String)> {
-    properties.tabs.first().ok_or_else(|| ("the spreadsheet has no tab".into(), String::new()))
+fn first(properties: &Properties) -> Result<&TabProperties, Failure> {
+    properties.tabs.first().ok_or_else(|| failure("the spreadsheet has no tab", ""))
 }
 
-fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), (String, String)> {
+fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), Failure> {
     // A tab without a grid (a chart on its own) says nothing of its size: let Google judge.
     let known = tab.rows > 0 && tab.columns > 0;
     if known && (row > tab.rows || column > tab.columns) {
         let size = format!("{} rows and {} columns", tab.rows, tab.columns);
         let reason = format!("the tab '{}' has {size} only", excerpt(&tab.title));
-        return Err((reason, "Add rows or columns to it, or choose another cell".into()));
+        return Err(failure(reason, "Add rows or columns to it, or choose another cell"));
     }
     Ok(())
 }
 
-fn named(name: &str, properties: &Properties) -> Result<String, (String, String)> {
-    let same = |known: &&String| known.eq_ignore_ascii_case(name);
-    if let Some(known) = properties.names.iter().find(same) {
-        return Ok(known.clone());
-    }
-    let remedy = match did_you_mean(name, properties.names.iter().map(String::as_str)) {
-        Some(meant) => format!("Did you mean {}? Correct it in the configuration", excerpt(meant)),
-        None => "Name the range under Data, Named ranges; or write a cell such as A1".into(),
-    };
-    Err((format!("there is no range with the name {name}"), remedy))
+fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange, Failure> {
+    let mut names = properties.names.iter();
+    names.find(|known| same(&known.name, name)).ok_or_else(|| {
+        let names = properties.names.iter().map(|known| known.name.as_str());
+        let remedy = match did_you_mean(name, names) {
+            Some(meant) => {
+                format!("Did you mean {}? Correct it in the configuration", excerpt(meant))
+            }
+            None => "Name the range under Data, Named ranges; or write a cell such as A1".into(),
+        };
+        failure(format!("there is no range with the name {name}"), remedy)
+    })
+}
+
+/// Whether two titles, or two names of ranges, are the same to Google, whatever their case: as
+/// [`TargetKey`](super::reading::TargetKey) has it.
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// Some of the tabs, in quotes.
@@ -116,6 +173,8 @@ fn list(properties: &Properties) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn spreadsheet() -> Properties {
@@ -127,14 +186,28 @@ mod tests {
         };
         Properties {
             tabs: vec![tab(0, "Sheet 1", 1_000), tab(7, "Bob's", 10), tab(9, "Chart", 0)],
-            names: vec!["BtcPrice".into()],
+            names: vec![
+                NamedRange { name: "BtcPrice".into(), first: None },
+                NamedRange {
+                    name: "Äpfel".into(),
+                    first: Some(Spot { gid: 7, column: 2, row: 3 }),
+                },
+            ],
             zone: Ok(TimeZone::UTC),
         }
     }
 
+    /// Where each of these cells is, all of which show this.
+    fn placed(cells: &[(&str, Tab)], content: &CellContent) -> Vec<Result<String, String>> {
+        let cells = cells.iter().map(|(cell, tab)| (*cell, CellRef::parse(cell).unwrap(), tab));
+        let cells: Vec<_> = cells.collect();
+        let wanted = cells.iter().map(|(name, cell, tab)| Wanted { cell, tab, name, content });
+        let found = place(wanted, &spreadsheet()).into_iter();
+        found.map(|found| found.map_err(|failure| failure.to_string())).collect()
+    }
+
     fn find(cell: &str, tab: Tab) -> Result<String, String> {
-        let cell = CellRef::parse(cell).unwrap();
-        range(&cell, &tab, &spreadsheet()).map_err(|(text, remedy)| format!("{text}. {remedy}"))
+        placed(&[(cell, tab)], &CellContent::Problem).remove(0)
     }
 
     #[test]
@@ -148,8 +221,23 @@ mod tests {
             ("'Bob''s'!J10", Tab::First, "'Bob''s'!J10"),
             ("ZZ99", title("Chart"), "'Chart'!ZZ99"),
             ("btcprice", Tab::First, "BtcPrice"),
+            ("äpfel", Tab::First, "Äpfel"),
         ] {
             assert_eq!(find(cell, tab.clone()).as_deref(), Ok(sent), "{cell} {tab:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_look_at_the_spreadsheet_titles_and_names_have_to_do() {
+        for (cell, tab, range) in [
+            ("A1", Tab::Title("Bob's".into()), Some("'Bob''s'!A1")),
+            ("Other!A1", Tab::First, Some("'Other'!A1")),
+            ("BtcPrice", Tab::Gid(7), Some("BtcPrice")),
+            ("A1", Tab::Gid(7), None),
+            ("A1", Tab::First, None),
+        ] {
+            let cell = CellRef::parse(cell).unwrap();
+            assert_eq!(unseen(&cell, &tab).as_deref(), range, "{cell} {tab:?}");
         }
     }
 
@@ -162,9 +250,30 @@ mod tests {
             ("A1001", Tab::First, "has 1000 rows and 26 columns only"),
             ("AA1", Tab::First, "has 1000 rows and 26 columns only"),
             ("BtcPrise", Tab::First, "Did you mean BtcPrice?"),
+            ("AAAA1", Tab::First, "no range with the name AAAA1. Name the range under Data"),
         ] {
             let text = find(cell, tab).unwrap_err();
             assert!(text.contains(told), "{text}");
+        }
+    }
+    #[test]
+    fn of_cells_that_are_one_and_the_same_the_first_has_it() {
+        let all = [
+            ("B3", Tab::Gid(7)),
+            ("B3", Tab::Title("bob's".into())),
+            ("äpfel", Tab::First),
+            ("B4", Tab::Gid(7)),
+            ("BtcPrice", Tab::First),
+        ];
+        let found = placed(&all, &CellContent::Problem);
+        let ranges = ["'Bob''s'!B3", "", "", "'Bob''s'!B4", "BtcPrice"];
+        for (found, range) in found.iter().zip(ranges) {
+            match found {
+                Ok(found) => assert_eq!(found, range),
+                Err(why) => {
+                    assert!(range.is_empty() && why.contains("the same cell as B3"), "{why}")
+                }
+            }
         }
     }
 }

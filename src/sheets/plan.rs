@@ -5,29 +5,28 @@
 //! whatever is newest when it begins. A write that failed is never sent again; the next one is
 //! made anew.
 
-mod refusal;
+mod search;
 mod target;
 mod value;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
-use self::{refusal::Run, target::Target, value::date_time};
+use self::{
+    search::{Due, Group, Search},
+    target::Target,
+    value::date_time,
+};
 use super::{
-    config::{SheetConfig, Tab, one_tab},
-    problem,
+    a1,
+    config::{SheetConfig, one_tab},
+    error::cell_failure,
+    locate, problem,
     wire::{Properties, ValueRange},
 };
-use crate::{
-    messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
-    sheets::{CellRef, locate},
-};
+use crate::messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, SheetIndex};
 
 /// The cells of one spreadsheet.
 #[derive(Debug)]
@@ -36,23 +35,14 @@ pub(super) struct Plan {
     every: BTreeMap<SheetIndex, Duration>,
     /// The spreadsheet's time zone; no time is told before it is known.
     zone: Option<TimeZone>,
-    /// Groups of cells that are written by themselves, to find the one that Google refuses.
-    suspects: VecDeque<Vec<usize>>,
-    /// The same, of cells that were set aside before: they are in no hurry.
-    probes: VecDeque<Vec<usize>>,
-    /// The cells that were set aside last, one after the other and for one reason.
-    run: Run,
-    /// How far apart the writes are that probe cells that were set aside, and when the next is.
-    between_probes: Duration,
-    next_probe: Option<Instant>,
+    /// The search for cells that Google refuses.
+    search: Search,
 }
 
 /// A write: some cells and their values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Write {
-    cells: Vec<usize>,
-    /// Whether its cells had been set aside.
-    is_probe: bool,
+    group: Group,
     pub(super) ranges: Vec<ValueRange>,
     sent: Instant,
 }
@@ -63,23 +53,14 @@ impl Plan {
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
         let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
-            let quotes = sheet.cells.iter().map(|mapping| {
-                (&mapping.cell, CellContent::Quote(mapping.pair.clone(), mapping.field))
-            });
-            let updated = sheet.updated.iter().map(|cell| (cell, CellContent::Updated));
-            let problem = sheet.problem.iter().map(|cell| (cell, CellContent::Problem));
-            let all = quotes.chain(updated).chain(problem);
+            let all = sheet.targets();
             all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
         });
         Self {
             targets: targets.collect(),
             every: sheets.iter().map(|(index, sheet)| (*index, sheet.every)).collect(),
             zone: None,
-            suspects: VecDeque::new(),
-            probes: VecDeque::new(),
-            run: Run::default(),
-            between_probes,
-            next_probe: None,
+            search: Search::new(between_probes),
         }
     }
 
@@ -123,66 +104,40 @@ impl Plan {
         }
     }
 
-    /// Finds every cell's tab, and sets aside the cells that have none. `until` is when those are
+    /// Finds where every cell is, and sets aside those that are nowhere. `until` is when these are
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
-        let zone = locate::zone(properties);
-        self.zone = zone.as_ref().ok().map(|&zone| zone.clone());
-        let mut taken = BTreeMap::new();
-        for target in &mut self.targets {
-            if let Ok(zone) = &zone {
+        self.zone = properties.zone.as_ref().ok().cloned();
+        let places = locate::place(self.targets.iter().map(Target::sought), properties);
+        for (target, place) in self.targets.iter_mut().zip(places) {
+            if let Some(zone) = &self.zone {
                 target.tell_time(zone);
             }
-            let told = if target.tells_time() { zone.clone().map(drop) } else { Ok(()) };
-            let found = told
-                .and_then(|()| locate::range(&target.cell, &target.tab, properties))
-                .and_then(|range| match taken.insert(range.clone(), Arc::clone(&target.name)) {
-                    None => Ok(range),
-                    Some(other) => {
-                        let text = format!("it is the same cell as {other}");
-                        Err((text, "Give each price a cell of its own".into()))
-                    }
-                });
-            match found {
-                Ok(range) => {
-                    // What was set aside for want of its tab is well again; what Google refused
-                    // stays aside until its time.
-                    if target.range.is_none() {
-                        target.quarantine = None;
-                    }
-                    target.range = Some(range);
-                }
-                Err((reason, remedy)) => {
-                    let failure = Failure { class: FailureClass::Cell, reason, remedy };
-                    target.range = None;
-                    target.quarantine = Some((failure, until));
-                }
-            }
+            target.place(place, until);
         }
         self.derive_all();
     }
 
     /// Does without the spreadsheet's properties, which are not to be had because of `failure`,
     /// as far as that goes: with the cells whose tab is given by its title, and that tell no
-    /// time. The others stand still until `until`.
-    pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) {
+    /// time. The others stand still until `until`: how many they are.
+    pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) -> usize {
         let no_zone = self.zone.is_none();
+        let mut lost = 0;
         for target in self.targets.iter_mut().filter(|target| target.range.is_none()) {
-            let range = match (&target.cell, &target.tab) {
-                (cell, Tab::Title(title)) => Some(cell.range(title)),
-                (cell @ (CellRef::Named(_) | CellRef::Cell { tab: Some(_), .. }), _) => {
-                    Some(cell.range(""))
-                }
-                _ => None,
-            };
-            match range.filter(|_| !(no_zone && target.tells_time())) {
+            let range = locate::unseen(&target.cell, &target.tab);
+            match range.filter(|_| !(no_zone && target.content.tells_time())) {
                 Some(range) if target.quarantine.is_none() => target.range = Some(range),
                 // It was set aside for a reason of its own, or cannot be written at all.
                 Some(_) => {}
-                None => target.quarantine = Some((failure.clone(), until)),
+                None => {
+                    target.quarantine = Some((failure.clone(), until));
+                    lost += 1;
+                }
             }
         }
         self.derive_all();
+        lost
     }
 
     fn derive_all(&mut self) {
@@ -192,61 +147,93 @@ impl Plan {
 
     /// The write that is due now, if any. It must be told what has become of it.
     pub(super) fn render(&mut self, now: Instant) -> Option<Write> {
-        let (cells, is_probe) = self.due_cells(now);
+        let Group { cells, is_probe } = match self.witness() {
+            Some(cell) => Group { cells: vec![cell], is_probe: false },
+            None => self.search.next(self.due(now), now),
+        };
         let entry = |&cell: &usize| {
             let target = &self.targets[cell];
             let (range, value) = (target.range.clone()?, target.wanted.clone()?);
             Some((cell, ValueRange { range, value }))
         };
         let (cells, ranges): (Vec<_>, Vec<_>) = cells.iter().filter_map(entry).unzip();
-        (!cells.is_empty()).then_some(Write { cells, is_probe, ranges, sent: now })
+        let group = Group { cells, is_probe };
+        (!ranges.is_empty()).then_some(Write { group, ranges, sent: now })
     }
 
     /// Whether there is something to write now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let may_probe = self.may_probe(now);
+        let may_probe = self.search.may_probe(now);
         let due =
             |target: &Target| target.is_due(now) && (may_probe || target.quarantine.is_none());
         self.witness().is_some() || self.targets.iter().any(due)
     }
 
-    fn may_probe(&self, now: Instant) -> bool {
-        self.next_probe.is_none_or(|next| next <= now)
+    fn due(&self, now: Instant) -> Due {
+        let target = |cell: &usize| &self.targets[*cell];
+        let due = (0..self.targets.len()).filter(|cell| target(cell).is_due(now));
+        let (aside, well): (Vec<_>, _) = due.partition(|cell| target(cell).quarantine.is_some());
+        let long = self.search.between_probes();
+        let is_overdue = aside.iter().any(|cell| target(cell).probe_overdue(now, long));
+        Due { well, aside, is_overdue }
     }
 
-    /// Which cells to write now, and whether they are such as were set aside. These are tried by
-    /// themselves, so that they hold up nothing else. Where the budget is so small that something
-    /// else is always due, their turn comes all the same.
-    fn due_cells(&mut self, now: Instant) -> (Vec<usize>, bool) {
-        if let Some(cell) = self.witness() {
-            return (vec![cell], false);
-        }
-        let targets = &self.targets;
-        let due = |cell: &usize| targets[*cell].is_due(now);
-        let is_aside = |cell: &usize| targets[*cell].quarantine.is_some();
-        let all = 0..targets.len();
-        let (aside, well): (Vec<_>, Vec<_>) = all.filter(due).partition(is_aside);
-        let overdue = |cell: &usize| targets[*cell].probe_overdue(now, self.between_probes);
-        let their_turn = well.is_empty() || aside.iter().any(overdue);
-        if !aside.is_empty() && their_turn && self.may_probe(now) {
-            self.next_probe = Some(now + self.between_probes);
-            let group = next_group(&mut self.probes, |cell| due(cell) && is_aside(cell));
-            return (group.unwrap_or(aside), true);
-        }
-        let group = next_group(&mut self.suspects, |cell| due(cell) && !is_aside(cell));
-        (group.unwrap_or(well), false)
+    /// A cell to be written by itself, to see whether it is a matter of cells at all.
+    fn witness(&self) -> Option<usize> {
+        let all = 0..self.targets.len();
+        self.search.witness(all.filter(|&cell| self.targets[cell].can_be_written()))
     }
 
     /// Google has confirmed a write.
     pub(super) fn confirmed(&mut self, write: &Write) {
-        for (&cell, entry) in write.cells.iter().zip(&write.ranges) {
+        for (&cell, entry) in write.group.cells.iter().zip(&write.ranges) {
             let target = &mut self.targets[cell];
             target.confirmed = Some((entry.value.clone(), write.sent));
             target.afresh = false;
             target.quarantine = None;
         }
-        if !write.is_probe {
-            self.run.end();
+        self.search.confirmed(&write.group);
+        self.derive_all();
+    }
+
+    /// Google has refused a write because of this entry, the first bad one: its cell is set aside
+    /// until `until`. What is wrong with a cell is often wrong with its tab: the others go first.
+    pub(super) fn rejected(&mut self, write: &Write, entry: usize, text: &str, until: Instant) {
+        let Some(&cell) = write.group.cells.get(entry) else {
+            self.refused(write, text, until);
+            return;
+        };
+        let tab = |cell: usize| self.targets[cell].range.as_deref().map(a1::tab_of);
+        self.search.rejected(&write.group, entry, |other| tab(other) == tab(cell));
+        self.set_aside(cell, text, until);
+    }
+
+    /// Google has refused a write without saying why: the cell is looked for, and set aside until
+    /// `until` when it is found.
+    pub(super) fn refused(&mut self, write: &Write, text: &str, until: Instant) {
+        if let Some(cell) = self.search.refused(&write.group, text) {
+            self.set_aside(cell, text, until);
+        }
+    }
+
+    fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
+        let target = &mut self.targets[cell];
+        target.quarantine = Some((cell_failure(text), until));
+        let sheet = target.sheet;
+        self.derive(sheet);
+    }
+
+    /// Whether it is a matter of the spreadsheet and not of its cells that Google refuses them.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.search.is_hopeless(self.witness())
+    }
+
+    /// Takes back that cells were set aside one after the other: it is none of theirs.
+    pub(super) fn absolve(&mut self) {
+        let (text, cells) = self.search.give_up();
+        let failure = cell_failure(&text);
+        for cell in cells {
+            self.targets[cell].quarantine.take_if(|(why, _)| *why == failure);
         }
         self.derive_all();
     }
@@ -254,13 +241,13 @@ impl Plan {
     /// Whether there is a price, or another figure of a quote, in a write.
     pub(super) fn has_quotes(&self, write: &Write) -> bool {
         let is_quote = |&cell: &usize| self.targets[cell].standing().is_quote;
-        write.cells.iter().any(is_quote)
+        write.group.cells.iter().any(is_quote)
     }
 
     /// A write may have been done or not, or may be done until `late`: its cells are written
     /// afresh, and go on being so.
     pub(super) fn ambiguous(&mut self, write: &Write, late: Instant) {
-        for &cell in &write.cells {
+        for &cell in &write.group.cells {
             self.targets[cell].confirmed = None;
             self.targets[cell].late = Some(late);
         }
@@ -283,31 +270,24 @@ impl Plan {
 
     /// Whether a cell that was set aside is to be tried again.
     pub(super) fn probe_due(&self, now: Instant) -> bool {
-        let due = |target: &Target| {
-            target.absent.is_none()
-                && target.quarantine.as_ref().is_some_and(|(_, until)| *until <= now)
-        };
-        self.targets.iter().any(due)
+        self.next_trial().is_some_and(|next| next <= now)
+    }
+
+    /// When to look for something to do again, should there be nothing now and no quote come.
+    pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
+        self.next_trial().map(|then| self.search.next_attempt(then, now))
+    }
+
+    /// When the first of the cells that were set aside is to be tried again.
+    fn next_trial(&self) -> Option<Instant> {
+        let there = self.targets.iter().filter(|target| target.absent.is_none());
+        there.filter_map(|target| target.quarantine.as_ref().map(|(_, until)| *until)).min()
     }
 
     /// How every cell is doing.
     pub(super) fn report(&self) -> Arc<[CellReport]> {
         self.targets.iter().map(Target::report).collect()
     }
-}
-
-/// Takes the next of these groups out that has cells like that in it, and these cells.
-fn next_group(
-    groups: &mut VecDeque<Vec<usize>>,
-    like: impl Fn(&usize) -> bool,
-) -> Option<Vec<usize>> {
-    while let Some(mut group) = groups.pop_front() {
-        group.retain(&like);
-        if !group.is_empty() {
-            return Some(group);
-        }
-    }
-    None
 }
 
 #[cfg(any(test, fuzzing))]

@@ -20,9 +20,8 @@ pub(super) fn text(cells: &[Standing<'_>]) -> String {
     let failing: Vec<(&CellRef, &Failure)> =
         cells.iter().filter_map(|standing| Some((standing.cell, standing.failure?))).collect();
     let Some((first, failure)) = failing.first() else { return String::new() };
-    let all = failing.len() > 1
-        && failing.len() == cells.iter().filter(|standing| standing.is_quote).count()
-        && failing.iter().all(|(_, other)| other == failure);
+    let mut quotes = cells.iter().filter(|standing| standing.is_quote);
+    let all = failing.len() > 1 && quotes.all(|standing| standing.failure == Some(failure));
     let whose = if all { "All cells".to_owned() } else { format!("Cell {first}") };
     let others = match failing.len() - 1 {
         0 => String::new(),
@@ -46,7 +45,32 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::*;
+    use crate::messages::FailureClass;
+
+    #[test]
+    fn all_cells_are_all_that_show_a_quote() {
+        let cells = ["A1", "A2", "D1"].map(|cell| CellRef::parse(cell).unwrap());
+        let whose = |failing: [Option<&str>; 3]| {
+            let failing = failing.map(|why| Some(Failure::new(FailureClass::Transient, why?, "")));
+            let standing = [0, 1, 2].map(|at| {
+                let failure = failing[at].as_ref();
+                Standing { cell: &cells[at], is_quote: at < 2, failure }
+            });
+            text(&standing)
+        };
+        let (one, other) = (Some("trouble"), Some("no bid"));
+        for (failing, told) in [
+            ([None, None, None], ""),
+            ([one, one, None], "All cells: trouble."),
+            ([one, one, one], "All cells: trouble."),
+            ([one, None, one], "Cell A1: trouble. One other cell fails too."),
+            ([one, other, one], "Cell A1: trouble. 2 other cells fail too."),
+            ([None, None, one], "Cell D1: trouble."),
+        ] {
+            assert_eq!(whose(failing), told, "{failing:?}");
+        }
+    }
 
     #[test]
     fn no_foreign_character_gets_into_a_problem() {

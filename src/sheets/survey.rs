@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::{messages::Failure, pace::Seldom};
+
 /// Titles, sizes and the time zone are read again after so many times `retry.probe` (an hour):
 /// somebody may have exchanged two titles, which no refusal would tell.
 const GOOD_FOR: u32 = 12;
@@ -14,26 +16,42 @@ pub(super) struct Survey {
     due: Instant,
     read: Option<Instant>,
     failures: u32,
+    /// Why they could not be read, as it was told.
+    told: Option<Failure>,
+    seldom: Seldom,
     probe: Duration,
 }
 
 impl Survey {
     /// Nothing is known yet. `probe` is how often what is amiss is looked at again.
-    pub(super) const fn new(now: Instant, probe: Duration) -> Self {
-        Self { due: now, read: None, failures: 0, probe }
+    pub(super) fn new(now: Instant, probe: Duration) -> Self {
+        let seldom = Seldom::default();
+        Self { due: now, read: None, failures: 0, told: None, seldom, probe }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.due <= now
     }
 
-    /// They have been read.
-    pub(super) fn done(&mut self, now: Instant) {
+    /// They have been read. Whether it was told that they could not be.
+    pub(super) fn done(&mut self, now: Instant) -> bool {
+        let told = self.told.is_some();
         *self = Self {
             due: now + self.probe * GOOD_FOR,
             read: Some(now),
             ..Self::new(now, self.probe)
         };
+        told
+    }
+
+    /// Whether to tell why they cannot be read.
+    pub(super) fn tells(&mut self, why: &Failure, now: Instant) -> bool {
+        let news = self.told.as_ref() != Some(why);
+        let tells = self.seldom.say(self.told.is_none(), news, now);
+        if tells {
+            self.told = Some(why.clone());
+        }
+        tells
     }
 
     /// They could not be read; how often in a row.
@@ -60,6 +78,7 @@ impl Survey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::FailureClass;
 
     #[test]
     fn properties_are_good_for_an_hour_unless_they_are_doubted() {
@@ -68,12 +87,26 @@ mod tests {
         let mut survey = Survey::new(start, Duration::from_secs(300));
         assert!(survey.is_due(start));
         assert_eq!((survey.failed(), survey.failed()), (1, 2));
-        survey.done(start);
+        assert!(!survey.done(start), "nothing was told");
         assert!(!survey.is_due(after(3_599)) && survey.is_due(after(3_600)));
         survey.doubt(after(29));
         assert!(!survey.is_due(after(29)), "they have just been read");
         survey.doubt(after(30));
         assert!(survey.is_due(after(30)));
         assert_eq!(survey.failed(), 1);
+    }
+    #[test]
+    fn why_they_cannot_be_read_is_told_at_once_and_then_seldom() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut survey = Survey::new(start, Duration::from_secs(300));
+        let [one, other] =
+            ["trouble", "more trouble"].map(|why| Failure::new(FailureClass::Transient, why, ""));
+        assert!(survey.tells(&one, start));
+        assert!(!survey.tells(&one, after(100)), "it is no news");
+        assert!(survey.tells(&other, after(101)));
+        assert!(!survey.tells(&one, after(102)), "it has just been spoken of");
+        assert!(survey.done(after(103)));
+        assert!(survey.tells(&one, after(104)), "it has begun again");
     }
 }

@@ -15,6 +15,9 @@ use crate::{
 /// The most ranges whose contents are asked for at once.
 const MOST_RANGES: usize = 1_000;
 
+/// The most named ranges of a spreadsheet that are looked at.
+const MOST_NAMES: usize = 10_000;
+
 /// The most details of an error that are looked at.
 const MOST_DETAILS: usize = 32;
 
@@ -74,8 +77,8 @@ pub(super) fn updated_cells(answer: &Answer) -> Option<usize> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Properties {
     pub(super) tabs: Vec<TabProperties>,
-    /// The names of ranges.
-    pub(super) names: Vec<String>,
+    /// The ranges that have a name.
+    pub(super) names: Vec<NamedRange>,
     /// Its time zone, or the name of one that is not known here.
     pub(super) zone: Result<TimeZone, String>,
 }
@@ -89,9 +92,26 @@ pub(super) struct TabProperties {
     pub(super) columns: u32,
 }
 
+/// A range that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedRange {
+    pub(super) name: String,
+    /// Its first cell, if it says so.
+    pub(super) first: Option<Spot>,
+}
+
+/// A cell by the gid of its tab, whatever that is called, and its column and row, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) gid: u32,
+    pub(super) column: u32,
+    pub(super) row: u32,
+}
+
 /// The fields of a spreadsheet that [`Properties`] are made of, as a field mask.
 pub(super) const PROPERTIES_MASK: &str = "properties.timeZone,sheets.properties(sheetId,title,\
-     gridProperties(rowCount,columnCount)),namedRanges.name";
+     gridProperties(rowCount,columnCount)),\
+     namedRanges(name,range(sheetId,startRowIndex,startColumnIndex))";
 
 /// Decodes the answer to `spreadsheets.get`; `None` if it is no such answer.
 pub(super) fn properties(answer: &Answer) -> Option<Properties> {
@@ -102,7 +122,7 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
         properties: Own,
         sheets: Vec<Sheet>,
         #[serde(default)]
-        named_ranges: Vec<Named>,
+        named_ranges: Few<Named, MOST_NAMES>,
     }
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
@@ -132,6 +152,14 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
     struct Named {
         #[serde(default)]
         name: String,
+        range: Option<Range>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Range {
+        sheet_id: u32,
+        start_row_index: u32,
+        start_column_index: u32,
     }
     let found: Spreadsheet = serde_json::from_slice(&answer.body).ok()?;
     let tab = |Sheet { properties: tab }| TabProperties {
@@ -140,9 +168,15 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
         rows: tab.grid_properties.row_count,
         columns: tab.grid_properties.column_count,
     };
+    let first = |range: Range| Spot {
+        gid: range.sheet_id,
+        column: range.start_column_index.saturating_add(1),
+        row: range.start_row_index.saturating_add(1),
+    };
+    let named = |Named { name, range }| NamedRange { name, first: range.map(first) };
     Some(Properties {
         tabs: found.sheets.into_iter().map(tab).collect(),
-        names: found.named_ranges.into_iter().map(|named| named.name).collect(),
+        names: found.named_ranges.0.into_iter().map(named).collect(),
         zone: zone(&found.properties.time_zone),
     })
 }
@@ -340,11 +374,17 @@ mod tests {
     fn properties_are_read_and_need_nothing_but_titles() {
         let body = r#"{"properties":{"timeZone":"Europe/Berlin"},"sheets":[{"properties":{"sheetId":0,
             "title":"Sheet 1","index":0,"sheetType":"GRID","gridProperties":{"rowCount":1000,"columnCount":26}}},
-            {"properties":{"title":"Chart"}}],"namedRanges":[{"name":"BtcPrice"}]}"#;
+            {"properties":{"title":"Chart"}}],"namedRanges":[{"name":"BtcPrice"},
+            {"name":"A1","range":{}},
+            {"name":"B7","range":{"sheetId":7,"startRowIndex":6,"endRowIndex":7,"startColumnIndex":1}}]}"#;
         let found = properties(&answer(body)).unwrap();
         assert_eq!(found.tabs[0].title, "Sheet 1");
         assert_eq!((found.tabs[0].rows, found.tabs[1].rows), (1000, 0));
-        assert_eq!(found.names, ["BtcPrice"]);
+        let named = |name: &str, first| NamedRange { name: name.into(), first };
+        let first = Spot { gid: 0, column: 1, row: 1 };
+        let other = Spot { gid: 7, column: 2, row: 7 };
+        let expected = [("BtcPrice", None), ("A1", Some(first)), ("B7", Some(other))];
+        assert_eq!(found.names, expected.map(|(name, first)| named(name, first)));
         assert_eq!(found.zone.unwrap().iana_name(), Some("Europe/Berlin"));
         assert_eq!(properties(&answer("{}")), None);
         assert_eq!(properties(&answer("[]")), None);

@@ -105,7 +105,7 @@ fn an_error_beside_a_whole_answer_is_no_outage_unless_it_asks_for_fewer_requests
                 rig.until("the price beside the error", |_| rig.number("A1") == Some(4.0)).await;
                 let kraken = supervisor.send(GetStatus).await.unwrap().kraken;
                 assert_eq!(kraken.failing.is_some(), fails, "{text}: {kraken:?}");
-                assert_eq!(kraken.last_success.is_some(), !fails, "{text}");
+                assert!(kraken.last_success.is_some(), "{text}: it has brought a quote");
             })
             .await;
         });

@@ -84,8 +84,7 @@ fn what_is_in_the_cells_is_warned_of() {
         rig.sandbox.set_cell(ONE, TAB, cell, held);
     }
     rig.sandbox.set_named_range(ONE, "PairOfCells", TAB, "F1:F2");
-    rig.sandbox.set_named_range(ONE, "Same", TAB, "B7");
-    let data = r#""data": { "kraken:xbteur:sell": ["A1", "B7", "PairOfCells", "Same"],
+    let data = r#""data": { "kraken:xbteur:sell": ["A1", "B7", "PairOfCells"],
         "kraken:etheur:buy": "A2" }, "updated": "D1", "problem": "E1""#;
     let (text, code) = checked(&rig, data);
     assert_eq!(code, 0, "{text}");
@@ -94,7 +93,25 @@ fn what_is_in_the_cells_is_warned_of() {
         "Warning: 'Sheet 1'!A2 and 'Sheet 1'!D1 hold a text each, such as Price of it, which",
         "a tab of ratesheet's own",
         "Warning: PairOfCells is a range of several cells",
-        "Warning: 'Sheet 1'!B7 and Same are one and the same cell",
+    ] {
+        assert!(text.contains(told), "{told}\nis missing in:\n{text}");
+    }
+}
+
+/// As `run` has it, with the same words.
+#[test]
+fn what_run_would_refuse_is_not_found_good() {
+    let rig = Rig::new();
+    rig.sandbox.set_named_range(ONE, "Same", TAB, "B7");
+    rig.sandbox.set_time_zone(ONE, "Mars/Olympus");
+    let data = r#""data": { "kraken:xbteur:sell": ["A1", "B7", "Same"], "kraken:etheur:time": "A2" },
+        "updated": "D1""#;
+    let (text, code) = checked(&rig, data);
+    assert_eq!(code, 1, "{text}");
+    for told in [
+        "it is the same cell as 'Sheet 1'!B7: Same will not be written",
+        "time zone Mars/Olympus is not known here: 'Sheet 1'!A2 and 'Sheet 1'!D1 will not be",
+        "2 of 5 cells are there",
     ] {
         assert!(text.contains(told), "{told}\nis missing in:\n{text}");
     }

@@ -14,7 +14,7 @@ use tokio::{
         Notify,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::rig::{ONE, Rig, SOON, TAB, block_on, one_price, with_tree};
@@ -102,7 +102,7 @@ fn kraken(rig: &Rig) -> (Addr<KrakenActor>, UnboundedReceiver<QuoteBatch>, Rc<No
 }
 
 async fn tick(kraken: &Addr<KrakenActor>, seq: u64, due: SheetIndex) {
-    kraken.send(Tick::new(seq, Instant::now(), vec![due])).await.unwrap();
+    kraken.send(Tick::new(seq, vec![due])).await.unwrap();
 }
 
 /// How often Kraken has been asked for quotes.

@@ -130,7 +130,7 @@ impl Scene {
             }
             7 if choice == 0 => self.plan.all_afresh(),
             7 if choice == 1 => self.survey(),
-            7 if choice == 2 => self.plan.locate_blindly(&unknown(), self.now + ASIDE),
+            7 if choice == 2 => drop(self.plan.locate_blindly(&unknown(), self.now + ASIDE)),
             7 if choice < 6 => self.gone ^= true,
             _ => self.write(Outcome::Unnamed),
         }
@@ -201,7 +201,7 @@ impl Scene {
         assert_eq!(due, write.is_some(), "what is due is written, and nothing else");
         let Some(write) = write else { return };
         self.look_at(&write);
-        let refused = write.cells.iter().position(|&cell| self.refuses(cell));
+        let refused = write.group.cells.iter().position(|&cell| self.refuses(cell));
         match (outcome, refused) {
             (Outcome::Answered, None) | (Outcome::Unnamed, None) => {
                 self.carry_out(&write);
@@ -232,14 +232,14 @@ impl Scene {
     /// A write has each cell once, each of its own pair, and none older than what went before; and
     /// if it probes cells that were set aside, the last that did so is long past.
     fn look_at(&mut self, write: &Write) {
-        assert_eq!(write.cells.len(), write.ranges.len());
-        if write.cells.iter().any(|&cell| self.plan.targets[cell].quarantine.is_some()) {
+        assert_eq!(write.group.cells.len(), write.ranges.len());
+        if write.group.cells.iter().any(|&cell| self.plan.targets[cell].quarantine.is_some()) {
             let last = self.probed.replace(self.now);
             let long_past = last.is_none_or(|last| last + BETWEEN_PROBES <= self.now);
             assert!(long_past, "one probe after the other");
         }
         let mut seen = Vec::new();
-        for (&cell, entry) in write.cells.iter().zip(&write.ranges) {
+        for (&cell, entry) in write.group.cells.iter().zip(&write.ranges) {
             assert!(!seen.contains(&cell), "cell {cell} twice in a write");
             seen.push(cell);
             let (_, _, name) = CELLS[cell];

@@ -10,11 +10,11 @@ use super::value::{date_time, value_of};
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, SheetIndex},
     quote::QuoteField,
-    sheets::{CellRef, config::Tab, problem::Standing},
+    sheets::{CellRef, config::Tab, locate::Wanted, problem::Standing},
 };
 
-/// Every cell is written at least this often, changed or not, so that what somebody typed over
-/// it does not stay.
+/// Every cell is written at least this often, or with every tick of a sheet whose ticks are rarer,
+/// changed or not, so that what somebody typed over it does not stay.
 const AFRESH: Duration = Duration::from_secs(60);
 
 /// One cell.
@@ -85,8 +85,25 @@ impl Target {
         }
     }
 
-    pub(super) fn tells_time(&self) -> bool {
-        matches!(self.content, CellContent::Updated | CellContent::Quote(_, QuoteField::Time))
+    /// What to look for.
+    pub(super) fn sought(&self) -> Wanted<'_> {
+        Wanted { cell: &self.cell, tab: &self.tab, name: &self.name, content: &self.content }
+    }
+
+    /// Takes in where it is, or why it is nowhere, which is looked at again at `until`.
+    pub(super) fn place(&mut self, place: Result<String, Failure>, until: Instant) {
+        match place {
+            Ok(range) => {
+                // What was nowhere is well again; what Google refused stays aside until its time.
+                if self.range.replace(range).is_none() {
+                    self.quarantine = None;
+                }
+            }
+            Err(failure) => {
+                self.range = None;
+                self.quarantine = Some((failure, until));
+            }
+        }
     }
 
     /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
+    messages::FailureClass,
     quote::{AssetPair, Price, Quote, decimal},
     sheets::wire::TabProperties,
 };
@@ -344,6 +345,29 @@ fn probes_of_any_number_of_bad_cells_are_far_apart_and_hold_up_no_good_one() {
     // 700 s, and 10 s from one to the next.
     assert!((60..=71).contains(&refused), "{refused}");
     assert!(waited <= refused, "{waited}");
+}
+
+#[test]
+fn cells_that_were_set_aside_are_found_again_without_a_single_quote() {
+    let mut bench = column(64);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.plan.next_attempt(bench.now), None, "nothing is set aside");
+    while let Some(write) = bench.plan.render(bench.now) {
+        let later = bench.later();
+        bench.plan.rejected(&write, 0, "protected", later);
+    }
+    let begin = bench.later();
+    assert_eq!(bench.plan.next_attempt(bench.now), Some(begin));
+    let bad = |range: &str| ["!A7", "!A50"].iter().any(|cell| range.ends_with(cell));
+    while bench.failing() != [6, 49] {
+        let next = bench.plan.next_attempt(bench.now).unwrap();
+        assert!(next > bench.now, "it would turn for ever");
+        bench.now = next;
+        bench.write_all_but(bad);
+        assert!(next.duration_since(begin).as_secs() < 900, "it is never over");
+    }
+    let waited = bench.now.duration_since(begin).as_secs();
+    assert!(waited <= 2 * 6 * 2 * 10, "half of them is good, or a quarter, …: {waited} s");
 }
 
 #[test]
