@@ -89,6 +89,7 @@ enum Command {
 /// Does what the arguments ask for.
 pub(crate) fn main() -> ExitCode {
     panics::tell_panics();
+    process::keep_memory_private();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {

@@ -31,7 +31,7 @@ use tokio::time::timeout;
 
 pub use self::tls::{TlsConfig, TlsError};
 pub(crate) use self::{
-    error::HttpError,
+    error::{HttpError, UNTRUSTED_REMEDY, untrusted},
     few::{Few, FewByName},
     tls::Tls,
     words::{clause, excerpt},

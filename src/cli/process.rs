@@ -1,4 +1,4 @@
-//! What belongs to the process as a whole: its signals, its end.
+//! What belongs to the process as a whole: its memory, its signals, its end.
 //! Touches: the process; whether its standard streams are terminals.
 
 use std::{
@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -133,6 +134,13 @@ pub(super) fn end_by_signals() -> io::Result<()> {
     };
     thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;
     Ok(())
+}
+
+/// Has a crash leave no file of the memory behind, which a key and tokens are in.
+pub(super) fn keep_memory_private() {
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    // Less can always be had; and if not, there is nobody who could do more about it.
+    setrlimit(Resource::Core, nothing).unwrap_or_default();
 }
 
 /// Ends the process at once: a name that is being looked up in DNS would hold it up for seconds.

@@ -1,7 +1,7 @@
 //! Why there is no answer, in words, and what it means for whoever asked.
 //! Touches: nothing.
 
-use std::{io, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use awc::error::{ConnectError, SendRequestError};
 
@@ -76,21 +76,17 @@ impl HttpError {
 
     fn from_io(cause: &io::Error) -> Self {
         let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match tls {
-            Some(rustls::Error::InvalidCertificate(why)) => Self::Certificate(why.to_string()),
-            Some(other) => Self::Connect(format!("TLS: {other}")),
-            None => Self::Connect(cause.to_string()),
+        match (untrusted(cause), tls) {
+            (Some(why), _) => Self::Certificate(why),
+            (None, Some(other)) => Self::Connect(format!("TLS: {other}")),
+            (None, None) => Self::Connect(cause.to_string()),
         }
     }
 
     /// What the failure means, where `server` is whom we asked: a name and a URL.
     pub(crate) fn failure(&self, server: &str) -> Failure {
         let (class, remedy) = match self {
-            Self::Certificate(_) => (
-                FailureClass::Tls,
-                "Check this machine's clock; if a proxy of your own signs certificates, name its \
-                 authority in tls.ca_file",
-            ),
+            Self::Certificate(_) => (FailureClass::Tls, UNTRUSTED_REMEDY),
             Self::Redirect { .. } => {
                 (FailureClass::Transient, "Check the url in the configuration")
             }
@@ -98,6 +94,21 @@ impl HttpError {
         };
         Failure { class, reason: format!("{server}: {self}"), remedy: remedy.into() }
     }
+}
+
+/// What to do about a certificate that is not to be trusted.
+pub(crate) const UNTRUSTED_REMEDY: &str = "Check this machine's clock; if a proxy of your own \
+     signs certificates, name its authority in tls.ca_file";
+
+/// What is wrong with a certificate, if it is that which an error comes from in the end.
+pub(crate) fn untrusted(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(why.to_string());
+    }
+    // What an error of the system wraps is not its source.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = wrapped.map(|inner| -> &(dyn Error + 'static) { inner });
+    untrusted(inner.or_else(|| error.source())?)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
 ///
 /// | fault | is the request carried out? |
 /// |---|---|
-/// | `Delay`, `ApplyLate`, `ApplyThenDrop`, `Truncate`, `ChunkedNoEnd`, `CloseDelimited`, `Drip`, `ContentEncoding` | yes |
+/// | `Delay`, `ApplyLate`, `ApplyThenDrop`, `Truncate`, `ResetMid`, `ChunkedNoEnd`, `CloseDelimited`, `Drip`, `ContentEncoding` | yes |
 /// | all others | only by [`FaultRule::after_applying`] |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +53,8 @@ pub enum Fault {
     Close,
     /// Half of the body, and the end of the connection (FIN); `content-length` tells of all.
     Truncate,
+    /// Half of the body, and a reset (RST) of the connection; `content-length` tells of all.
+    ResetMid,
     /// All of the body in chunks, without the last one, and the end of the connection.
     ChunkedNoEnd,
     /// The body has neither a length nor chunks: it ends with the connection.
@@ -305,6 +307,7 @@ pub(super) enum Outcome {
 pub(super) enum Mangling {
     None,
     Truncate,
+    ResetMid,
     ChunkedNoEnd,
     CloseDelimited,
     Drip { bytes: usize, every: Duration },
@@ -342,6 +345,7 @@ impl Plan {
             Fault::Reset => (S::No, O::Drop { reset: true }),
             Fault::Close => (S::No, O::Drop { reset: false }),
             Fault::Truncate => (S::AtOnce, O::Right(M::Truncate)),
+            Fault::ResetMid => (S::AtOnce, O::Right(M::ResetMid)),
             Fault::ChunkedNoEnd => (S::AtOnce, O::Right(M::ChunkedNoEnd)),
             Fault::CloseDelimited => (S::AtOnce, O::Right(M::CloseDelimited)),
             Fault::Drip { bytes, every } => (S::AtOnce, O::Right(M::Drip { bytes, every })),
@@ -384,7 +388,7 @@ pub(super) fn play(mangling: &Mangling, body: Vec<u8>) -> Play {
             let steps = if body.is_empty() { vec![] } else { vec![Step::Send(body)] };
             Play { size, steps: steps.into(), close: false }
         }
-        Mangling::Truncate => {
+        Mangling::Truncate | Mangling::ResetMid => {
             let half = body.slice(..body.len() / 2);
             let steps = [Step::Send(half), Step::Flush, Step::Break];
             Play { size, steps: steps.into(), close: false }

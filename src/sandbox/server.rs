@@ -281,10 +281,8 @@ async fn finish(
     match plan.outcome {
         Outcome::Hang => pending().await,
         Outcome::Drop { reset } => {
-            let socket = connection.and_then(|connection| connection.socket);
-            if let Some(socket) = socket.filter(|_| reset) {
-                // No linger: the last close sends RST. If it cannot be set, a FIN must do.
-                socket.set_linger(Some(Duration::ZERO)).unwrap_or_default();
+            if reset {
+                end_by_reset(connection);
             }
             gone(open)
         }
@@ -319,8 +317,18 @@ async fn finish(
                 reply.headers.push(("content-encoding".into(), name.clone()));
                 body.iter_mut().for_each(|byte| *byte ^= 0xa5);
             }
+            if mangling == Mangling::ResetMid {
+                end_by_reset(connection);
+            }
             respond(reply, play(&mangling, body), open)
         }
+    }
+}
+
+/// Without linger, the last close of a connection sends RST. If it cannot be set, a FIN must do.
+fn end_by_reset(connection: Option<Connection>) {
+    if let Some(socket) = connection.and_then(|connection| connection.socket) {
+        socket.set_linger(Some(Duration::ZERO)).unwrap_or_default();
     }
 }
 

@@ -25,7 +25,7 @@ use yup_oauth2::{
 use super::{key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
     file::read_regular,
-    http::{Tls, clause, excerpt},
+    http::{Tls, UNTRUSTED_REMEDY, clause, excerpt, untrusted},
     messages::{Failure, FailureClass},
 };
 
@@ -74,9 +74,11 @@ impl AccessToken {
         self.left(now) < EARLY.min(self.life / 4)
     }
 
-    /// Whether it can still be used: a request made at the last moment might arrive too late.
+    /// Whether it can still be used: a request made at the last moment might arrive too late. That
+    /// is longer than until it is old, so that there is time for a new one.
     pub(super) fn is_good(&self, now: Instant) -> bool {
-        self.left(now) > Duration::from_secs(10).min(self.life / 4)
+        const LATE: Duration = Duration::from_secs(10);
+        self.left(now) > LATE.min(self.life / 8)
     }
 
     fn left(&self, now: Instant) -> Duration {
@@ -106,6 +108,9 @@ pub(super) enum TokenError {
     /// The token endpoint cannot be reached, or is in trouble.
     #[error("Google's token endpoint gives no token: {reason}")]
     Unavailable { reason: String, wait: Option<Duration> },
+    /// Whoever answers in place of the token endpoint cannot show that it is Google.
+    #[error("Google's token endpoint gives no token: the certificate is not to be trusted: {why}")]
+    Untrusted { why: String },
     /// The metadata server cannot be reached, or is in trouble.
     #[error("Google's metadata server gives no token: {reason}")]
     NoMetadata { reason: String, remedy: &'static str, wait: Option<Duration> },
@@ -154,6 +159,7 @@ impl TokenError {
                 (FailureClass::Clock, "Set this machine's clock, or have it set by NTP")
             }
             Self::Unavailable { .. } => (FailureClass::Transient, ""),
+            Self::Untrusted { .. } => (FailureClass::Tls, UNTRUSTED_REMEDY),
         };
         Failure { class, reason: self.to_string(), remedy: remedy.into() }
     }
@@ -256,9 +262,10 @@ fn sort(error: ExchangeError, account: String) -> TokenError {
             reason: "the private key in the file cannot be used".into(),
         },
         ExchangeError::Library(YupError::AuthError(error)) => sort_oauth(&error, account),
-        ExchangeError::Library(YupError::HttpClientError(error)) => {
-            TokenError::unavailable(transport(&error))
-        }
+        ExchangeError::Library(YupError::HttpClientError(error)) => match untrusted(&error) {
+            Some(why) => TokenError::Untrusted { why },
+            None => TokenError::unavailable(transport(&error)),
+        },
         ExchangeError::Library(YupError::HttpError(_)) => {
             TokenError::unavailable("the connection broke")
         }
@@ -300,4 +307,26 @@ fn transport(error: &SendError) -> String {
         inner = source;
     }
     excerpt(&inner.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_grows_old_before_it_ends_and_is_good_for_a_while_after_that() {
+        for (life, old, bad) in
+            [(3_599.0, 3_299.0, 3_589.0), (60.0, 45.0, 52.5), (8.0, 6.0, 7.0), (1.0, 0.75, 0.875)]
+        {
+            let asked = Instant::now();
+            let token = AccessToken::new("ya29.x", asked, Duration::from_secs_f64(life)).unwrap();
+            let after = |secs: f64| asked + Duration::from_secs_f64(secs);
+            assert!(
+                !token.is_old(after(old - 0.001)) && token.is_old(after(old + 0.001)),
+                "{life}"
+            );
+            assert!(token.is_good(after(bad - 0.001)) && !token.is_good(after(bad)), "{life}");
+            assert!(!token.is_good(after(life + 9e9)), "{life}");
+        }
+    }
 }

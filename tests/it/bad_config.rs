@@ -1,9 +1,19 @@
 //! What is wrong with a configuration is told in these words, at these places: one file each, and
-//! what is printed for it beside it. `RATESHEET_REWRITE=1 cargo test` writes the latter anew.
+//! what is printed for it beside it. `RATESHEET_REWRITE=1 cargo test` writes the latter anew. The
+//! number that a file begins with is that of its row in `tests/matrix.md`, which lists the rest.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ratesheet::{Config, Overlays};
+use tokio::time::Instant;
+
+use crate::rig::{finish, ratesheet};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bad_config");
 
@@ -15,16 +25,27 @@ fn told(path: &Path) -> String {
     format!("{error}\n")
 }
 
+/// How `ratesheet check` with these arguments ends, and what it says.
+fn check(arguments: &[impl AsRef<OsStr>]) -> (Option<i32>, String) {
+    let output = ratesheet(&["check"]).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+/// All files with this ending, in order.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let all = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> =
+        all.filter(|path| path.extension().is_some_and(|e| e == ending)).collect();
+    all.sort();
+    all
+}
+
 #[test]
 fn every_mistake_is_told_in_its_words_at_its_place() {
     let rewrite = std::env::var_os("RATESHEET_REWRITE").is_some();
     let mut different = Vec::new();
-    let mut count = 0;
-    let mut files: Vec<_> = fs::read_dir(FOLDER).unwrap().map(|e| e.unwrap().path()).collect();
-    files.sort();
-    for path in files.iter().filter(|path| path.extension().is_some_and(|e| e == "json")) {
-        count += 1;
-        let (told, golden) = (told(path), path.with_extension("txt"));
+    for path in files("json") {
+        let (told, golden) = (told(&path), path.with_extension("txt"));
         if rewrite {
             fs::write(&golden, told).unwrap();
         } else if fs::read_to_string(&golden).unwrap_or_default() != told {
@@ -32,23 +53,36 @@ fn every_mistake_is_told_in_its_words_at_its_place() {
         }
     }
     assert!(different.is_empty(), "{}", different.concat());
-    assert!(count >= 40, "{count} files");
+    let alone: Vec<_> =
+        files("txt").into_iter().filter(|path| !path.with_extension("json").exists()).collect();
+    assert!(alone.is_empty(), "of no configuration: {alone:?}");
+}
+
+#[test]
+fn every_mistake_ends_the_service_with_78_within_a_second() {
+    let (files, begin) = (files("json"), Instant::now());
+    for path in &files {
+        let path = path.to_str().unwrap();
+        let output = finish(ratesheet(&["run", "-c", path]));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{path}\n{told}");
+        assert!(told.contains(path), "{path} is not named in\n{told}");
+    }
+    let each = begin.elapsed() / u32::try_from(files.len()).unwrap();
+    assert!(each < Duration::from_secs(1), "{each:?}");
 }
 
 #[test]
 fn whatever_is_wrong_nothing_secret_and_nothing_that_moves_the_cursor_is_printed() {
-    for entry in fs::read_dir(FOLDER).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|e| e == "txt") {
-            let told = fs::read_to_string(&path).unwrap();
-            let plain =
-                |c: char| c == '\n' || !(c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c));
-            assert!(told.chars().all(plain), "{}", path.display());
-            for secret in ["CANARY", "hunter2"] {
-                assert!(!told.contains(secret), "{}", path.display());
-            }
-            assert!(told.lines().all(|line| line.chars().count() < 800), "{}", path.display());
+    for path in files("txt") {
+        let told = fs::read_to_string(&path).unwrap();
+        let plain =
+            |c: char| c == '\n' || !(c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c));
+        assert!(told.chars().all(plain), "{}", path.display());
+        for secret in ["CANARY", "hunter2"] {
+            assert!(!told.contains(secret), "{}", path.display());
         }
+        assert!(told.lines().all(|line| line.chars().count() < 800), "{}", path.display());
     }
 }
 
@@ -59,14 +93,30 @@ const MINUTES_NOT_SECONDS: Duration = Duration::from_secs(30);
 #[test]
 fn the_largest_configuration_that_is_promised_is_read_in_no_time() {
     let text = large(200, 50, 8);
-    let start = tokio::time::Instant::now();
-    let config = Config::from_json("large", text.as_bytes(), &Overlays::new()).unwrap();
-    let cells: usize = config.sheets.iter().map(|sheet| sheet.cells.len()).sum();
-    assert_eq!((config.sheets.len(), cells), (200, 10_000));
-    assert!(start.elapsed() < MINUTES_NOT_SECONDS, "{:?}", start.elapsed());
-    let text = large(200, 120, 8);
-    let error = Config::from_json("large", text.as_bytes(), &Overlays::new()).unwrap_err();
-    assert!(error.to_string().contains("found 24000 cells; expected 20000 at most"), "{error}");
+    let read = || {
+        let start = Instant::now();
+        let config = Config::from_json("large", text.as_bytes(), &Overlays::new()).unwrap();
+        let cells: usize = config.sheets.iter().map(|sheet| sheet.cells.len()).sum();
+        assert_eq!((config.sheets.len(), cells), (200, 10_000));
+        start.elapsed()
+    };
+    // The best of some: the others may have been held up by the machine. Without optimization it
+    // takes some ten times as long.
+    let allowed = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 200 });
+    let best = (0..5).map(|_| read()).min().unwrap();
+    assert!(best < allowed, "{best:?}");
+}
+
+#[test]
+fn more_than_fits_is_refused_with_how_much_does() {
+    for (text, words) in [
+        (large(200, 120, 8), "found 24000 cells; expected 20000 at most"),
+        (large(501, 1, 1), "found 501 spreadsheets; expected 500 at most"),
+        (large(401, 5, 5), "found 2005 pairs; expected 2000 at most"),
+    ] {
+        let error = Config::from_json("large", text.as_bytes(), &Overlays::new()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
 
 /// A configuration of so many spreadsheets of so many cells, with so many pairs in each.
@@ -107,11 +157,69 @@ fn floods_of_mistakes_are_told_in_no_time_and_in_few_words() {
         ),
         (format!("{{\"a\": [{}, 1 2]}}", "5".repeat(500_000)), "no comma"),
     ] {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let told = Config::from_json("x", text.as_bytes(), &Overlays::new()).unwrap_err();
         let (count, told) = (told.problems().len(), told.to_string());
         assert!(told.contains(words), "{words}: {}", told.chars().take(500).collect::<String>());
         assert!(told.len() < 20_000 && count <= 1_000, "{words}: {}", told.len());
         assert!(start.elapsed() < MINUTES_NOT_SECONDS, "{words}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn what_may_look_like_a_mistake_and_is_none_is_taken() {
+    const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
+    let url = format!("https://docs.google.com/spreadsheets/d/{ID}/edit#gid=0");
+    let two = |other: &str| {
+        format!(
+            r#"{{ "sheets": [
+              {{ "sheet": "{ID}:One", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }},
+              {{ "sheet": "{other}", "timeout": 9000, "data": {{ "kraken:xbteur:sell": "A1" }} }} ] }}"#
+        )
+    };
+    let data =
+        |data: &str| format!(r#"{{ "sheet": "{ID}:One", "timeout": 5000, "data": {{ {data} }} }}"#);
+    for text in [
+        data(
+            r#""kraken:xbteur:sell": "A1", "kraken:XBTEUR:sell": "A2", "kraken:BTC/EUR:sell": "A3""#,
+        ),
+        data("\"kraken:xbteur:sell\":\r\n\t[\"A1\",\r\n\t\"$B$2\"]\r\n"),
+        two(&format!("{ID}:Two")),
+        two(&url),
+        two(&format!("{url}:Two")),
+    ] {
+        Config::from_json("x", text.as_bytes(), &Overlays::new())
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    }
+}
+
+#[test]
+fn a_configuration_may_lie_at_any_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{ "sheet": "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", "timeout": 5000,
+        "credentials": "metadata", "data": { "kraken:xbteur:sell": "A1" } }"#;
+    for name in
+        [&b"two words.json"[..], "Währung \u{1f335}.json".as_bytes(), b"no \xff UTF-8", b"-c"]
+    {
+        let path = folder.path().join(OsStr::from_bytes(name));
+        let check = || check(&[OsStr::new("-c"), path.as_os_str()]);
+        fs::write(&path, text).unwrap();
+        let (code, told) = check();
+        assert_eq!(code, Some(0), "{path:?}\n{told}");
+        fs::write(&path, "{}").unwrap();
+        let (code, told) = check();
+        assert!(code == Some(78) && told.contains("found no \"data\""), "{path:?}\n{told}");
+    }
+}
+
+#[test]
+fn what_is_no_argument_ends_it_with_64() {
+    for (arguments, words) in [
+        (&["-c", "a.json", "--config", "b.json"][..], "cannot be used multiple times"),
+        (&["--confg", "a.json"], "'--config'"),
+        (&["-c"], "a value is required"),
+    ] {
+        let (code, told) = check(arguments);
+        assert!(code == Some(64) && told.contains(words), "{arguments:?} {code:?}\n{told}");
     }
 }

@@ -1,10 +1,14 @@
 //! The small commands, as a person uses them: the real binary, in an empty folder.
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 use ratesheet::sandbox::{Fault, Service};
 
-use crate::rig::{ONE, Rig, ratesheet};
+use crate::rig::{ONE, Process, Rig, price_in, ratesheet};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -228,6 +232,23 @@ fn the_version_says_what_it_is_made_of() {
     let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
+}
+
+#[test]
+fn a_crash_would_leave_no_file_of_the_memory_behind() {
+    let rig = Rig::new();
+    let file = rig.file(&price_in(ONE, "A1"));
+    // From a shell that would have one written, if it may.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -S -c unlimited; exec "$0" -c "$1""#]);
+    shell.args([env!("CARGO_BIN_EXE_ratesheet"), file.path().to_str().unwrap()]);
+    shell.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = Process::of(shell);
+    rig.shows("A1");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let core: Vec<_> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(core, ["0", "0"]);
 }
 
 #[test]

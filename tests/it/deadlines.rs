@@ -2,19 +2,22 @@
 //! attempt begins when it must.
 
 use std::{
-    io::Write as _,
     net::{SocketAddr, TcpListener, TcpStream},
+    thread,
     time::Duration,
 };
 
 use ratesheet::{
     Config,
-    sandbox::{Fault, FaultRule, Service},
+    sandbox::{Fault, Service},
 };
 use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 
 use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
+
+/// From one byte to the next.
+const QUICKLY: Duration = Duration::from_millis(50);
 
 /// Room for a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
@@ -51,14 +54,14 @@ fn silent() -> (TcpListener, SocketAddr) {
 }
 
 /// A head, byte by byte.
-fn head_that_drips() -> Fault {
+fn head_that_drips(every: Duration) -> Fault {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let pieces = head.chars().map(String::from).collect();
-    Fault::Raw { pieces, every: Duration::from_millis(50) }
+    Fault::Raw { pieces, every }
 }
 
 fn body_that_drips() -> Fault {
-    Fault::Drip { bytes: 1, every: Duration::from_millis(50) }
+    Fault::Drip { bytes: 1, every: QUICKLY }
 }
 
 /// Three attempts at Kraken take no longer than three deadlines and waits.
@@ -126,11 +129,11 @@ fn who_does_not_shake_hands_is_given_up() {
 fn a_head_that_drips_is_given_up() {
     let rig = Rig::new();
     for service in [Service::Kraken, Service::Sheets] {
-        rig.sandbox.fault(service, head_that_drips());
+        rig.sandbox.fault(service, head_that_drips(QUICKLY));
     }
     kraken_is_given_up(rig.config());
     rig.sandbox.clear_faults();
-    rig.sandbox.fault(Service::Sheets, head_that_drips());
+    rig.sandbox.fault(Service::Sheets, head_that_drips(QUICKLY));
     google_is_given_up(rig.config());
 }
 
@@ -144,10 +147,10 @@ fn a_body_that_drips_is_given_up() {
     google_is_given_up(rig.config());
 }
 
-/// A token has ten seconds, whatever is configured; two wait here at once.
+/// A token has ten seconds, whatever is configured; all of these wait here at once.
 #[test]
 fn a_token_that_is_not_given_is_given_up() {
-    let given_up = |rig: Rig| {
+    let given_up = |rig: &Rig| {
         block_on(async {
             with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
                 let began = Instant::now();
@@ -160,23 +163,22 @@ fn a_token_that_is_not_given_is_given_up() {
             .await;
         });
     };
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let rig = Rig::new();
-            let every = Duration::from_millis(200);
-            let rule = FaultRule::new(Service::Token, Fault::Drip { bytes: 1, every });
-            rig.sandbox.inject(rule);
-            given_up(rig);
-        });
-        let (rig, full) = (Rig::new(), Full::new());
-        let text = rig.sandbox.service_account_key();
-        let mut key: serde_json::Value = serde_json::from_str(&text).unwrap();
-        key["token_uri"] = format!("http://{}/token", full.address).into();
-        rig.key.as_file().set_len(0).unwrap();
-        std::fs::File::create(rig.key.path())
-            .unwrap()
-            .write_all(key.to_string().as_bytes())
-            .unwrap();
-        given_up(rig);
+    let every = Duration::from_millis(200);
+    let (full, (_listener, silent)) = (Full::new(), silent());
+    thread::scope(|scope| {
+        for drip in [Fault::Drip { bytes: 1, every }, head_that_drips(every)] {
+            scope.spawn(move || {
+                let rig = Rig::new();
+                rig.sandbox.fault(Service::Token, drip);
+                given_up(&rig);
+            });
+        }
+        for url in [format!("http://{}", full.address), format!("https://{silent}")] {
+            scope.spawn(move || {
+                let rig = Rig::new();
+                rig.set_token_endpoint(&url);
+                given_up(&rig);
+            });
+        }
     });
 }

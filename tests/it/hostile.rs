@@ -4,7 +4,6 @@
 mod answers;
 mod memory;
 mod redirects;
-mod stall;
 mod texts;
 
 use std::{sync::mpsc, thread, time::Duration};
@@ -13,17 +12,19 @@ use actix::Actor as _;
 use ratesheet::{Restart, Shutdown, SupervisorActor, sandbox::Service};
 use tempfile::NamedTempFile;
 
-use self::{memory::Memory, stall::Stall};
+use self::memory::Memory;
 use crate::{
     logged::Logged,
     rig::{ONE, Rig, block_on, one_price},
+    stall::Stall,
 };
 
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
 
-/// A loop may stand still for so long. Without optimization all takes some twenty times as long.
-const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 50 });
+/// A loop may stand still for so long. Without optimization all takes some twenty times as long; a
+/// quarter of a second has been seen.
+const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 50 });
 
 /// So many requests meet a fault before it is taken back: of Kraken's the list of pairs, and the
 /// tickers.

@@ -43,6 +43,14 @@ impl Rig {
         Self { sandbox, key }
     }
 
+    /// Has the key name another token endpoint.
+    pub(crate) fn set_token_endpoint(&self, url: &str) {
+        let mut key: serde_json::Value =
+            serde_json::from_str(&self.sandbox.service_account_key()).unwrap();
+        key["token_uri"] = format!("{url}/token").into();
+        std::fs::write(self.key.path(), key.to_string()).unwrap();
+    }
+
     /// A configuration without sheets whose every wait is a fraction of a second.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new().credentials(self.key.path());

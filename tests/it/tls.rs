@@ -1,9 +1,13 @@
 //! Whom it trusts: a private authority that it is told of, and nobody whose certificate is
 //! unknown, of another name, or out of date.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::{Arc, Mutex};
 
-use ratesheet::{Config, FailureClass, sandbox::Service};
+use actix::Addr;
+use ratesheet::{
+    Config, FailureClass, SupervisorActor,
+    sandbox::{Fault, Service},
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tempfile::NamedTempFile;
 use tokio::net::{TcpListener, TcpStream};
@@ -34,8 +38,8 @@ impl Authority {
         Self { issuer, file }
     }
 
-    /// A server that passes on to the sandbox whatever it is told under a certificate for `name`.
-    async fn front(&self, sandbox: SocketAddr, name: &str, expired: bool) -> String {
+    /// A certificate for `name`, as a server shows it.
+    fn certified(&self, name: &str, expired: bool) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
@@ -49,12 +53,26 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// A server that passes on to the sandbox whatever it is told.
+struct Front {
+    url: String,
+    certificate: Arc<Mutex<TlsAcceptor>>,
+}
+
+impl Front {
+    async fn new(rig: &Rig, certificate: TlsAcceptor) -> Self {
+        let sandbox = rig.sandbox.address();
+        let certificate = Arc::new(Mutex::new(certificate));
+        let shown = Arc::clone(&certificate);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         actix_rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
+                let acceptor = shown.lock().unwrap().clone();
                 actix_rt::spawn(async move {
                     let Ok(mut inside) = acceptor.accept(stream).await else { return };
                     let mut outside = TcpStream::connect(sandbox).await.unwrap();
@@ -63,14 +81,26 @@ impl Authority {
                 });
             }
         });
-        format!("https://localhost:{port}")
+        Self { url, certificate }
+    }
+
+    /// Shows another certificate from now on.
+    fn show(&self, certificate: TlsAcceptor) {
+        *self.certificate.lock().unwrap() = certificate;
     }
 }
 
+/// Kraken and Google are behind TLS.
 fn config(rig: &Rig, url: &str, authority: Option<&Authority>) -> Config {
-    let mut config = rig.config().sheet(one_price(ONE));
+    let mut config = token_config(rig, authority);
     config.kraken.url = url.into();
     config.google.url = url.into();
+    config
+}
+
+/// Nobody is, but whom the key names.
+fn token_config(rig: &Rig, authority: Option<&Authority>) -> Config {
+    let mut config = rig.config().sheet(one_price(ONE));
     config.tls.ca_file = authority.map(|authority| authority.file.path().into());
     config
 }
@@ -79,52 +109,74 @@ fn config(rig: &Rig, url: &str, authority: Option<&Authority>) -> Config {
 fn an_authority_that_it_is_told_of_is_trusted() {
     block_on(async {
         let (rig, authority) = (Rig::new(), Authority::new());
-        let url = authority.front(rig.sandbox.address(), "localhost", false).await;
-        with_tree(config(&rig, &url, Some(&authority)), async |_| {
+        let front = Front::new(&rig, authority.certified("localhost", false)).await;
+        with_tree(config(&rig, &front.url, Some(&authority)), async |_| {
             rig.fresh(&[(ONE, "A1")]).await;
         })
         .await;
     });
 }
 
-/// Nothing reaches the server, and the reason is told.
-async fn refuses(rig: &Rig, config: Config, told: &str) {
-    with_tree(config, async |supervisor| {
-        // Google is asked for nothing before it is trusted; the token's endpoint is another.
-        let report = report(supervisor, |report| report.failing.is_some()).await;
-        let failure = report.failing.unwrap().failure;
-        assert_eq!(failure.class, FailureClass::Tls, "{failure}");
-        assert!(failure.to_string().contains(told), "{failure}");
-        assert!(failure.to_string().contains("tls.ca_file"), "{failure}");
-    })
-    .await;
-    assert_eq!(rig.sandbox.count(Service::Kraken) + rig.sandbox.count(Service::Sheets), 0);
+/// A certificate is refused in these words.
+async fn refused(tree: &Addr<SupervisorActor>, told: &str) {
+    let report = report(tree, |report| report.failing.is_some()).await;
+    let failure = report.failing.unwrap().failure;
+    assert_eq!(failure.class, FailureClass::Tls, "{failure}");
+    assert!(failure.to_string().contains(told), "{failure}");
+    assert!(failure.to_string().contains("tls.ca_file"), "{failure}");
+}
+
+/// A certificate for `name`, expired or not, of an authority that is known or not, is refused: by
+/// those who ask Kraken and Google, and by those who ask for a token, who speak another HTTP.
+fn refuses(name: &str, expired: bool, known: bool, told: &str) {
+    block_on(async {
+        let authority = Authority::new();
+        let trusted = known.then_some(&authority);
+        let rig = Rig::new();
+        let front = Front::new(&rig, authority.certified(name, expired)).await;
+        with_tree(config(&rig, &front.url, trusted), async |tree| refused(tree, told).await).await;
+        assert_eq!(rig.sandbox.count(Service::Kraken) + rig.sandbox.count(Service::Sheets), 0);
+
+        let rig = Rig::new();
+        let front = Front::new(&rig, authority.certified(name, expired)).await;
+        rig.set_token_endpoint(&front.url);
+        with_tree(token_config(&rig, trusted), async |tree| refused(tree, told).await).await;
+        assert_eq!(rig.sandbox.count(Service::Token) + rig.sandbox.count(Service::Sheets), 0);
+    });
 }
 
 #[test]
 fn an_unknown_authority_is_not_trusted() {
-    block_on(async {
-        let (rig, authority) = (Rig::new(), Authority::new());
-        let url = authority.front(rig.sandbox.address(), "localhost", false).await;
-        refuses(&rig, config(&rig, &url, None), "UnknownIssuer").await;
-    });
+    refuses("localhost", false, false, "UnknownIssuer");
 }
 
 #[test]
 fn a_certificate_for_another_name_is_not_trusted() {
-    block_on(async {
-        let (rig, authority) = (Rig::new(), Authority::new());
-        let url = authority.front(rig.sandbox.address(), "example.com", false).await;
-        refuses(&rig, config(&rig, &url, Some(&authority)), "not valid for name").await;
-    });
+    refuses("example.com", false, true, "not valid for name");
 }
 
 #[test]
 fn a_certificate_that_is_out_of_date_is_not_trusted() {
+    refuses("localhost", true, true, "expired");
+}
+
+#[test]
+fn when_the_certificate_is_renewed_all_goes_on() {
     block_on(async {
         let (rig, authority) = (Rig::new(), Authority::new());
-        let url = authority.front(rig.sandbox.address(), "localhost", true).await;
-        refuses(&rig, config(&rig, &url, Some(&authority)), "expired").await;
+        let front = Front::new(&rig, authority.certified("localhost", true)).await;
+        rig.set_token_endpoint(&front.url);
+        // The sandbox gives tokens to whoever asks for them under its own address alone.
+        let token = rig.sandbox.access_token();
+        let token = format!(r#"{{ "access_token": "{token}", "expires_in": 3599 }}"#);
+        rig.sandbox.fault(Service::Token, Fault::json(200, token));
+        with_tree(config(&rig, &front.url, Some(&authority)), async |tree| {
+            refused(tree, "expired").await;
+            front.show(authority.certified("localhost", false));
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert!(rig.sandbox.count(Service::Token) > 0);
+        })
+        .await;
     });
 }
 
@@ -147,7 +199,7 @@ fn who_speaks_no_tls_or_nothing_else_is_named() {
     block_on(async {
         let (rig, authority) = (Rig::new(), Authority::new());
         let inside = rig.sandbox.address();
-        let tls = authority.front(inside, "localhost", false).await;
+        let tls = Front::new(&rig, authority.certified("localhost", false)).await.url;
         for (url, told) in [
             (format!("https://{}", says(b"HTTP/1.1 400 Bad Request\r\n\r\n").await), "TLS"),
             (format!("https://{}", says(&[0x16; 64]).await), "TLS"),

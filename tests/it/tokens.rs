@@ -1,12 +1,13 @@
 //! What is asked of the token endpoint, and what becomes of a key that is replaced or taken away.
 
-use std::{fs, sync::mpsc, thread};
+use std::{fs, sync::mpsc, thread, time::Duration};
 
 use actix::Actor as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
 use ratesheet::{
     FailureClass, SupervisorActor,
-    sandbox::{Account, Entry, Fault, Sandbox, Service},
+    sandbox::{Account, Entry, Fault, FaultRule, Sandbox, Service},
 };
 
 use crate::rig::{ONE, Rig, SOON, block_on, one_price, report, status, with_tree};
@@ -84,6 +85,57 @@ fn without_tokens_quotes_are_fetched_all_the_same() {
     });
 }
 
+/// A token of eight seconds is old after six, and no longer used after seven.
+#[test]
+fn a_token_is_used_to_its_end_while_there_is_no_other() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_token_lifetime(Duration::from_secs(8));
+        rig.sandbox.inject(FaultRule::new(Service::Token, Fault::status(503)).skip(1));
+        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            let failing = report(supervisor, |report| report.failing.is_some()).await.failing;
+            let told = failing.unwrap().failure.to_string();
+            assert!(told.contains("gives no token: HTTP 503"), "{told}");
+            let all = rig.sandbox.requests(Service::Sheets);
+            assert!(all.iter().all(|entry| entry.status == Some(200)), "a token was used too long");
+            let asked = rig.sandbox.requests(Service::Token);
+            let (first, again) = (&asked[0], &asked[1]);
+            let early = again.at.duration_since(first.at);
+            assert!(early < SignedDuration::from_secs(8), "asked again only after {early:?}");
+            let late = all.iter().filter(|entry| entry.is_write() && entry.at > again.at).count();
+            assert!(late > 0, "no write after a new token was refused");
+            rig.sandbox.clear_faults();
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_is_never_let_in_asks_for_tokens_with_backoff() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.retry.backoff.min = Duration::from_millis(500);
+        config.retry.backoff.max = Duration::from_millis(500);
+        let nobody = Fault::google(401, "UNAUTHENTICATED", "Request had invalid credentials.");
+        rig.sandbox.fault(Service::Sheets, nobody);
+        with_tree(config, async |_| {
+            rig.until("twelve tokens", |sandbox| sandbox.count(Service::Token) >= 12).await;
+            let asked = rig.sandbox.requests(Service::Token);
+            let refused = rig.sandbox.count(Service::Sheets);
+            assert!(refused + 1 >= asked.len(), "{} tokens, {refused} used", asked.len());
+            // The second comes at once; ten waits of up to half a second are seldom shorter.
+            let waited = asked[11].at.duration_since(asked[1].at);
+            assert!(waited > SignedDuration::from_millis(500), "{waited:?}");
+            rig.sandbox.clear_faults();
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
 #[test]
 fn an_hour_after_the_clock_was_set_back_a_new_token_does_it() {
     block_on(async {
@@ -91,9 +143,9 @@ fn an_hour_after_the_clock_was_set_back_a_new_token_does_it() {
         with_tree(rig.config().sheet(one_price(ONE)), async |_| {
             rig.fresh(&[(ONE, "A1")]).await;
             // For Google's servers the token is over; here it has most of an hour left.
-            rig.sandbox.set_clock_skew(jiff::SignedDuration::from_secs(3_700));
+            rig.sandbox.set_clock_skew(SignedDuration::from_secs(3_700));
             rig.until("a new token is asked for", |s| s.count(Service::Token) >= 2).await;
-            rig.sandbox.set_clock_skew(jiff::SignedDuration::ZERO);
+            rig.sandbox.set_clock_skew(SignedDuration::ZERO);
             rig.fresh(&[(ONE, "A1")]).await;
         })
         .await;

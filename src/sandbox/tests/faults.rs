@@ -110,6 +110,8 @@ async fn a_truncated_body_is_shorter_than_its_length_says() {
     let told: usize = heard.header("content-length").unwrap().parse().unwrap();
     assert_eq!((heard.body.len(), heard.end), (told / 2, Ok(())));
     assert!(sandbox.journal()[0].applied);
+    let (_, heard) = with(Fault::ResetMid).await;
+    assert_eq!((heard.body.len(), heard.end), (told / 2, Err(ErrorKind::ConnectionReset)));
 }
 
 #[actix_rt::test]

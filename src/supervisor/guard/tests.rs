@@ -19,12 +19,22 @@ enum Do {
     Quote,
     Stop,
     Hang,
+    /// Panic later, when a timer has run out.
+    PanicLater,
+    /// Panic in something that it has begun.
+    PanicMeanwhile,
+    /// Stop, and panic when that is done.
+    PanicAtTheEnd,
+    /// Panic when it is dropped.
+    PanicWhenDropped,
     /// Take the one bed there is, and stay in it.
     LieDown,
 }
 
 /// An actor that does as it is asked, and may panic as soon as it is started.
 struct Patient {
+    /// Which of the ends is to be its last words.
+    last: Option<Do>,
     incarnation: u32,
     /// So many incarnations, from the second on, panic in `started`.
     sickly: u32,
@@ -41,6 +51,16 @@ impl Actor for Patient {
         self.incarnation += 1;
         self.births.set(self.incarnation);
         assert!(self.incarnation < 2 || self.incarnation > 1 + self.sickly, "born sick");
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        assert!(self.last.take() != Some(Do::PanicAtTheEnd), "at the end");
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        assert!(self.last != Some(Do::PanicWhenDropped), "when dropped");
     }
 }
 
@@ -62,6 +82,17 @@ impl Handler<Do> for Patient {
             Do::Quote => panic!("this was read: {}", self.incarnation),
             Do::Stop => ctx.stop(),
             Do::Hang => ctx.wait(pending().into_actor(self)),
+            Do::PanicLater => {
+                ctx.run_later(Duration::from_millis(1), |_, _| panic!("later"));
+            }
+            Do::PanicMeanwhile => {
+                ctx.spawn(async { panic!("meanwhile") }.into_actor(self));
+            }
+            Do::PanicAtTheEnd => {
+                self.last = Some(what);
+                ctx.stop();
+            }
+            Do::PanicWhenDropped => self.last = Some(what),
             Do::LieDown => {
                 let bed = Arc::clone(&self.bed);
                 let rest = async move {
@@ -133,6 +164,7 @@ impl Ward {
         };
         let (bed, births) = (Arc::default(), Rc::default());
         let patient = Patient {
+            last: None,
             incarnation: 0,
             sickly,
             frail,
@@ -181,6 +213,35 @@ fn after_a_panic_the_address_lives_on_and_what_waits_is_not_lost() {
         assert_eq!(asked.elapsed().as_secs(), 1, "it is restarted after its backoff");
         assert_eq!(ward.exits(), [Exit::Panicked("as asked".into())]);
         assert_eq!(ward.next(), [restart(1)]);
+    });
+}
+
+#[test]
+fn wherever_an_actor_panics_it_is_restarted() {
+    for (what, told) in [
+        (Do::PanicLater, "later"),
+        (Do::PanicMeanwhile, "meanwhile"),
+        (Do::PanicAtTheEnd, "at the end"),
+    ] {
+        paused(async {
+            let ward = Ward::new(0, false);
+            assert_eq!(ward.ask(what).await, Some(1));
+            sleep(Duration::from_secs(10)).await;
+            assert_eq!(ward.ask(Do::Answer).await, Some(2), "{told}");
+            assert_eq!(ward.exits(), [Exit::Panicked(told.into())]);
+        });
+    }
+}
+
+#[test]
+fn an_actor_that_panics_when_it_is_dropped_takes_nobody_with_it() {
+    paused(async {
+        let (ward, other) = (Ward::new(0, false), Ward::new(0, false));
+        assert_eq!(ward.ask(Do::PanicWhenDropped).await, Some(1));
+        let addr = ward.patient.addr.clone();
+        drop(ward);
+        assert!(addr.send(Do::Answer).await.is_err());
+        assert_eq!(other.ask(Do::Answer).await, Some(1));
     });
 }
 

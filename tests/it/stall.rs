@@ -20,11 +20,11 @@ const BEAT: Duration = Duration::from_millis(1);
 
 /// The longest standstill of a loop so far.
 #[derive(Clone, Default)]
-pub(super) struct Stall(Arc<AtomicU64>);
+pub(crate) struct Stall(Arc<AtomicU64>);
 
 impl Stall {
     /// Beats on this thread for as long as its loop turns.
-    pub(super) async fn beat(self) {
+    pub(crate) async fn beat(self) {
         loop {
             let (began, waited) = (Instant::now(), waited());
             sleep(BEAT).await;
@@ -35,7 +35,7 @@ impl Stall {
     }
 
     /// The longest since the last time that somebody asked.
-    pub(super) fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         Duration::from_micros(self.0.swap(0, Ordering::Relaxed))
     }
 }

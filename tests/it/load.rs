@@ -1,0 +1,134 @@
+//! How much it bears, how fast it is, and that it asks for no more than it must.
+
+use std::time::Duration;
+
+use actix::Actor as _;
+use ratesheet::{
+    Config, Reload, SheetConfig, Shutdown, SupervisorActor,
+    sandbox::{Entry, Sandbox, Service},
+};
+use tokio::time::Instant;
+
+use crate::rig::{
+    ONE, Process, Rig, TAB, TWO, block_on, one_price, price_in, sheet, status, ticks, with_tree,
+};
+
+/// The requests for tickers so far.
+fn tickers(sandbox: &Sandbox) -> Vec<Entry> {
+    let mut all = sandbox.requests(Service::Kraken);
+    all.retain(|entry| entry.path().ends_with("/Ticker"));
+    all
+}
+
+#[test]
+fn a_tick_is_one_request_however_many_cells_and_spreadsheets_there_are() {
+    block_on(async {
+        let rig = Rig::new();
+        let many = (1..=50)
+            .fold(sheet(ONE), |sheet, row| sheet.cell("kraken:xbteur:sell", &format!("D{row}")));
+        let config = rig.config().sheet(many).sheet(one_price(TWO));
+        let tree = SupervisorActor::new(config).ticks(20).start();
+        rig.until("the last fetches", |sandbox| tickers(sandbox).len() >= 10).await;
+        ticks(&tree, 20 - status(&tree).await.schedule.ticks).await;
+        tree.send(Shutdown).await.unwrap();
+        let asked = tickers(&rig.sandbox);
+        assert!(asked.len() <= 20, "{} requests in 20 ticks", asked.len());
+        assert!(asked.iter().all(|entry| entry.target.ends_with("?pair=XXBTZEUR")), "{asked:?}");
+    });
+}
+
+#[test]
+fn a_reload_loses_no_tick() {
+    const EVERY: Duration = Duration::from_secs(2);
+    block_on(async {
+        let rig = Rig::new();
+        let config = |cell: &str| {
+            let sheet = SheetConfig::new(ONE, TAB).every(EVERY);
+            rig.config().sheet(sheet.cell("kraken:xbteur:sell", cell))
+        };
+        with_tree(config("A1"), async |tree| {
+            for cell in ["A2", "A3", "A4"] {
+                let before = tickers(&rig.sandbox).len();
+                rig.until("a tick", |sandbox| tickers(sandbox).len() > before).await;
+                // The next is near, and must not be put off for a whole period.
+                tokio::time::sleep(EVERY * 4 / 5).await;
+                tree.send(Reload(Box::new(config(cell)))).await.unwrap().unwrap();
+                rig.until("the new cell", |_| rig.number(cell).is_some()).await;
+            }
+        })
+        .await;
+        let asked = tickers(&rig.sandbox);
+        let gaps = asked.windows(2).map(|two| two[1].at.duration_since(two[0].at).unsigned_abs());
+        let longest = gaps.max().unwrap();
+        assert!(longest < EVERY * 3 / 2, "no tick for {longest:?}");
+    });
+}
+
+/// Fifty spreadsheets of two hundred cells each, of as many pairs as there are.
+fn wide(rig: &Rig, every: Duration) -> (Config, Vec<String>) {
+    let ids: Vec<_> = (0..50).map(|n| format!("one-of-the-fifty-spreadsheets-{n:02}")).collect();
+    let pairs = rig.sandbox.pairs();
+    let mut pairs = pairs.iter().cycle();
+    let mut config = rig.config();
+    config.google.deadline = Duration::from_secs(10);
+    config.kraken.deadline = Duration::from_secs(10);
+    for id in &ids {
+        rig.sandbox.create_spreadsheet(id, "One of fifty", &[(TAB, 200, 1)]);
+        let empty = SheetConfig::new(id, TAB).every(every);
+        let sheet = (1..=200).fold(empty, |sheet, row| {
+            sheet.cell(&format!("kraken:{}:last", pairs.next().unwrap()), &format!("A{row}"))
+        });
+        config = config.sheet(sheet);
+    }
+    (config, ids)
+}
+
+#[test]
+fn ten_thousand_cells_of_fifty_spreadsheets_are_written_tick_after_tick() {
+    block_on(async {
+        let rig = Rig::new();
+        let (config, ids) = wide(&rig, Duration::from_secs(1));
+        with_tree(config, async |tree| {
+            let full =
+                |sandbox: &Sandbox| ids.iter().all(|id| sandbox.cell(id, TAB, "A200").is_some());
+            rig.until("all cells", full).await;
+            let writes = async || {
+                let reports = status(tree).await.spreadsheets.into_values();
+                reports.map(|report| (report.writes, report.write_failures)).collect::<Vec<_>>()
+            };
+            let before = writes().await;
+            ticks(tree, 5).await;
+            for (after, before) in writes().await.iter().zip(&before) {
+                // On a busy machine one or the other tick finds its predecessor unfinished.
+                assert!(after.0 >= before.0 + 3, "{} writes in 5 ticks", after.0 - before.0);
+                assert_eq!(after.1, 0, "a write failed");
+            }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn it_starts_in_half_a_second_and_stops_in_a_tenth() {
+    let rig = Rig::new();
+    let file = rig.file(&price_in(ONE, "A1"));
+    let path = file.path().to_str().unwrap();
+    let times: Vec<_> = (0..5)
+        .map(|_| {
+            rig.sandbox.create_spreadsheet(ONE, "Tests", &[(TAB, 10, 10)]);
+            let begin = Instant::now();
+            let process = Process::start(&["-c", path]);
+            rig.shows("A1");
+            let started = begin.elapsed();
+            let begin = Instant::now();
+            process.signal("TERM");
+            assert_eq!(process.end().status.code(), Some(0));
+            (started, begin.elapsed())
+        })
+        .collect();
+    // The best of some: the others may have been held up by the machine.
+    let started = times.iter().map(|(started, _)| *started).min().unwrap();
+    let stopped = times.iter().map(|(_, stopped)| *stopped).min().unwrap();
+    assert!(started < Duration::from_millis(500), "{started:?}");
+    assert!(stopped < Duration::from_millis(100), "{stopped:?}");
+}
