@@ -6,10 +6,12 @@ mod completions;
 mod credentials;
 mod demo;
 mod drill;
+mod environment;
 mod exit;
 mod face;
 mod fields;
 mod findings;
+mod flags;
 mod grid;
 mod healthcheck;
 mod inbox;
@@ -38,16 +40,12 @@ mod version;
 
 use std::{
     io::{self, Write as _, stderr, stdout},
-    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
 
-use self::{
-    exit::Exit,
-    layers::{Environment, Flags, Loaded},
-};
+use self::{environment::Environment, exit::Exit, flags::Flags, layers::Loaded};
 
 /// Reads Kraken quotes and writes them into cells of Google spreadsheets, tick after tick.
 #[derive(Debug, Parser)]
@@ -58,45 +56,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    options: Options,
-}
-
-/// What every command may be told.
-#[derive(Debug, Clone, clap::Args)]
-struct Options {
-    /// The configuration; `-` is standard input [default: ./ratesheet.json, else
-    /// /etc/ratesheet/ratesheet.json]
-    #[arg(short, long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The service account's key file; `metadata` is the identity that Google gives its machines
-    #[arg(long, global = true, value_name = "FILE")]
-    credentials: Option<String>,
-    /// Where the probes answer, such as 127.0.0.1:9642
-    #[arg(long, global = true, value_name = "ADDR")]
-    listen: Option<String>,
-    /// What is logged
-    #[arg(long, global = true, value_name = "LEVEL",
-        value_parser = ["error", "warn", "info", "debug", "trace"])]
-    log_level: Option<String>,
-    /// How it is logged: text on a terminal and JSON elsewhere, unless it is said here
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["auto", "text", "json"])]
-    log_format: Option<String>,
-}
-
-impl Options {
-    const fn says_log_level(&self) -> bool {
-        self.log_level.is_some()
-    }
-
-    fn flags(&self) -> Flags {
-        Flags {
-            config: self.config.clone(),
-            credentials: self.credentials.clone(),
-            listen: self.listen.clone(),
-            log_level: self.log_level.clone(),
-            log_format: self.log_format.clone(),
-        }
-    }
+    flags: Flags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -141,7 +101,7 @@ pub(crate) fn main() -> ExitCode {
             return told(said, Exit::Done).into();
         }
     };
-    let options = arguments.options;
+    let flags = arguments.flags;
     let command = arguments.command.unwrap_or(Command::Run);
     // The others stop in an orderly way.
     if !matches!(command, Command::Run | Command::Demo(_))
@@ -149,22 +109,22 @@ pub(crate) fn main() -> ExitCode {
     {
         print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
     }
-    process::end(panics::caught(|| obey(command, &options)))
+    process::end(panics::caught(|| obey(command, &flags)))
 }
 
 /// Does what a command asks for.
-fn obey(command: Command, options: &Options) -> Exit {
+fn obey(command: Command, flags: &Flags) -> Exit {
     match command {
-        Command::Run => run::run(options),
-        Command::Once(arguments) => once::once(options, &arguments),
+        Command::Run => run::run(flags),
+        Command::Once(arguments) => once::once(flags, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
-            check::check(&environment, &options.flags(), arguments, &mut stdout())
+            check::check(&environment, flags, arguments, &mut stdout())
         }
-        Command::Demo(arguments) => demo::demo(options, &arguments),
-        Command::Healthcheck(arguments) => healthcheck::healthcheck(&options.flags(), &arguments),
-        Command::Init(arguments) => init::init(options, &arguments),
-        Command::Pairs(arguments) => pairs::pairs(options, &arguments),
+        Command::Demo(arguments) => demo::demo(flags, &arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(flags, &arguments),
+        Command::Init(arguments) => init::init(flags, &arguments),
+        Command::Pairs(arguments) => pairs::pairs(flags, &arguments),
         Command::Fields => fields::fields(),
         Command::Schema => schema::schema(),
         Command::Completions(arguments) => completions::completions(&arguments),
@@ -174,8 +134,8 @@ fn obey(command: Command, options: &Options) -> Exit {
 
 /// The configuration to go by, with credentials that can be used; or how to end. What is wrong has
 /// been told then; what is merely odd is still to be told.
-fn load(options: &Options) -> Result<Loaded, Exit> {
-    let mut loaded = load_keyless(options)?;
+fn load(flags: &Flags) -> Result<Loaded, Exit> {
+    let mut loaded = load_keyless(flags)?;
     if let Err(error) = credentials::identity(&loaded.config) {
         print_error(&format!("{error}\n"));
         return Err(error.exit());
@@ -185,9 +145,9 @@ fn load(options: &Options) -> Result<Loaded, Exit> {
 }
 
 /// As [`load`], whatever the key.
-fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
-    let loaded = layers::load(&Environment::of_process(), &options.flags());
-    let mut loaded = loaded.map_err(|error| {
+fn load_keyless(flags: &Flags) -> Result<Loaded, Exit> {
+    let loaded = layers::load(&Environment::of_process(), flags);
+    let loaded = loaded.map_err(|error| {
         print_error(&format!("{error}\n"));
         Exit::Config
     })?;
@@ -195,9 +155,6 @@ fn load_keyless(options: &Options) -> Result<Loaded, Exit> {
         print_error(&format!("{error}\n"));
         return Err(Exit::Config);
     }
-    // What the configuration by itself is odd in, the supervisor tells.
-    let told = loaded.config.warnings();
-    loaded.warnings.retain(|warning| !told.contains(warning));
     Ok(loaded)
 }
 

@@ -1,6 +1,7 @@
 //! The whole configuration: composed of the rooms' own. Pure: no I/O, no clock, no randomness.
 
 mod read;
+mod rhythm;
 mod schema;
 mod sections;
 mod warnings;
@@ -197,7 +198,6 @@ impl Config {
         self.retry.check(&mut mistakes);
         self.supervision.check(&mut mistakes);
         mistakes.duration("shutdown_grace", self.shutdown_grace, &SHUTDOWN_GRACE);
-        self.status.check(&mut mistakes);
         self.heartbeat.check(&mut mistakes);
         mistakes
     }

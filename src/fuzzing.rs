@@ -37,7 +37,8 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("token_answer", token_answer),
 ];
 
-/// A configuration is read, and then there is nothing wrong with it, or every mistake in it is told at a place that it has.
+/// A configuration is read, and then there is nothing wrong with it, or every mistake in it is told
+/// at a place that it has.
 pub fn configuration(bytes: &[u8]) {
     let error = match Config::from_json("fuzz.json", bytes, &Overlays::new()) {
         Ok(config) => return assert_eq!(config.check(), Ok(())),

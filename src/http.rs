@@ -16,6 +16,7 @@ mod tls;
 mod words;
 
 use std::{
+    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -267,11 +268,15 @@ fn clock_ahead(header: &str, now: Timestamp) -> Option<SignedDuration> {
     Some(date.duration_since(now))
 }
 
-/// Whether a text repeats as much of a secret as gives it away.
+/// Whether a text repeats as much of a secret as gives it away, from wherever in it.
 fn tells(text: &[u8], secret: &str) -> bool {
     const TELLING: usize = 12;
-    let telling = secret.as_bytes().get(..TELLING).unwrap_or(secret.as_bytes());
-    !telling.is_empty() && text.windows(telling.len()).any(|part| part == telling)
+    let length = secret.len().min(TELLING);
+    if length == 0 || text.len() < length {
+        return false;
+    }
+    let telling: HashSet<_> = secret.as_bytes().windows(length).collect();
+    text.windows(length).any(|part| telling.contains(part))
 }
 
 fn html_title(text: &str) -> Option<String> {
@@ -337,9 +342,13 @@ mod tests {
     #[test]
     fn an_answer_that_repeats_a_secret_is_not_shown() {
         let secret = "ya29.c.b0Aaekm1K-canary";
-        for body in ["Bearer ya29.c.b0Aaekm1K-canary", "<title>ya29.c.b0Aae…</title>"] {
+        for body in [
+            "Bearer ya29.c.b0Aaekm1K-canary",
+            "<title>ya29.c.b0Aae…</title>",
+            "it ends with aekm1K-canary",
+        ] {
             let told = answer("text/html", body).without(secret).describe();
-            assert!(!told.contains("ya29"), "{told}");
+            assert!(!told.contains("ya29") && !told.contains("canary"), "{told}");
         }
         let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
         assert!(told.contains("ya29 is"), "{told}");

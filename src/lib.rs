@@ -70,6 +70,7 @@
 
 mod config;
 mod dial;
+mod file;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -95,6 +96,7 @@ mod tree;
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     dial::{Dialer, Line},
+    file::{read_at_most, read_regular},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,

@@ -126,6 +126,12 @@ impl Failure {
     pub fn new(class: FailureClass, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { class, reason: reason.into(), remedy: remedy.into() }
     }
+
+    /// Kraken has a quote of a pair, and no number in this field of it.
+    pub fn not_stated(pair: &AssetPair, field: QuoteField) -> Self {
+        let reason = format!("Kraken states no {field} for {pair} at present");
+        Self { class: FailureClass::Pair, reason, remedy: String::new() }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -413,7 +419,7 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
-    /// It panicked, with this message.
+    /// It panicked, with this message; one that may quote what was being read is not shown.
     Panicked(String),
     /// It stopped by itself.
     Stopped,

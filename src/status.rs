@@ -14,11 +14,12 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    thread::JoinHandle,
     time::Duration,
 };
 
 use actix::{Actor, Addr};
-use slog::{Logger, warn};
+use slog::Logger;
 use tokio::sync::oneshot;
 
 use self::watch::{Shared, Watch};
@@ -37,9 +38,8 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 /// Both are plain text, for GET and HEAD alone, and are answered under any `Host`. It has a
 /// thread of its own, bears 64 connections, and gives each five seconds to ask. Whoever can reach
 /// it can take all 64 and keep the others waiting, a probe too: let nobody reach it but those who
-/// are meant to. It follows the
-/// tree through [`Reload`](crate::Reload) and [`Restart`](crate::Restart); the address stays. It
-/// does not keep the tree alive.
+/// are meant to. It follows the tree through [`Reload`](crate::Reload) and
+/// [`Restart`](crate::Restart); the address stays. It does not keep the tree alive.
 ///
 /// ```no_run
 /// # use actix::Actor;
@@ -58,7 +58,8 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 pub struct StatusServer {
     address: SocketAddr,
     /// That nobody holds it any more is what stops the server.
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl StatusServer {
@@ -99,19 +100,24 @@ impl StatusServer {
         log: &Logger,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() {
-            warn!(log, "the status page at {} is open to other machines", address);
-        }
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
-        server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;
+        let thread = server::spawn(listener, Arc::clone(&shared), stopped, log.clone())?;
         Watch::new(&shared, supervisor).start();
-        Ok(Self { address, _stop: stop })
+        Ok(Self { address, stop, thread })
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Stops it, and returns when its address is free again. Dropping it does not wait for that,
+    /// which takes some milliseconds.
+    pub fn stop(self) {
+        drop(self.stop);
+        // Even if it has panicked, it has ended.
+        drop(self.thread.join());
     }
 }
 

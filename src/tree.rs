@@ -18,7 +18,7 @@ pub use self::{
     reader::Overlays,
 };
 pub(crate) use self::{
-    problem::{Mistakes, clipped, shown},
+    problem::{Mistakes, clipped, is_invisible, shown},
     reader::{Found, Reader},
     scalar::{DurationRange, Raw, Refusal, duration, millis, span, text},
     section::Section,

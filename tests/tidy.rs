@@ -10,7 +10,7 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 16] = [
+const WALLS: [(&str, &[&str]); 17] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
@@ -18,10 +18,14 @@ const WALLS: [(&str, &[&str]); 16] = [
     ("gate", &["pace"]),
     ("tree", &["suggest"]),
     ("dial", &[]),
-    ("http", &["dial", "messages", "pace", "tree"]),
+    ("file", &[]),
+    ("http", &["dial", "file", "messages", "pace", "tree"]),
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
     ("kraken", &["messages", "quote", "http", "pace", "gate", "setup", "tree", "suggest"]),
-    ("sheets", &["messages", "quote", "dial", "http", "pace", "gate", "setup", "tree", "suggest"]),
+    (
+        "sheets",
+        &["messages", "quote", "dial", "file", "http", "pace", "gate", "setup", "tree", "suggest"],
+    ),
     ("setup", &["http", "tree"]),
     ("patience", &["config", "kraken", "sheets"]),
     ("heartbeat", &["messages", "http"]),

@@ -1,14 +1,17 @@
-//! `ratesheet check`: whether the configuration is well formed, and what it would do. Touches:
-//! what [`layers`](super::layers) reads, the key's file. Never: the network, but by [`probe`] when that is wanted.
+//! `ratesheet check`: whether the configuration is well formed, and what it would do.
+//! Touches: what [`layers`](super::layers) reads, the key's file. Never: the network, but by
+//! [`probe`] when that is wanted.
 
 use std::{collections::BTreeSet, io};
 
-use ratesheet::{Config, SheetConfig, Tab};
+use ratesheet::{Config, Tab};
 
 use super::{
     credentials::{self, Identity, identity},
+    environment::Environment,
     exit::Exit,
-    layers::{Environment, Flags, Loaded, load},
+    flags::Flags,
+    layers::{Loaded, load},
     probe::probe,
     told,
 };
@@ -66,7 +69,7 @@ fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
         }
     }
     loaded.warnings.extend(credentials::warning(&loaded.config));
-    for warning in &loaded.warnings {
+    for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
     }
     text.push_str("Well formed. Nothing was contacted; `check --online` asks Kraken and Google.\n");
@@ -82,11 +85,12 @@ fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
     loaded.warnings.extend(credentials::warning(&loaded.config));
-    for warning in &loaded.warnings {
+    for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
     }
     let findings = probe(&loaded.config);
-    text.push_str(&findings.text(loaded.config.sheets.iter().map(cells).sum()));
+    let cells = loaded.config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
+    text.push_str(&findings.text(cells));
     (text, findings.exit())
 }
 
@@ -96,7 +100,7 @@ fn sheets(config: &Config) -> String {
     for sheet in config.sheets.iter().take(MOST_LISTED) {
         let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
         let every = sheet.every.as_secs_f64();
-        let cells = count(cells(sheet), "cell");
+        let cells = count(sheet.targets().count(), "cell");
         let pairs = count(pairs.len(), "pair");
         let tab = match &sheet.tab {
             Tab::Title(title) => format!("tab '{}'", title.escape_debug()),
@@ -106,14 +110,10 @@ fn sheets(config: &Config) -> String {
         add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
     }
     if let more @ 1.. = config.sheets.len().saturating_sub(MOST_LISTED) {
-        let all: usize = config.sheets.iter().map(cells).sum();
+        let all: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
         add(&mut text, format_args!("  and {}; {all} cells in all", count(more, "more sheet")));
     }
     text
-}
-
-fn cells(sheet: &SheetConfig) -> usize {
-    sheet.cells.len() + sheet.updated.len() + sheet.problem.len()
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -155,8 +155,6 @@ mod tests {
   tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
   as the identity that Google has given to this machine
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
-warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
-write waits for its turn. The smallest timeout that fits is 1200 ms for each.
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";
         assert_eq!((text.as_str(), code), (expected, Exit::Done));

@@ -2,16 +2,13 @@
 //! `once` and `check` say the same of it. Touches: the key's file. Never: the network.
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use ratesheet::{Config, Credentials, InvalidKey, ServiceAccountKey};
+use ratesheet::{Config, Credentials, InvalidKey, ServiceAccountKey, read_regular};
 
-use super::{
-    exit::Exit,
-    layers::{Unreadable, read_file},
-};
+use super::exit::Exit;
 
 /// In whose name, as far as that is known without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub(super) enum Unusable {
     /// There are sheets, and no credentials.
     Missing,
     /// The key's file cannot be read.
-    Unreadable(PathBuf, Unreadable),
+    Unreadable(PathBuf, io::Error),
     /// The key's file is something else.
     Invalid(PathBuf, InvalidKey),
 }
@@ -91,7 +88,7 @@ pub(super) fn identity(config: &Config) -> Result<Identity, Unusable> {
 }
 
 fn read_key(path: &Path) -> Result<ServiceAccountKey, Unusable> {
-    let bytes = read_file(path, ServiceAccountKey::MOST_BYTES)
+    let bytes = read_regular(path, ServiceAccountKey::MOST_BYTES)
         .map_err(|why| Unusable::Unreadable(path.into(), why))?;
     ServiceAccountKey::from_json(&bytes).map_err(|why| Unusable::Invalid(path.into(), why))
 }

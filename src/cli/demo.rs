@@ -15,11 +15,12 @@ use tokio::{
 };
 
 use super::{
-    Options,
     drill::DrillOrder,
+    environment::Environment,
     exit::Exit,
     face::{Bound, Face},
-    layers,
+    flags::Flags,
+    layers::load_fileless,
     logger::Logging,
     outage::Outages,
     panics, print, print_error,
@@ -49,16 +50,18 @@ pub(super) struct Arguments {
 }
 
 /// Shows it at work.
-pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
-    let flags = match layers::load_flags(&options.flags()) {
-        Ok(flags) => flags,
+pub(super) fn demo(flags: &Flags, arguments: &Arguments) -> Exit {
+    // What it shows, and in whose name, is its own.
+    let heeded = Flags { credentials: None, ..flags.clone() };
+    let told = match load_fileless(&Environment::default(), &heeded) {
+        Ok(loaded) => loaded.config,
         Err(error) => {
             print_error(&format!("{error}\n"));
             return Exit::Usage;
         }
     };
     let stage = match Stage::set(Duration::from_millis(arguments.every)) {
-        Ok(stage) => Stage { config: stage.config.status(flags.status).log(flags.log), ..stage },
+        Ok(stage) => Stage { config: stage.config.status(told.status).log(told.log), ..stage },
         Err(cause) => {
             print_error(&format!("ratesheet: the demo cannot be set up: {cause}\n"));
             return Exit::GaveUp;
@@ -66,9 +69,9 @@ pub(super) fn demo(options: &Options, arguments: &Arguments) -> Exit {
     };
     // Records among a picture would spoil it: it tells what they would tell. Who wants them
     // nevertheless sees lines of both.
-    let look = if options.says_log_level() { Look::Lines } else { Look::of_process() };
+    let look = if flags.log_level.is_some() { Look::Lines } else { Look::of_process() };
     let mut config = stage.config.log;
-    if !options.says_log_level() {
+    if flags.log_level.is_none() {
         config.level = LogLevel::Error;
     }
     let logging = Logging::start(&config);

@@ -10,8 +10,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    environment::Environment,
     exit::Exit,
-    layers::{Environment, Flags, LoadError, load},
+    flags::Flags,
+    layers::{LoadError, load},
     print_error, tell,
 };
 

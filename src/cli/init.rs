@@ -11,10 +11,11 @@ use ratesheet::{Config, Overlays, SheetConfig, Tab};
 use serde_json::Value;
 
 use super::{
-    Options,
     credentials::{self, Identity, Unusable},
+    environment::Environment,
     exit::Exit,
-    layers::{self, Environment, Flags, USUAL_FILES},
+    flags::Flags,
+    layers::{USUAL_FILES, load_fileless},
     print_error, tell,
 };
 
@@ -30,8 +31,7 @@ pub(super) struct Arguments {
 }
 
 /// Writes a first configuration.
-pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
-    let flags = options.flags();
+pub(super) fn init(flags: &Flags, arguments: &Arguments) -> Exit {
     let sheet = match arguments.spreadsheet.as_deref().map(spreadsheet).transpose() {
         Ok(sheet) => sheet,
         Err(told) => {
@@ -48,7 +48,7 @@ pub(super) fn init(options: &Options, arguments: &Arguments) -> Exit {
         print_error(&refused(&path, &error));
         return Exit::Config;
     }
-    let step = share(sheet.as_ref(), &Environment::of_process(), &flags);
+    let step = share(sheet.as_ref(), &Environment::of_process(), flags);
     tell(&next(&path, &step, flags.config.is_some()), Exit::Done)
 }
 
@@ -146,20 +146,16 @@ fn share(sheet: Option<&SheetConfig>, environment: &Environment, flags: &Flags) 
 
 /// In whose name the commands would write, if they were started like this one.
 fn identity(environment: &Environment, flags: &Flags) -> Option<Result<Identity, Unusable>> {
-    let example = r#"{ "sheets": [] }"#;
-    let flags = Flags {
-        config: Some("-".into()),
-        credentials: flags.credentials.clone(),
-        ..Flags::default()
-    };
-    let loaded = layers::load_from(environment, &flags, &mut example.as_bytes());
-    loaded.ok().map(|loaded| credentials::identity(&loaded.config))
+    let flags = Flags { credentials: flags.credentials.clone(), ..Flags::default() };
+    let loaded = load_fileless(environment, &flags).ok()?;
+    Some(credentials::identity(&loaded.config))
 }
 
 /// What is written, and what to do now.
 fn next(path: &Path, share: &str, named: bool) -> String {
-    let name = path.display().to_string().escape_debug().to_string();
+    let name = path.display().to_string();
     let suffix = if named { format!(" -c {}", quoted(&name)) } else { String::new() };
+    let name = name.escape_debug();
     format!(
         "{name} is written. Every 5 seconds, Kraken's bid and ask of XBT/EUR go into A1 and A2, \
          when they\nwere asked for into A3, and what is wrong into A4. Whatever is in these cells \
@@ -178,7 +174,16 @@ fn quoted(path: &str) -> String {
     if path.chars().all(plain) {
         return path.to_owned();
     }
-    format!("'{}'", path.replace('\'', r"'\''"))
+    if !path.contains(char::is_control) {
+        return format!("'{}'", path.replace('\'', r"'\''"));
+    }
+    // As itself it would do something to the terminal.
+    let escaped = |byte: u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    format!("$'{}'", path.bytes().map(escaped).collect::<String>())
 }
 
 #[cfg(test)]
@@ -234,5 +239,9 @@ mod tests {
     fn paths_are_quoted_for_the_shell() {
         assert_eq!(quoted("a/b-c.json"), "a/b-c.json");
         assert_eq!(quoted("my file's.json"), r"'my file'\''s.json'");
+        assert_eq!(quoted("ä\"$HOME\".json"), "'ä\"$HOME\".json'");
+        assert_eq!(quoted("it's\n\u{9b}2J\\"), r"$'it\'s\x0a\xc2\x9b2J\\'");
+        let told = next(Path::new("Bob's.json"), "Share it", true);
+        assert!(told.contains("\n  2. ratesheet check -c 'Bob'\\''s.json'\n"), "{told}");
     }
 }

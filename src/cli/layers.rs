@@ -1,188 +1,50 @@
-//! The layers of the configuration: file, environment, flags. Touches: the environment, the
-//! configuration's file or standard input. Never: the network.
+//! The layers of the configuration: file, environment, flags. Touches: the configuration's file or
+//! standard input. Never: the network.
 
 use std::{
-    collections::HashMap,
-    ffi::OsString,
     fmt, fs, io,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use ::config::Source as _;
-use ratesheet::{Config, ConfigError, Credentials, MetadataServer, Overlays};
+use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular};
 
-const PREFIX: &str = "RATESHEET";
-
-/// Another name of `RATESHEET__CREDENTIALS`. By the convention of containers `X_FILE` names a file
-/// in which X's value stands; but this value is itself the name of a file, and nobody who writes
-/// `…_FILE=/run/secrets/key.json` has another path in that file.
-const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
+use super::{
+    environment::{Environment, InvalidVariable},
+    flags::Flags,
+};
 
 /// Where a configuration is looked for that no flag names.
-pub(crate) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
-
-/// What the flags say, as far as it is configuration.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Flags {
-    /// `-c`, `--config`: the file, or `-` for standard input.
-    pub(crate) config: Option<PathBuf>,
-    /// `--credentials`.
-    pub(crate) credentials: Option<String>,
-    /// `--listen`.
-    pub(crate) listen: Option<String>,
-    /// `--log-level`.
-    pub(crate) log_level: Option<String>,
-    /// `--log-format`.
-    pub(crate) log_format: Option<String>,
-}
-
-/// What the environment says, as far as it is configuration.
-#[derive(Clone, Default)]
-pub(crate) struct Environment {
-    variables: HashMap<String, String>,
-    unreadable: Vec<String>,
-    google_credentials: Option<PathBuf>,
-    metadata_host: Option<String>,
-    proxy: Option<String>,
-}
-
-/// Names alone: what they say may be a secret.
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.variables.keys()).finish()
-    }
-}
-
-impl Environment {
-    /// The environment of this process.
-    pub(crate) fn of_process() -> Self {
-        Self::of(std::env::vars_os())
-    }
-
-    /// An environment of these variables.
-    pub(crate) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut environment = Self::default();
-        for (name, value) in variables {
-            let Some(name) = name.to_str() else { continue };
-            let upper = name.to_ascii_uppercase();
-            if upper.starts_with("RATESHEET__") {
-                match value.into_string() {
-                    Ok(value) => drop(environment.variables.insert(name.into(), value)),
-                    Err(_) => environment.unreadable.push(name.into()),
-                }
-            } else if name == "GOOGLE_APPLICATION_CREDENTIALS" && !value.is_empty() {
-                environment.google_credentials = Some(value.into());
-            } else if name == "GCE_METADATA_HOST" && !value.is_empty() {
-                environment.metadata_host = Some(value.to_string_lossy().into_owned());
-            } else if ["HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str()) && !value.is_empty() {
-                environment.proxy = Some(name.into());
-            }
-        }
-        environment.unreadable.sort();
-        environment
-    }
-
-    /// The values over the file's: of the environment, and over them of the flags.
-    pub(crate) fn overlays(&self, flags: &Flags) -> Result<Overlays, LoadError> {
-        if let Some(name) = self.unreadable.first() {
-            return Err(LoadError::Variable(name.clone()));
-        }
-        self.credentials_once()?;
-        let source = ::config::Environment::with_prefix(PREFIX)
-            .separator("__")
-            .source(Some(self.variables.clone()));
-        let collected = source.collect().map_err(|_| LoadError::Variable(PREFIX.into()))?;
-        let mut values: Vec<_> = collected.into_iter().collect();
-        values.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut overlays = Overlays::new();
-        for (path, value) in values {
-            let origin = self.name_of(&path);
-            let path = if path == "credentials_file" { "credentials".to_owned() } else { path };
-            let text = value.into_string().map_err(|_| LoadError::Variable(origin.clone()))?;
-            overlays.set(path, text, origin);
-        }
-        for (path, value, flag) in [
-            ("credentials", &flags.credentials, "--credentials"),
-            ("status.listen", &flags.listen, "--listen"),
-            ("log.level", &flags.log_level, "--log-level"),
-            ("log.format", &flags.log_format, "--log-format"),
-        ] {
-            if let Some(value) = value {
-                overlays.set(path, value, flag);
-            }
-        }
-        Ok(overlays)
-    }
-
-    /// Both names of the credentials at once would leave it open which of them counts.
-    fn credentials_once(&self) -> Result<(), LoadError> {
-        let named = |wanted: &str| {
-            self.variables.keys().find(|name| name.eq_ignore_ascii_case(wanted)).cloned()
-        };
-        match (named("RATESHEET__CREDENTIALS"), named(CREDENTIALS_FILE)) {
-            (Some(one), Some(other)) => Err(LoadError::Twice(one, other)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Where the metadata server is, if the environment says so.
-    fn metadata_server(&self) -> Result<Option<MetadataServer>, LoadError> {
-        let Some(host) = &self.metadata_host else { return Ok(None) };
-        let server = MetadataServer::at(host);
-        server.map(Some).ok_or_else(|| LoadError::MetadataHost(host.clone()))
-    }
-
-    /// The variable that says where the probes answer, and its value.
-    pub(crate) fn listen(&self) -> Option<(&str, &str)> {
-        let wanted = |name: &str| name.eq_ignore_ascii_case("RATESHEET__STATUS__LISTEN");
-        let found = self.variables.iter().find(|(name, _)| wanted(name));
-        found.map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// What says where the probes answer, should anything.
-    fn listen_by(&self, flags: &Flags) -> &'static str {
-        match (&flags.listen, self.listen()) {
-            (Some(_), _) => "--listen",
-            (None, Some(_)) => "the variable RATESHEET__STATUS__LISTEN",
-            (None, None) => "status.listen in the configuration",
-        }
-    }
-
-    /// The variable of a path, as somebody wrote it.
-    fn name_of(&self, path: &str) -> String {
-        let name = format!("{PREFIX}__{}", path.replace('.', "__"));
-        let written = self.variables.keys().find(|written| written.eq_ignore_ascii_case(&name));
-        written.cloned().unwrap_or_else(|| name.to_uppercase())
-    }
-}
+pub(super) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
 /// A configuration, and what belongs to it.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(super) struct Loaded {
     /// What it is called: the file, or `stdin`.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// The configuration; its `credentials` are the environment's if it names none itself.
-    pub(crate) config: Config,
-    /// What is well formed and yet perhaps not meant.
-    pub(crate) warnings: Vec<String>,
+    pub(super) config: Config,
+    /// What is perhaps not meant, beside what the configuration itself warns of.
+    pub(super) warnings: Vec<String>,
     /// What says where the probes answer, should anything.
-    pub(crate) listen_by: &'static str,
+    pub(super) listen_by: &'static str,
+}
+
+impl Loaded {
+    /// All that is well formed and yet perhaps not meant.
+    pub(super) fn all_warnings(&self) -> impl Iterator<Item = String> {
+        self.config.warnings().into_iter().chain(self.warnings.iter().cloned())
+    }
 }
 
 /// Why there is no configuration.
 #[derive(Debug)]
-pub(crate) enum LoadError {
+pub(super) enum LoadError {
     /// There is no file.
     Nowhere,
     /// The file cannot be read.
-    Unreadable { name: String, why: Unreadable },
-    /// A variable is no text.
-    Variable(String),
-    /// Two variables say the same thing.
-    Twice(String, String),
-    /// `GCE_METADATA_HOST` is no host.
-    MetadataHost(String),
+    Unreadable { name: String, why: io::Error },
+    /// A variable cannot be heeded.
+    Variable(InvalidVariable),
     /// There are mistakes in it.
     Invalid(ConfigError),
 }
@@ -194,17 +56,7 @@ impl fmt::Display for LoadError {
                 "No configuration here. `ratesheet init` writes one; `ratesheet demo` needs none.",
             ),
             Self::Unreadable { name, why } => write!(f, "{}: error: {why}", name.escape_debug()),
-            Self::Variable(name) => {
-                write!(f, "{}: error: found a value that is no UTF-8", name.escape_debug())
-            }
-            Self::Twice(one, other) => {
-                write!(f, "{other}: error: found it beside {one}; expected one of them")
-            }
-            Self::MetadataHost(host) => write!(
-                f,
-                "GCE_METADATA_HOST: error: found {host:?}; expected a host, perhaps with a port, \
-                 such as \"metadata.google.internal\""
-            ),
+            Self::Variable(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
         }
     }
@@ -212,72 +64,24 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// Why a file cannot be read.
-#[derive(Debug)]
-pub(crate) enum Unreadable {
-    /// The system says why.
-    System(io::Error),
-    /// It is no file to read from its beginning to its end.
-    NotAFile(&'static str),
-    /// It is larger than anything that is meant.
-    TooLarge(usize),
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::System(error) => write!(f, "{error}"),
-            Self::NotAFile(what) => write!(f, "it is {what}; expected a regular file"),
-            Self::TooLarge(most) => write!(f, "it is larger than {} KiB", most / 1024),
-        }
-    }
-}
-
 /// Chooses the file, reads it, and lays environment and flags over it.
-pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
-    load_from(environment, flags, &mut io::stdin().lock())
-}
-
-/// As [`load`], with another standard input.
-pub(crate) fn load_from(
-    environment: &Environment,
-    flags: &Flags,
-    stdin: &mut dyn io::Read,
-) -> Result<Loaded, LoadError> {
+pub(super) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
     let path = match &flags.config {
         Some(path) => path.clone(),
         None => usual_file().ok_or(LoadError::Nowhere)?,
     };
-    let (name, bytes) = if path == Path::new("-") {
-        ("stdin".to_owned(), take(stdin, Config::MOST_BYTES))
-    } else {
-        (path.display().to_string(), read_file(&path, Config::MOST_BYTES))
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(why) => return Err(LoadError::Unreadable { name, why }),
-    };
-    let overlays = environment.overlays(flags)?;
-    let mut config = Config::from_json(&name, &bytes, &overlays).map_err(LoadError::Invalid)?;
-    let google = || environment.google_credentials.clone().map(Credentials::File);
-    config.credentials = config.credentials.or_else(google);
-    if let Some(Credentials::Metadata(server)) = &mut config.credentials {
-        *server = environment.metadata_server()?.unwrap_or_default();
-    }
-    let mut warnings = config.warnings();
-    if let Some(proxy) = &environment.proxy {
-        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
-    }
-    let listen_by = environment.listen_by(flags);
-    if let Some(address) = config.status.listen.filter(|address| !address.ip().is_loopback()) {
-        warnings.push(format!("That the probes answer at {address} is said by {listen_by}."));
-    }
-    Ok(Loaded { name, config, warnings, listen_by })
+    let (name, text) = read(&path, &mut io::stdin().lock())?;
+    lay_over(name, &text, environment, flags)
+}
+
+/// What environment and flags say where there is no file.
+pub(super) fn load_fileless(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
+    lay_over("no file".into(), b"{ \"sheets\": [] }", environment, flags)
 }
 
 /// How Kraken is asked, for a command that needs nothing else: without a configuration as with
 /// one. One that nobody named and that has mistakes yet is left aside, with a note.
-pub(crate) fn load_upstream(
+pub(super) fn load_upstream(
     environment: &Environment,
     flags: &Flags,
 ) -> Result<(Config, Option<String>), LoadError> {
@@ -291,23 +95,53 @@ pub(crate) fn load_upstream(
         }
         Err(error) => return Err(error),
     };
-    let upstream = |name: &String| {
-        let name = name.to_ascii_uppercase();
-        name.starts_with("RATESHEET__KRAKEN__") || name.starts_with("RATESHEET__TLS__")
-    };
-    let mut environment = environment.clone();
-    environment.variables.retain(|name, _| upstream(name));
-    environment.unreadable.retain(upstream);
-    let flags = Flags { config: Some("-".into()), ..Flags::default() };
-    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
-    load_from(&environment, &flags, &mut nothing).map(|loaded| (loaded.config, note))
+    let environment = environment.of_sections(&["KRAKEN", "TLS"]);
+    load_fileless(&environment, &Flags::default()).map(|loaded| (loaded.config, note))
 }
 
-/// What the flags alone say, for a command that has a configuration of its own.
-pub(crate) fn load_flags(flags: &Flags) -> Result<Config, LoadError> {
-    let flags = Flags { config: Some("-".into()), credentials: None, ..flags.clone() };
-    let mut nothing: &[u8] = b"{ \"sheets\": [] }";
-    load_from(&Environment::default(), &flags, &mut nothing).map(|loaded| loaded.config)
+/// Reads the file, or standard input, and says what it is called.
+fn read(path: &Path, stdin: &mut dyn io::Read) -> Result<(String, Vec<u8>), LoadError> {
+    let (name, text) = if path == Path::new("-") {
+        ("stdin".to_owned(), read_at_most(stdin, Config::MOST_BYTES))
+    } else {
+        (path.display().to_string(), read_regular(path, Config::MOST_BYTES))
+    };
+    match text {
+        Ok(text) => Ok((name, text)),
+        Err(why) => Err(LoadError::Unreadable { name, why }),
+    }
+}
+
+/// Lays environment and flags over the text of a file.
+fn lay_over(
+    name: String,
+    text: &[u8],
+    environment: &Environment,
+    flags: &Flags,
+) -> Result<Loaded, LoadError> {
+    let mut overlays = environment.overlays().map_err(LoadError::Variable)?;
+    flags.lay_over(&mut overlays);
+    let mut config = Config::from_json(&name, text, &overlays).map_err(LoadError::Invalid)?;
+    config.credentials = config.credentials.or_else(|| environment.google_credentials());
+    if let Some(Credentials::Metadata(server)) = &mut config.credentials {
+        let named = environment.metadata_server().map_err(LoadError::Variable)?;
+        *server = named.unwrap_or_default();
+    }
+    let mut warnings = Vec::new();
+    if let Some(proxy) = environment.proxy() {
+        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
+    }
+    let listen_by = listen_by(environment, flags);
+    Ok(Loaded { name, config, warnings, listen_by })
+}
+
+/// What says where the probes answer, should anything.
+fn listen_by(environment: &Environment, flags: &Flags) -> &'static str {
+    match (&flags.listen, environment.listen()) {
+        (Some(_), _) => "--listen",
+        (None, Some(_)) => "the variable RATESHEET__STATUS__LISTEN",
+        (None, None) => "status.listen in the configuration",
+    }
 }
 
 /// The first of the usual files that is there, readable or not.
@@ -316,38 +150,16 @@ fn usual_file() -> Option<PathBuf> {
     USUAL_FILES.iter().map(Path::new).find(there).map(Path::to_owned)
 }
 
-/// Reads a regular file of `most` bytes at the most. Anything else could make it wait for ever.
-pub(crate) fn read_file(path: &Path, most: usize) -> Result<Vec<u8>, Unreadable> {
-    let metadata = fs::metadata(path).map_err(Unreadable::System)?;
-    if metadata.is_dir() {
-        return Err(Unreadable::NotAFile("a directory"));
-    }
-    if !metadata.is_file() {
-        return Err(Unreadable::NotAFile("a pipe, a socket or a device"));
-    }
-    take(&mut fs::File::open(path).map_err(Unreadable::System)?, most)
-}
-
-fn take(from: &mut dyn io::Read, most: usize) -> Result<Vec<u8>, Unreadable> {
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    from.take(limit).read_to_end(&mut bytes).map_err(Unreadable::System)?;
-    if bytes.len() > most { Err(Unreadable::TooLarge(most)) } else { Ok(bytes) }
-}
-
 #[cfg(test)]
 mod tests {
+    use ratesheet::MetadataServer;
+
     use super::*;
 
     const FILE: &str = include_str!("../../config/example.json");
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         Environment::of(variables.iter().map(|&(name, value)| (name.into(), value.into())))
-    }
-
-    fn from_stdin(environment: &Environment, flags: Flags) -> Result<Loaded, LoadError> {
-        let flags = Flags { config: Some("-".into()), ..flags };
-        load_from(environment, &flags, &mut FILE.as_bytes())
     }
 
     #[test]
@@ -363,7 +175,7 @@ mod tests {
             ("https_proxy", "http://proxy"),
         ]);
         let flags = Flags { listen: Some("127.0.0.1:2".into()), ..Flags::default() };
-        let loaded = from_stdin(&environment, flags).unwrap();
+        let loaded = lay_over("f".into(), FILE.as_bytes(), &environment, &flags).unwrap();
         let config = &loaded.config;
         assert_eq!(config.sheets[0].every.as_secs(), 7);
         assert_eq!(config.log.level, ratesheet::LogLevel::Debug);
@@ -381,12 +193,8 @@ mod tests {
     ) -> Result<Option<Credentials>, String> {
         let key = file.map(|text| format!("{{ \"credentials\": \"{text}\","));
         let text = key.map_or(FILE.to_owned(), |key| FILE.replacen('{', &key, 1));
-        let flags = Flags {
-            config: Some("-".into()),
-            credentials: flag.map(str::to_owned),
-            ..Flags::default()
-        };
-        let loaded = load_from(&environment(variables), &flags, &mut text.as_bytes());
+        let flags = Flags { credentials: flag.map(str::to_owned), ..Flags::default() };
+        let loaded = lay_over("f".into(), text.as_bytes(), &environment(variables), &flags);
         loaded.map(|loaded| loaded.config.credentials).map_err(|error| error.to_string())
     }
 
@@ -445,7 +253,8 @@ mod tests {
             ("RateSheet__Log__Level", "loud"),
         ]);
         let flags = Flags { listen: Some(":80".into()), ..Flags::default() };
-        let told = from_stdin(&environment, flags).unwrap_err().to_string();
+        let told =
+            lay_over("f".into(), FILE.as_bytes(), &environment, &flags).unwrap_err().to_string();
         for words in [
             "RATESHEET__TIMEOUT: error at $.timeout: found \"abc\"",
             "RATESHEET__KRAKEN__URLL: error: found an unknown variable",
@@ -458,32 +267,19 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
-    fn only_regular_files_are_read_and_never_waited_for() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        let circle = folder.path().join("circle");
-        symlink(&circle, &circle).unwrap();
-        let large = folder.path().join("large");
-        fs::write(&large, vec![b' '; Config::MOST_BYTES + 1]).unwrap();
+    fn a_file_that_is_none_or_too_large_is_told_by_its_name() {
+        let large = tempfile::NamedTempFile::new().unwrap();
+        fs::write(large.path(), vec![b' '; Config::MOST_BYTES + 1]).unwrap();
         for (path, words) in [
-            (folder.path(), "a directory"),
-            (&fifo, "a pipe"),
-            (Path::new("/dev/zero"), "device"),
-            (&circle, "symbolic links"),
-            (&large, "larger than 1024 KiB"),
-            (&folder.path().join("missing"), "No such file"),
+            (large.path(), "it is larger than 1024 KiB"),
+            (Path::new("/dev/zero"), "it is no regular file but a pipe, a socket or a device"),
         ] {
             let flags = Flags { config: Some(path.into()), ..Flags::default() };
             let error = load(&Environment::default(), &flags).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-            assert!(error.starts_with(&path.display().to_string()), "{error}");
+            assert_eq!(error, format!("{}: error: {words}", path.display()));
         }
-        let flags = Flags { config: Some("-".into()), ..Flags::default() };
-        let error = load_from(&Environment::default(), &flags, &mut io::repeat(0)).unwrap_err();
+        let error = read(Path::new("-"), &mut io::repeat(0)).unwrap_err();
         assert!(error.to_string().starts_with("stdin: error: it is larger"), "{error}");
     }
 }

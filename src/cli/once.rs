@@ -16,8 +16,8 @@ use slog::Logger;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Options, exit::Exit, inbox::inbox, layers::Loaded, load, load_keyless, logger::Logging,
-    outcome::Outcome, panics, print_error, tell,
+    exit::Exit, flags::Flags, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
+    panics, print_error, tell,
 };
 
 /// How often it is looked whether all is done, should no event tell.
@@ -36,18 +36,19 @@ pub(super) struct Arguments {
 }
 
 /// Writes the sheets once.
-pub(super) fn once(options: &Options, arguments: &Arguments) -> Exit {
-    let loaded = if arguments.dry_run { load_keyless(options) } else { load(options) };
-    let Loaded { mut config, warnings, .. } = match loaded {
+pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
+    let loaded = if arguments.dry_run { load_keyless(flags) } else { load(flags) };
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    for warning in warnings {
+    for warning in loaded.all_warnings() {
         print_error(&format!("warning: {warning}\n"));
     }
+    let mut config = loaded.config;
     // That is the service's.
     config.heartbeat = HeartbeatConfig::default();
-    if !options.says_log_level() {
+    if flags.log_level.is_none() {
         // Whatever goes wrong with a cell or a server is told at the end, once.
         config.log.level = LogLevel::Error;
     }
@@ -112,6 +113,10 @@ async fn write(config: &Config, log: Logger) -> Result<Outcome, String> {
 
 /// Has Kraken asked once, by the KrakenActor alone.
 async fn preview(config: &Config, log: Logger) -> Result<Outcome, String> {
+    if config.sheets.is_empty() {
+        // Nothing is due, and nobody would answer that.
+        return Ok(Outcome::of_batch(config, &QuoteBatch::new(1, [], [])));
+    }
     let (receiver, mut batches) = inbox::<QuoteBatch>();
     let sheets: BTreeMap<_, Vec<_>> = config
         .sheets

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ratesheet::{
-    CellContent, CellMapping, CellRef, CellReport, CellValue, Config, Failure, FailureClass,
-    QuoteBatch, QuoteField, SheetConfig, Status,
+    AssetPair, CellContent, CellReport, CellValue, Config, Failure, FailureClass, QuoteBatch,
+    QuoteField, SheetConfig, Status, jiff::Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -46,30 +46,17 @@ impl Outcome {
     /// What would be written of a batch.
     pub(super) fn of_batch(config: &Config, batch: &QuoteBatch) -> Self {
         let rows = config.sheets.iter().flat_map(|sheet| {
-            let quotes: Vec<Row> = sheet
-                .cells
-                .iter()
-                .map(|mapping| Row::of_quote(config, sheet, mapping, batch))
-                .collect();
-            let well = quotes.iter().all(Row::is_good);
-            let pairs = sheet.cells.iter().map(|mapping| &mapping.pair);
-            let oldest = pairs.filter_map(|pair| Some(batch.quotes.get(pair)?.at)).min();
-            let told = oldest.map(|at| CellValue::Text(at.to_string().into()));
-            let updated = sheet
-                .updated
-                .iter()
-                .map(move |cell| Row::of(config, sheet, cell, CellContent::Updated, told.clone()));
-            let problem = sheet.problem.iter().map(move |cell| {
-                let text = if well { "" } else { "what is wrong" };
-                Row::of(
-                    config,
-                    sheet,
-                    cell,
-                    CellContent::Problem,
-                    Some(CellValue::Text(text.into())),
-                )
-            });
-            quotes.into_iter().chain(updated).chain(problem)
+            let (updated, problem) = (oldest(batch, sheet), problem(batch, sheet));
+            sheet.targets().map(move |(cell, content)| {
+                let (value, failure) = match &content {
+                    CellContent::Quote(pair, field) => price(batch, pair, *field),
+                    CellContent::Updated => (updated.clone(), None),
+                    CellContent::Problem => (Some(problem.clone()), None),
+                    _ => (None, None),
+                };
+                let cell = config.cell_name(sheet, cell);
+                Row { spreadsheet: sheet.spreadsheet.to_string(), cell, content, value, failure }
+            })
         });
         Self { preview: true, rows: rows.collect() }
     }
@@ -174,48 +161,43 @@ fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
     own.or_else(|| cell.written.is_none().then(|| whole.cloned()).flatten())
 }
 
+/// What would be written of a field of a pair, or why nothing would.
+fn price(
+    batch: &QuoteBatch,
+    pair: &AssetPair,
+    field: QuoteField,
+) -> (Option<CellValue>, Option<Failure>) {
+    let Some(quote) = batch.quotes.get(pair) else {
+        return (None, batch.missing.get(pair).cloned());
+    };
+    match field {
+        QuoteField::Time => (Some(moment(quote.at)), None),
+        _ => match quote.cell_number(field) {
+            Some(number) => (Some(CellValue::Number(number)), None),
+            None => (None, Some(Failure::not_stated(pair, field))),
+        },
+    }
+}
+
+/// What an `updated` cell would show.
+fn oldest(batch: &QuoteBatch, sheet: &SheetConfig) -> Option<CellValue> {
+    let quotes = sheet.cells.iter().filter_map(|mapping| batch.quotes.get(&mapping.pair));
+    quotes.map(|quote| quote.at).min().map(moment)
+}
+
+/// What a `problem` cell would show, roughly.
+fn problem(batch: &QuoteBatch, sheet: &SheetConfig) -> CellValue {
+    let mut quotes = sheet.cells.iter().map(|mapping| price(batch, &mapping.pair, mapping.field));
+    let well = quotes.all(|(value, _)| value.is_some());
+    CellValue::Text(if well { "" } else { "what is wrong" }.into())
+}
+
+/// A moment as it is told where the spreadsheet's time zone is not known.
+fn moment(at: Timestamp) -> CellValue {
+    CellValue::Text(at.to_string().into())
+}
+
 impl Row {
-    fn of(
-        config: &Config,
-        sheet: &SheetConfig,
-        cell: &CellRef,
-        content: CellContent,
-        value: Option<CellValue>,
-    ) -> Self {
-        Self {
-            spreadsheet: sheet.spreadsheet.to_string(),
-            cell: config.cell_name(sheet, cell),
-            content,
-            value,
-            failure: None,
-        }
-    }
-
-    fn of_quote(
-        config: &Config,
-        sheet: &SheetConfig,
-        mapping: &CellMapping,
-        batch: &QuoteBatch,
-    ) -> Self {
-        let CellMapping { cell, pair, field } = mapping;
-        let quote = batch.quotes.get(pair);
-        let value = quote.and_then(|quote| match field {
-            QuoteField::Time => Some(CellValue::Text(quote.at.to_string().into())),
-            field => quote.cell_number(*field).map(CellValue::Number),
-        });
-        let failure = match (quote, &value) {
-            (_, Some(_)) => None,
-            (Some(_), None) => Some(Failure::new(
-                FailureClass::Pair,
-                format!("Kraken states no {field} for {pair} at present"),
-                "",
-            )),
-            (None, None) => batch.missing.get(pair).cloned(),
-        };
-        let content = CellContent::Quote(pair.clone(), *field);
-        Self { failure, ..Self::of(config, sheet, cell, content, value) }
-    }
-
     fn is_good(&self) -> bool {
         self.value.is_some() && self.failure.is_none()
     }

@@ -4,12 +4,7 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    Options,
-    exit::Exit,
-    layers::{self, Environment},
-    print_error,
-    table::table,
-    tell,
+    environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
 };
 
 /// Which pairs.
@@ -21,8 +16,8 @@ pub(super) struct Arguments {
 }
 
 /// Lists what Kraken trades.
-pub(super) fn pairs(options: &Options, arguments: &Arguments) -> Exit {
-    let (config, note) = match layers::load_upstream(&Environment::of_process(), &options.flags()) {
+pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
+    let (config, note) = match layers::load_upstream(&Environment::of_process(), flags) {
         Ok(loaded) => loaded,
         Err(error) => {
             print_error(&format!("{error}\n"));

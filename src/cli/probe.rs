@@ -145,7 +145,7 @@ async fn sign_in(config: &Config) -> Result<(Account, String), (&'static str, No
 
 /// Says how long it takes, if it takes long.
 fn announce(config: &Config, spreadsheets: usize) {
-    let cells: usize = config.sheets.iter().map(|sheet| cells(config, sheet).len()).sum();
+    let cells: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
     let reads = 2 * spreadsheets + cells / 100;
     let a_minute = config.google.writes_per_minute as usize;
     if reads > MANY_READS && reads * 6 > a_minute {
@@ -281,13 +281,9 @@ fn clock(clocks: &[Clock], findings: &mut Findings) {
     findings.row("Clock", result, vec![note]);
 }
 
+/// Counts every cell of a sheet as lost.
 fn lose(findings: &mut Findings, config: &Config, index: usize, sheet: &SheetConfig) {
-    cells(config, sheet).iter().for_each(|cell| findings.lose(index, cell));
-}
-
-/// Every cell of a sheet, as a person writes it.
-fn cells(config: &Config, sheet: &SheetConfig) -> Vec<String> {
-    let quotes = sheet.cells.iter().map(|mapping| &mapping.cell);
-    let all = quotes.chain(&sheet.updated).chain(&sheet.problem);
-    all.map(|cell| config.cell_name(sheet, cell)).collect()
+    for (cell, _) in sheet.targets() {
+        findings.lose(index, &config.cell_name(sheet, cell));
+    }
 }

@@ -4,10 +4,12 @@ use ratesheet::{Config, SupervisorActor};
 use slog::{crit, info, warn};
 
 use super::{
-    Options, credentials,
+    credentials,
+    environment::Environment,
     exit::Exit,
     face::{Bound, Face},
-    layers::{self, Environment, Loaded},
+    flags::Flags,
+    layers::{self, Loaded},
     load,
     logger::Logging,
     notify::Manager,
@@ -16,8 +18,8 @@ use super::{
 };
 
 /// Writes the sheets until it is asked to stop.
-pub(super) fn run(options: &Options) -> Exit {
-    let Loaded { config, warnings, listen_by, .. } = match load(options) {
+pub(super) fn run(flags: &Flags) -> Exit {
+    let Loaded { config, warnings, listen_by, .. } = match load(flags) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -25,12 +27,13 @@ pub(super) fn run(options: &Options) -> Exit {
     let log = logging.log.clone();
     panics::log_to(&log);
     info!(log, "ratesheet {}", env!("CARGO_PKG_VERSION"));
+    // What the configuration itself warns of, the supervisor tells.
     for warning in warnings {
         warn!(log, "{}", warning);
     }
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config, listen_by) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, options, &logging)),
+        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, flags, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::System
@@ -41,7 +44,7 @@ pub(super) fn run(options: &Options) -> Exit {
     exit
 }
 
-async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging: &Logging) -> Exit {
+async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Logging) -> Exit {
     let log = &logging.log;
     let supervisor = SupervisorActor::new(config).logger(log.clone());
     let manager = Manager::of_process().unwrap_or_else(|problem| {
@@ -57,7 +60,7 @@ async fn serve(config: Config, bound: Option<Bound>, options: &Options, logging:
         }
     };
     let reload = || {
-        let loaded = layers::load(&Environment::of_process(), &options.flags());
+        let loaded = layers::load(&Environment::of_process(), flags);
         let Loaded { config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
         config.tls.check().map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;

@@ -213,13 +213,6 @@ fn process_keys() -> Map<String, Value> {
         "default": null,
         "examples": ["127.0.0.1:9642"]
     });
-    let hosts = json!({
-        "description": "Names by which it may be asked, beside localhost and addresses.",
-        "type": "array",
-        "items": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$" },
-        "maxItems": 100,
-        "default": []
-    });
     let heartbeat = json!({
         "description": "An https address that is fetched while all is well, at most once a minute.",
         "type": ["string", "null"],
@@ -228,7 +221,7 @@ fn process_keys() -> Map<String, Value> {
     });
     object([
         ("log", section("What is logged, and how.", [("level", level), ("format", format)])),
-        ("status", section("The probes.", [("listen", listen), ("allowed_hosts", hosts)])),
+        ("status", section("The probes.", [("listen", listen)])),
         ("heartbeat", section("Whom to tell that all is well.", [("url", heartbeat)])),
     ])
 }

@@ -1,4 +1,4 @@
-//! The sections of what no room owns: logs, the status page, the heartbeat.
+//! The sections of what no room owns: logs, the probes, the heartbeat.
 //! Pure: no I/O, no clock, no randomness.
 
 use std::{
@@ -6,10 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::tree::{Mistakes, Raw, Refusal, Section, is_loopback, shown, text, web_address};
-
-/// The most hosts that `status.allowed_hosts` may name.
-const MOST_HOSTS: usize = 100;
+use crate::tree::{Mistakes, Refusal, Section, shown, text, web_address};
 
 /// What is logged, and how: section `log` of the configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,51 +73,18 @@ impl LogConfig {
     }
 }
 
-/// The status page: section `status` of the configuration.
+/// The probes: section `status` of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatusConfig {
-    /// Where it listens; without one there is no status page.
+    /// Where they answer; without it, nowhere.
     pub listen: Option<SocketAddr>,
-    /// The hosts that it may be asked by, beside `localhost` and addresses.
-    pub allowed_hosts: Vec<String>,
 }
 
 impl StatusConfig {
     /// Reads the section `status`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
-        let listen = section.read_optional("listen", |raw| listen(text(raw, LISTEN)?));
-        let mut hosts = Vec::new();
-        for found in section.values("allowed_hosts") {
-            hosts.clear();
-            match found.raw() {
-                Raw::Outside(text) => {
-                    let all: Result<Vec<_>, _> =
-                        text.split(',').map(|name| host(name.trim())).collect();
-                    hosts.extend(found.read(|_| all).unwrap_or_default());
-                }
-                Raw::List(nodes) => {
-                    let items = found.nodes(nodes);
-                    hosts.extend(items.filter_map(|item| item.read(|raw| host(text(raw, HOST)?))));
-                }
-                _ => found.refuse(Refusal::new("a list of host names")),
-            }
-            if hosts.len() > MOST_HOSTS {
-                let refusal = Refusal::new(format!("{MOST_HOSTS} at most"));
-                found.refuse(refusal.found(format!("{} hosts", hosts.len())));
-            }
-        }
-        Self { listen, allowed_hosts: hosts }
-    }
-
-    /// Notes what is wrong with a section that was built in code.
-    pub(super) fn check(&self, mistakes: &mut Mistakes) {
-        for (index, name) in self.allowed_hosts.iter().enumerate() {
-            if let Err(refusal) = host(name) {
-                mistakes
-                    .code(format!("status.allowed_hosts[{index}]"), refusal.or_found(shown(name)));
-            }
-        }
+        Self { listen: section.read_optional("listen", |raw| listen(text(raw, LISTEN)?)) }
     }
 }
 
@@ -147,21 +111,6 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
             refusal.help("the port is missing")
         }
         _ => refusal,
-    })
-}
-
-const HOST: &str = "a host's name, such as \"status.example.com\"";
-
-fn host(text: &str) -> Result<String, Refusal> {
-    let refusal = Refusal::new(HOST).found(shown(text));
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    if !text.is_empty() && text.len() <= 253 && text.chars().all(plain) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(match text.split_once("://") {
-        Some(_) => refusal.help("write the name alone, without https:// and without a path"),
-        None if text.contains(':') => refusal.help("write the name alone, without a port"),
-        None => refusal,
     })
 }
 
@@ -199,11 +148,4 @@ const HEARTBEAT: &str = "an https address";
 
 fn heartbeat(text: &str) -> Result<String, Refusal> {
     web_address(text, HEARTBEAT).map(|_| text.to_owned())
-}
-
-impl StatusConfig {
-    /// Whether it can be reached from other machines.
-    pub(super) fn is_public(&self) -> bool {
-        self.listen.is_some_and(|address| !is_loopback(&address.ip().to_string()))
-    }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::Config;
+use super::{Config, rhythm::per_second};
 use crate::{
     kraken::{PAIRS_PER_REQUEST, requests_for},
     quote::AssetPair,
@@ -23,6 +23,9 @@ const DOCKER_STOP: Duration = Duration::from_secs(10);
 /// (<https://developers.google.com/sheets/api/limits>).
 const GOOGLE_ALLOWS: u32 = 60;
 
+/// What is asked for may be so much more than what is allowed.
+const ROUNDING: f64 = 1.000_001;
+
 impl Config {
     /// What is well formed and yet perhaps not meant: sentences for a person.
     pub fn warnings(&self) -> Vec<String> {
@@ -30,15 +33,10 @@ impl Config {
         if self.sheets.is_empty() {
             warnings.push("There are no sheets: nothing is written.".into());
         }
-        let fastest = self.sheets.iter().map(|sheet| sheet.every).min();
-        if let Some(every) = fastest.filter(|&every| every < KRAKEN_CACHE) {
-            warnings.push(format!(
-                "A timeout of {} is shorter than Kraken's cache: its answers change every 2 s.",
-                span(every)
-            ));
-        }
-        warnings.extend(self.beyond_google());
-        warnings.extend(self.beyond_kraken());
+        // Who heeds the one that asks for the longest timeout has heeded the others.
+        let hasty = [self.within_cache(), self.beyond_kraken(), self.beyond_google()];
+        let hasty = hasty.into_iter().flatten().max_by_key(|hasty| hasty.least);
+        warnings.extend(hasty.map(|hasty| hasty.told));
         if self.google.writes_per_minute > GOOGLE_ALLOWS
             && self.google.url == GoogleConfig::default().url
         {
@@ -53,75 +51,84 @@ impl Config {
                 span(self.shutdown_grace)
             ));
         }
-        if let Some(address) = self.status.listen.filter(|_| self.status.is_public()) {
+        if let Some(address) = self.status.listen.filter(|address| !address.ip().is_loopback()) {
             warnings
                 .push(format!("The address of the probes, {address}, is open to other machines."));
-        }
-        if !self.status.allowed_hosts.is_empty() {
-            let text = "status.allowed_hosts is for a status page, which there is not yet: the \
-                        probes answer under any host.";
-            warnings.push(text.into());
         }
         warnings
     }
 
+    /// A timeout in which Kraken's answers do not change.
+    fn within_cache(&self) -> Option<Hasty> {
+        let fastest = self.sheets.iter().map(|sheet| sheet.every).min();
+        let every = fastest.filter(|&every| every < KRAKEN_CACHE)?;
+        let told = format!(
+            "A timeout of {} is shorter than Kraken's cache: its answers change every 2 s.",
+            span(every)
+        );
+        Some(Hasty { least: KRAKEN_CACHE, told })
+    }
+
     /// More writes than the quota that is kept to.
-    fn beyond_google(&self) -> Option<String> {
-        let mut spreadsheets: BTreeMap<_, Vec<&SheetConfig>> = BTreeMap::new();
+    fn beyond_google(&self) -> Option<Hasty> {
+        let mut spreadsheets: BTreeMap<_, BTreeMap<u64, ()>> = BTreeMap::new();
         for sheet in &self.sheets {
-            spreadsheets.entry(&sheet.spreadsheet).or_default().push(sheet);
+            spreadsheets.entry(&sheet.spreadsheet).or_default().insert(cadence(sheet), ());
         }
-        let writes: f64 = spreadsheets.values().map(|sheets| ticks_per_second(sheets, |_| 1)).sum();
+        let writes: f64 = spreadsheets.values().map(|cadences| per_second(cadences, |_| 1)).sum();
         let allowed = self.google.writes_per_minute;
-        if writes * 60.0 <= f64::from(allowed) * 1.000_001 {
+        if writes * 60.0 <= f64::from(allowed) * ROUNDING {
             return None;
         }
         let count = u64::try_from(spreadsheets.len()).unwrap_or(u64::MAX);
-        let fits = Duration::from_millis((60_000 * count).div_ceil(u64::from(allowed.max(1))));
-        Some(format!(
+        let least = Duration::from_millis((60_000 * count).div_ceil(u64::from(allowed.max(1))));
+        let told = format!(
             "The sheets ask for {:.0} writes a minute, and {allowed} are made \
-             (google.writes_per_minute): each write waits for its turn. The smallest timeout that \
-             fits is {} ms for each.",
+             (google.writes_per_minute): each write waits for its turn. If all have one timeout, \
+             the smallest that fits is {} ms.",
             writes * 60.0,
-            fits.as_millis()
-        ))
+            least.as_millis()
+        );
+        Some(Hasty { least, told })
     }
 
     /// More pairs than the requests that are made can carry.
-    fn beyond_kraken(&self) -> Option<String> {
-        let sheets: Vec<_> = self.sheets.iter().collect();
-        let requests = ticks_per_second(&sheets, chunks);
+    fn beyond_kraken(&self) -> Option<Hasty> {
+        let mut cadences: BTreeMap<_, BTreeSet<&AssetPair>> = BTreeMap::new();
+        for sheet in &self.sheets {
+            let pairs = sheet.cells.iter().map(|cell| &cell.pair);
+            cadences.entry(cadence(sheet)).or_default().extend(pairs);
+        }
+        let requests = per_second(&cadences, |due| requests_for_all(due.iter().copied()));
         let allowed = self.kraken.requests_per_second;
-        if requests <= allowed * 1.000_001 {
+        if requests <= allowed * ROUNDING {
             return None;
         }
-        let fits = (1_000.0 * f64::from(chunks(&sheets)) / allowed).ceil();
-        Some(format!(
+        let least = f64::from(requests_for_all(cadences.values())) / allowed;
+        let least = Duration::try_from_secs_f64(least).unwrap_or(Duration::MAX);
+        let told = format!(
             "The sheets ask Kraken for {requests:.1} requests a second ({PAIRS_PER_REQUEST} pairs \
              at most in each), and {allowed} are made (kraken.requests_per_second): ticks are \
-             skipped. The smallest timeout that fits is {fits:.0} ms for each.",
-        ))
+             skipped. If all have one timeout, the smallest that fits is {:.0} ms.",
+            (least.as_secs_f64() * 1_000.0).ceil()
+        );
+        Some(Hasty { least, told })
     }
 }
 
-/// How many requests a second ticks make, where the sheets that are due at once make `cost` of
-/// them together. The ticks of a cadence that is a multiple of a shorter one coincide with its, so
-/// that the first of their requests is made in any case.
-fn ticks_per_second(sheets: &[&SheetConfig], cost: impl Fn(&[&SheetConfig]) -> u32) -> f64 {
-    let ms = |sheet: &SheetConfig| sheet.every.as_millis().max(1);
-    let cadences: BTreeSet<_> = sheets.iter().map(|sheet| ms(sheet)).collect();
-    let requests = |&every: &u128| {
-        let own: Vec<_> = sheets.iter().copied().filter(|sheet| ms(sheet) == every).collect();
-        let shared = cadences.range(..every).any(|&shorter| every.is_multiple_of(shorter));
-        let per_tick = cost(&own).saturating_sub(u32::from(shared));
-        f64::from(per_tick) * 1_000.0 / f64::from(u32::try_from(every).unwrap_or(u32::MAX))
-    };
-    cadences.iter().map(requests).sum()
+/// What is said of timeouts that are too short.
+struct Hasty {
+    /// The least timeout of all sheets with which it is not said.
+    least: Duration,
+    told: String,
 }
 
-/// How many requests the pairs of some sheets take.
-fn chunks(sheets: &[&SheetConfig]) -> u32 {
-    let cells = sheets.iter().flat_map(|sheet| &sheet.cells);
-    let pairs: BTreeSet<&AssetPair> = cells.map(|cell| &cell.pair).collect();
+fn cadence(sheet: &SheetConfig) -> u64 {
+    u64::try_from(sheet.every.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// How many requests the pairs of some sheets take together.
+fn requests_for_all<'a>(pairs: impl Iterator<Item = &'a BTreeSet<&'a AssetPair>>) -> u32 {
+    let pairs: BTreeSet<&AssetPair> = pairs.flatten().copied().collect();
     requests_for(pairs.len())
 }

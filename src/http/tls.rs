@@ -1,11 +1,18 @@
 //! Whom a tree trusts, and what it speaks to them over.
 //! Touches: the file of certificate authorities.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{dial::Dialer, tree::Section};
+use crate::{dial::Dialer, file::read_regular, tree::Section};
+
+/// The largest file of certificate authorities; a whole system's has some 250 KB.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which certificate authorities are trusted: section `tls` of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,11 +49,20 @@ pub enum TlsError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The file has no certificate in it, or a broken one.
-    #[error(
-        "tls.ca_file {0:?} holds no usable certificate; it must be PEM: -----BEGIN CERTIFICATE-----"
-    )]
+    /// The file has no certificate in it.
+    #[error("tls.ca_file {0:?} holds no certificate; it must be PEM: -----BEGIN CERTIFICATE-----")]
     NoCertificate(PathBuf),
+    /// The file has a certificate in it that is broken, or of a kind that is not supported.
+    #[error(
+        "tls.ca_file {path:?} holds a certificate that cannot be used, number {number} from the \
+         top; replace it, or take it out"
+    )]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Which of its certificates it is, from 1.
+        number: usize,
+    },
     /// rustls or awc could not be set up.
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
@@ -101,29 +117,53 @@ impl Tls {
     }
 }
 
-fn add_authorities(roots: &mut rustls::RootCertStore, path: &PathBuf) -> Result<(), TlsError> {
-    let unreadable = |source| TlsError::Unreadable { path: path.clone(), source };
-    let pem = std::fs::read(path).map_err(unreadable)?;
-    let mut found = false;
+fn add_authorities(roots: &mut rustls::RootCertStore, path: &Path) -> Result<(), TlsError> {
+    let unreadable = |source| TlsError::Unreadable { path: path.into(), source };
+    let pem = read_regular(path, MOST_BYTES).map_err(unreadable)?;
+    let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
+        found += 1;
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or_else(|| TlsError::NoCertificate(path.clone()))?;
-        found = true;
+        added.ok_or_else(|| TlsError::BadCertificate { path: path.into(), number: found })?;
     }
-    if found { Ok(()) } else { Err(TlsError::NoCertificate(path.clone())) }
+    if found > 0 { Ok(()) } else { Err(TlsError::NoCertificate(path.into())) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is wrong with a file of authorities.
+    fn told(path: &Path) -> String {
+        let config = TlsConfig { ca_file: Some(path.into()) };
+        let text = Tls::new(&config).err().unwrap().to_string();
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+        text
+    }
+
     #[test]
     fn a_file_without_certificates_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let config = TlsConfig { ca_file: Some(file.path().into()) };
-        assert!(matches!(Tls::new(&config), Err(TlsError::NoCertificate(_))));
-        let config = TlsConfig { ca_file: Some("/nonexistent/ca.pem".into()) };
-        let text = Tls::new(&config).err().unwrap().to_string();
-        assert!(text.contains("/nonexistent/ca.pem"), "{text}");
+        assert!(told(file.path()).contains("no certificate; it must be PEM"));
+        assert!(told(Path::new("/nonexistent/ca.pem")).contains("No such file"));
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_not_read() {
+        assert!(told(Path::new("/dev/zero")).contains("no regular file but a pipe"));
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_told_by_its_number() {
+        let good = rcgen::generate_simple_self_signed(["authority".to_owned()]).unwrap().cert.pem();
+        let whole = format!("{good}# A remark.\n{good}");
+        let no_base64 = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for bad in [no_base64, no_certificate, "-----BEGIN CERTIFICATE-----\nMIIB"] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), format!("{whole}{bad}")).unwrap();
+            let told = told(file.path());
+            assert!(told.contains("cannot be used, number 3 from the top"), "{told}");
+        }
     }
 }

@@ -7,8 +7,9 @@
 
 use std::fmt;
 
-/// The last column that Google has, `ZZZ`.
-const COLUMNS: u32 = 18_278;
+/// The most letters of a column: the last is `ZZZ`. What has more is no cell but may be a name,
+/// and ordinary names are of that kind: Google itself proposes `NamedRange1`.
+const LETTERS: usize = 3;
 
 /// The most rows that a spreadsheet has: it holds ten million cells.
 const ROWS: u32 = 10_000_000;
@@ -95,9 +96,6 @@ pub enum InvalidCell {
     /// It is more than one cell.
     #[error("a range of cells; write one cell, such as A1")]
     Range,
-    /// There is no such column.
-    #[error("a column that no spreadsheet has; the last is ZZZ")]
-    Column,
     /// There is no such row.
     #[error("a row that no spreadsheet has; rows run from 1 to 10000000")]
     Row,
@@ -174,18 +172,14 @@ fn coordinates(text: &str) -> Result<Option<(u32, u32)>, InvalidCell> {
     let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (letters, rest) = rest.split_at(letters);
     let digits = rest.strip_prefix('$').unwrap_or(rest);
-    let looks_like_a_cell =
-        !letters.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let looks_like_a_cell = (1..=LETTERS).contains(&letters.len())
+        && !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit());
     if !looks_like_a_cell {
         return Ok(None);
     }
-    let column = letters
-        .bytes()
-        .try_fold(0_u32, |sum, b| {
-            sum.checked_mul(26)?.checked_add(u32::from(b.to_ascii_uppercase() - b'A') + 1)
-        })
-        .filter(|&column| column <= COLUMNS)
-        .ok_or(InvalidCell::Column)?;
+    let value = |letter: u8| u32::from(letter.to_ascii_uppercase() - b'A') + 1;
+    let column = letters.bytes().fold(0, |sum, letter| sum * 26 + value(letter));
     let row = digits.parse().ok().filter(|row| (1..=ROWS).contains(row)).ok_or(InvalidCell::Row)?;
     Ok(Some((column, row)))
 }
@@ -204,7 +198,7 @@ fn named(text: &str) -> Result<CellRef, InvalidCell> {
         return Err(InvalidCell::Unreadable);
     }
     // Letters alone are a column's name (`A:A` without its colon) until they are too many.
-    if text.len() <= 3 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
+    if text.len() <= LETTERS && text.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(InvalidCell::Unreadable);
     }
     Ok(CellRef::Named(text.to_owned()))
@@ -221,7 +215,7 @@ fn is_slip(upper: &str) -> bool {
     let rest = upper.trim_start_matches(|c: char| c.is_ascii_uppercase());
     let tail = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let letters = upper.len() - rest.len();
-    (1..=3).contains(&letters)
+    (1..=LETTERS).contains(&letters)
         && rest.len() > tail.len()
         && (1..=2).contains(&tail.len())
         && tail.bytes().all(|b| b.is_ascii_uppercase())
@@ -247,6 +241,11 @@ mod tests {
             ("BtcPrice", "BtcPrice"),
             ("_x", "_x"),
             ("Q1Price", "Q1Price"),
+            ("Price1", "Price1"),
+            ("Rate2024", "Rate2024"),
+            ("NamedRange1", "NamedRange1"),
+            ("AAAA1", "AAAA1"),
+            ("zzz1", "'Sheet 1'!ZZZ1"),
         ] {
             let cell = CellRef::parse(text).unwrap();
             assert_eq!(cell.range("Sheet 1"), sent, "{text}");
@@ -263,7 +262,8 @@ mod tests {
             ("A0", InvalidCell::Row),
             ("A-1", InvalidCell::Unreadable),
             ("A1B", InvalidCell::Unreadable),
-            ("AAAA1", InvalidCell::Column),
+            ("Price$1", InvalidCell::Unreadable),
+            ("Tab!Price1", InvalidCell::Unreadable),
             ("A10000001", InvalidCell::Row),
             ("A99999999999999999999", InvalidCell::Row),
             ("R1C1", InvalidCell::Unreadable),

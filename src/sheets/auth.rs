@@ -5,12 +5,13 @@
 //! should silence its target. The command has no such logger.
 //!
 //! yup-oauth2 by itself waits for ever for a body that drips, reads bodies of any size, never
-//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token for
-//! ever, and panics when a token lives for millions of years. So each token is asked for by a new authenticator, of which
-//! nothing is kept, in a task of its own, over a connection that carries so many bytes and no
-//! more, within a deadline; and what comes out of it is looked at before it is used.
+//! looks at the HTTP status or at Retry-After (`overheard` does), keeps an answer without a token
+//! for ever, and panics when a token lives for millions of years. So each token is asked for by a
+//! new authenticator, of which nothing is kept, in a task of its own, over a connection that
+//! carries so many bytes and no more, within a deadline; and what comes out of it is looked at
+//! before it is used.
 
-use std::{fmt, io, path::Path, rc::Rc, time::Duration};
+use std::{fmt, path::Path, rc::Rc, time::Duration};
 
 use tokio::{
     task::JoinHandle,
@@ -23,6 +24,7 @@ use yup_oauth2::{
 
 use super::{key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
+    file::read_regular,
     http::{Tls, clause, excerpt},
     messages::{Failure, FailureClass},
 };
@@ -203,7 +205,7 @@ impl<T> Drop for OwnTask<T> {
 /// When it cannot be used.
 pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let unusable = |reason: String, remedy: &'static str| TokenError::Key { reason, remedy };
-    let bytes = read_regular(path).map_err(|cause| {
+    let bytes = read_regular(path, ServiceAccountKey::MOST_BYTES).map_err(|cause| {
         unusable(
             format!("the key file {} cannot be read: {cause}", path.display()),
             "Check its path and mode",
@@ -212,18 +214,6 @@ pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     ServiceAccountKey::from_json(&bytes).map_err(|why| {
         unusable(format!("the key file {} cannot be used: {why}", path.display()), why.remedy())
     })
-}
-
-/// Reads a regular file of a key's size: anything else could make the thread wait for ever.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > ServiceAccountKey::MOST_BYTES as u64 {
-        return Err(io::Error::other("it is too large for a key"));
-    }
-    std::fs::read(path)
 }
 
 enum ExchangeError {

@@ -250,6 +250,7 @@ mod tests {
             ("A1001", Tab::First, "has 1000 rows and 26 columns only"),
             ("AA1", Tab::First, "has 1000 rows and 26 columns only"),
             ("BtcPrise", Tab::First, "Did you mean BtcPrice?"),
+            ("AAAA1", Tab::First, "no range with the name AAAA1. Name the range under Data"),
         ] {
             let text = find(cell, tab).unwrap_err();
             assert!(text.contains(told), "{text}");

@@ -3,9 +3,9 @@
 //! Pure: no I/O, no clock, no randomness.
 //!
 //! yup-oauth2 takes a client of hyper's and no layer around it, so that the answer itself cannot be
-//! looked at. What can be is the connection (`limited`): each carries one exchange in
-//! HTTP/1.1, and passes by here after TLS has been taken off. Nothing of the body is kept, nor of an answer before the answer
-//! (`103 Early Hints`), over which hyper reads too.
+//! looked at. What can be is the connection (`limited`): each carries one exchange in HTTP/1.1, and
+//! passes by here after TLS has been taken off. Nothing of the body is kept, nor of an answer
+//! before the answer (`103 Early Hints`), over which hyper reads too.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

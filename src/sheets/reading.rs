@@ -282,7 +282,6 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
         InvalidCell::Range => {
             Refusal::new("one cell, such as A1").found(format!("the range {}", shown(text)))
         }
-        InvalidCell::Column => Refusal::new("a column up to ZZZ").found(shown(text)),
         InvalidCell::Row => Refusal::new("a row from 1 to 10000000").found(shown(text)),
         InvalidCell::Title => Refusal::new("the title of a tab before the '!'").found(shown(text)),
         InvalidCell::Quote => Refusal::new("a ' at the end of the title")

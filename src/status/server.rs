@@ -1,6 +1,12 @@
 //! The face's thread, and what it bears. Touches: a listening socket, threads of its own.
 
-use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use slog::{Logger, error};
@@ -26,14 +32,14 @@ pub(super) fn spawn(
     shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
     log: Logger,
-) -> io::Result<()> {
+) -> io::Result<JoinHandle<()>> {
     let serve = move || {
         let served = actix_rt::System::new().block_on(serve(listener, shared, stopped));
         if let Err(cause) = served {
             error!(log, "the status page is not served any more: {}", cause);
         }
     };
-    thread::Builder::new().name("status".into()).spawn(serve).map(drop)
+    thread::Builder::new().name("status".into()).spawn(serve)
 }
 
 async fn serve(

@@ -231,6 +231,19 @@ fn an_address_that_is_taken_is_named_and_a_dropped_face_gives_it_back() {
     });
 }
 
+#[test]
+fn a_face_that_is_stopped_has_given_its_address_back() {
+    run(async {
+        let supervisor = supervisor(Config::new());
+        let server = start(&supervisor);
+        let at = server.address();
+        server.stop();
+        for _ in 0..20 {
+            StatusServer::start(at, &supervisor).expect("the address is free").stop();
+        }
+    });
+}
+
 #[cfg(feature = "sandbox")]
 #[test]
 fn a_whole_tree_is_ready_until_a_person_is_needed_and_again_after() {

@@ -225,10 +225,12 @@ async fn stuck(ping: Recipient<Ping>, every: Duration) {
     }
 }
 
+/// Why it panicked, if that is a text of the program itself: one that was put together may quote
+/// what was being read.
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    crate::http::excerpt(text.unwrap_or("a panic without a message"))
+    let text = panic.downcast_ref::<&'static str>().copied();
+    let withheld = "its message is not shown, as it may quote what was being read";
+    crate::http::excerpt(text.unwrap_or(withheld))
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ pub(super) enum BuildError {
     #[error("{0}")]
     Config(#[from] ConfigError),
     #[error(
-        "there are sheets to write but no credentials: name the service account's key file, as \
-         \"credentials\" in the configuration or in GOOGLE_APPLICATION_CREDENTIALS"
+        "there are sheets to write but no credentials: name them by Config::credentials, or hand \
+         over a key by SupervisorActor::key"
     )]
     NoCredentials,
 }

@@ -276,7 +276,7 @@ pub(super) fn push_escaped(out: &mut String, c: char) {
 }
 
 /// Whether a character turns the direction of text, has no width, or is a strange space.
-pub(super) fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
         | '\u{2060}'..='\u{206f}' | '\u{3000}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

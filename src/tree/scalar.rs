@@ -117,6 +117,7 @@ pub(crate) fn span(value: Duration) -> String {
 }
 
 const A_DURATION: &str = "a number of milliseconds, or a text such as \"5s\"";
+const ABOVE_ZERO: &str = "a number of milliseconds above zero";
 
 /// Reads a duration: an integer of milliseconds, or a text with a unit.
 pub(crate) fn duration(raw: Raw<'_>, range: &DurationRange) -> Result<Duration, Refusal> {
@@ -148,7 +149,7 @@ fn whole_millis(text: &str) -> Result<u64, Refusal> {
             .map_err(|_| refusal.found(format!("{}, which is too large", clipped(text))));
     }
     if text.starts_with('-') {
-        return Err(Refusal::new("a number of milliseconds above zero"));
+        return Err(Refusal::new(ABOVE_ZERO));
     }
     let number: Option<f64> = text.parse().ok().filter(|n: &f64| n.is_finite());
     let Some(number) = number else {
@@ -161,11 +162,11 @@ fn whole_millis(text: &str) -> Result<u64, Refusal> {
     if number.fract() == 0.0 && (1.0..1e15).contains(&number) {
         return Err(refusal.help(format!("did you mean {number:.0}?")));
     }
-    let seconds = number * 1_000.0;
-    Err(if text.contains(['e', 'E']) || seconds.fract() != 0.0 {
+    let ms = number * 1_000.0;
+    Err(if text.contains(['e', 'E']) || ms.fract() != 0.0 {
         refusal
     } else {
-        refusal.help(format!("for {text} seconds write {seconds:.0}"))
+        refusal.help(format!("for {text} seconds write {ms:.0}"))
     })
 }
 
@@ -175,12 +176,14 @@ fn with_unit(text: &str) -> Result<u64, Refusal> {
     let refusal = Refusal::new(A_DURATION);
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let (number, unit) = text.split_at(text.len() - digits.len());
-    if unit.is_empty() && !number.is_empty() {
-        let help = format!("write it without quotes: {}", clipped(number.trim_start_matches('0')));
-        return Err(refusal.help(help));
-    }
     if number.is_empty() {
         return Err(refusal);
+    }
+    if unit.is_empty() {
+        return Err(match number.trim_start_matches('0') {
+            "" => Refusal::new(ABOVE_ZERO),
+            number => refusal.help(format!("write it without quotes: {}", clipped(number))),
+        });
     }
     let meant = match unit.trim().to_lowercase().as_str() {
         "ms" | "msec" | "millis" | "milliseconds" | "millisecond" => "ms",
@@ -290,6 +293,9 @@ mod tests {
                 Raw::Text("1000"),
                 "found \"1000\"; expected a number of milliseconds, or a text such as \"5s\" | write it without quotes: 1000",
             ),
+            (Raw::Text("0050"), "write it without quotes: 50"),
+            (Raw::Text("0"), "found \"0\"; expected a number of milliseconds above zero"),
+            (Raw::Text("0s"), "expected 1 ms to 24 h | write at least 1"),
             (Raw::Text(""), "found \"\""),
             (Raw::Text("5 s"), "did you mean \"5s\"?"),
             (Raw::Text("5S"), "did you mean \"5s\"?"),

@@ -30,7 +30,7 @@ pub(crate) fn valid(rng: &mut Rng) -> Value {
         "supervision": { "max_restarts": rng.u32(0..9), "period": "9s", "ping": "1s", "park": "1h" },
         "shutdown_grace": "9s",
         "log": { "level": "debug", "format": "json" },
-        "status": { "listen": "127.0.0.1:0", "allowed_hosts": ["a.example"] },
+        "status": { "listen": "127.0.0.1:0" },
         "heartbeat": { "url": "https://h.example/x" },
     });
     if rng.bool() {

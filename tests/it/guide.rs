@@ -3,8 +3,6 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     process::{Command, Output},
     time::Duration,
 };
@@ -15,6 +13,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
+    logged::page,
     readme::blocks,
     rig::{Process, SOON, listens, ratesheet},
 };
@@ -177,11 +176,11 @@ fn the_service_answers_as_shown() {
     person.sandbox.unshare(SPREADSHEET);
     let run = person.command(&["run", "--listen", "127.0.0.1:0", "--log-format", "json"]);
     let mut service = Process::of(run);
-    let address = &listens(&service.says("the probes listen")).unwrap().to_string();
+    let address = listens(&service.says("the probes listen")).unwrap();
     service.says("The caller does not have permission");
     let start = Instant::now();
     let answer = loop {
-        let answer = asked(address, "/readyz");
+        let answer = page(address, "/readyz");
         if !answer.contains("\nstarting\n") {
             break answer;
         }
@@ -192,15 +191,6 @@ fn the_service_answers_as_shown() {
     let (command, body) = shown.split_once('\n').unwrap();
     assert_eq!(command, "$ curl 127.0.0.1:9642/readyz");
     is_what_is_said(body, &answer);
-}
-
-/// What is answered over HTTP.
-fn asked(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 #[test]

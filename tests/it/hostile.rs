@@ -7,18 +7,17 @@ mod redirects;
 mod stall;
 mod texts;
 
-use std::{fs, net::SocketAddr, process::Stdio, sync::mpsc, thread, time::Duration};
+use std::{sync::mpsc, thread, time::Duration};
 
 use actix::Actor as _;
-use ratesheet::{
-    Restart, Shutdown, SupervisorActor,
-    sandbox::{Sandbox, Service},
-};
+use ratesheet::{Restart, Shutdown, SupervisorActor, sandbox::Service};
 use tempfile::NamedTempFile;
-use tokio::time::Instant;
 
 use self::{memory::Memory, stall::Stall};
-use crate::rig::{ONE, Process, Rig, SOON, block_on, listens, one_price, ratesheet};
+use crate::{
+    logged::Logged,
+    rig::{ONE, Rig, block_on, one_price},
+};
 
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
@@ -29,67 +28,6 @@ const STALL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 
 /// So many requests meet a fault before it is taken back: of Kraken's the list of pairs, and the
 /// tickers.
 const MET: usize = 2;
-
-/// Waits until a fault has met some requests, from its service's next ones on.
-fn met(rig: &Rig, before: u64, what: &str) {
-    let ended = |sandbox: &Sandbox| {
-        let since = sandbox.journal_since(before);
-        since.iter().filter(|entry| entry.fault.is_some() && entry.ended.is_some()).count() >= MET
-    };
-    assert!(rig.sandbox.wait_for_blocking(ended, SOON).is_ok(), "nobody meets {what}");
-}
-
-/// Waits for a price that is newer than now.
-fn fresh(rig: &Rig, what: &str) {
-    let before = rig.number("A1");
-    let written = rig.sandbox.wait_for_blocking(|_| rig.number("A1") != before, SOON);
-    assert!(written.is_ok(), "it does not recover from {what}");
-}
-
-fn last(rig: &Rig) -> u64 {
-    rig.sandbox.journal().last().map_or(0, |entry| entry.seq)
-}
-
-/// The real process, with its log in a file, so that nobody needs to read it meanwhile.
-struct Logged {
-    process: Process,
-    log: NamedTempFile,
-}
-
-impl Logged {
-    fn start(config: &NamedTempFile, format: &str, more: &[&str]) -> Self {
-        let log = NamedTempFile::new().unwrap();
-        let path = config.path().to_str().unwrap();
-        let arguments = ["-c", path, "--log-level", "trace", "--log-format", format];
-        let mut command = ratesheet(&[&arguments, more].concat());
-        command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
-        Self { process: Process::of(command), log }
-    }
-
-    fn told(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
-    }
-
-    /// Where its probes listen.
-    fn listens(&self) -> SocketAddr {
-        let start = Instant::now();
-        loop {
-            if let Some(address) = listens(&self.told()) {
-                return address;
-            }
-            assert!(start.elapsed() < SOON, "it does not listen");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Ends it, and gives what it has logged.
-    fn log(self) -> String {
-        let Self { process, log } = self;
-        process.signal("TERM");
-        assert_eq!(process.end().status.code(), Some(0));
-        fs::read_to_string(log.path()).unwrap()
-    }
-}
 
 fn sheet() -> String {
     format!(
@@ -111,17 +49,17 @@ fn stays_small(service: Service) {
     let rig = Rig::new();
     let file = config(&rig);
     let process = Logged::start(&file, "json", &[]);
-    fresh(&rig, "its start");
+    rig.changes("A1");
     let pid = process.process.id();
     for (what, fault) in answers::all(service) {
         let memory = Memory::of(pid);
-        let before = last(&rig);
+        let before = rig.last();
         rig.sandbox.fault(service, fault);
         // It begins anew: so the lists and the token are asked for, too.
         process.process.signal("HUP");
-        met(&rig, before, what);
+        rig.met(before, MET, what);
         rig.sandbox.clear_faults();
-        fresh(&rig, what);
+        assert!(rig.changed("A1"), "it does not recover from {what}");
         let growth = memory.growth();
         assert!(growth <= GROWTH, "{what}, of {service:?}: {growth} KiB more");
     }
@@ -160,15 +98,15 @@ fn keeps_turning(service: Service) {
         });
     });
     let tree = tree.recv().unwrap();
-    fresh(&rig, "its start");
+    rig.changes("A1");
     for (what, fault) in answers::all(service) {
         stall.longest();
-        let before = last(&rig);
+        let before = rig.last();
         rig.sandbox.fault(service, fault);
         tree.try_send(Restart).unwrap();
-        met(&rig, before, what);
+        rig.met(before, MET, what);
         rig.sandbox.clear_faults();
-        fresh(&rig, what);
+        assert!(rig.changed("A1"), "it does not recover from {what}");
         let longest = stall.longest();
         assert!(longest <= STALL, "{what}, of {service:?}: the loop stood still for {longest:?}");
     }

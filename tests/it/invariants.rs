@@ -211,8 +211,11 @@ fn hostile_numbers_and_texts_never_reach_a_cell() {
             if range.ends_with("!E1") {
                 let text = value.as_str().unwrap();
                 assert!(!text.contains(['=', '@', '<', '\u{1b}', '"']), "{text}");
-            } else if !range.ends_with("!B8") {
-                assert!(value.as_f64().unwrap() > 0.0, "{range} {value}");
+            } else {
+                // There may be no trade in a day: a volume may be nothing.
+                let least = if range.ends_with("!B8") { 0.0 } else { f64::MIN_POSITIVE };
+                let number = value.as_f64().is_some_and(|number| number >= least);
+                assert!(number, "{range} {value}");
             }
         }
         assert!(rig.sandbox.cell(ONE, TAB, "B1").is_some());

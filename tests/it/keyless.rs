@@ -6,14 +6,11 @@ use ratesheet::{
     sandbox::{Fault, SERVICE_ACCOUNT, Service},
 };
 
-use crate::rig::{ONE, Process, Rig, SOON, block_on, one_price, ratesheet, with_tree};
-
-const SHEET: &str = r#"{ "sheet": "1-the-first-spreadsheet-of-the-tests:Sheet 1", "timeout": 20,
-    "data": { "kraken:xbteur:sell": "A1" } }"#;
+use crate::rig::{ONE, Process, Rig, SOON, block_on, one_price, price_in, ratesheet, with_tree};
 
 /// What a command says on such a machine, and how it ends.
 fn said(rig: &Rig, command: &[&str]) -> (String, i32) {
-    let file = rig.file(SHEET);
+    let file = rig.file(&price_in(ONE, "A1"));
     let path = file.path().to_str().unwrap();
     let arguments = [command, &["-c", path, "--credentials", "metadata"]].concat();
     let mut process = ratesheet(&arguments);
@@ -51,10 +48,9 @@ fn the_machines_identity_writes_and_its_address_is_told() {
 #[test]
 fn run_logs_in_whose_name_it_writes_once() {
     let rig = Rig::new();
-    let file = rig.file(SHEET);
+    let file = rig.file(&price_in(ONE, "A1"));
     let process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    let written = rig.sandbox.wait_for_blocking(|_| rig.number("A1").is_some(), SOON);
-    assert!(written.is_ok());
+    rig.shows("A1");
     process.signal("TERM");
     let log = String::from_utf8(process.end().stderr).unwrap();
     assert_eq!(log.matches(&format!("in the name of {SERVICE_ACCOUNT}")).count(), 1, "{log}");
@@ -131,7 +127,7 @@ fn an_identity_that_cannot_write_is_told_with_its_remedy() {
 fn where_there_is_no_metadata_server_it_is_not_waited_for() {
     let rig = Rig::new();
     rig.sandbox.pause_listening();
-    let file = rig.file(SHEET);
+    let file = rig.file(&price_in(ONE, "A1"));
     let arguments = ["check", "--online", "-c", file.path().to_str().unwrap()];
     let mut command = ratesheet(&arguments);
     command.env("RATESHEET__CREDENTIALS", "metadata");

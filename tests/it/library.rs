@@ -10,14 +10,14 @@ use ratesheet::{
     Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
     QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
     SupervisorActor,
-    sandbox::{Fault, FaultRule, Sandbox, Service},
+    sandbox::{Sandbox, Service},
 };
 use tokio::sync::{
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     oneshot,
 };
 
-use crate::rig::{Ear, ONE, Rig, SOON, TAB, TWO, block_on, one_price, with_tree};
+use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, one_price, slow, with_tree};
 
 /// A host's own receiver of quotes.
 struct Sink(UnboundedSender<QuoteBatch>);
@@ -230,7 +230,6 @@ fn a_host_that_stops_its_system_hears_no_panic() {
     let rig = Rig::new();
     let (sender, receiver) = mpsc::channel();
     let config = rig.config().sheet(one_price(ONE));
-    let sandbox = rig.sandbox.clone();
     let host = std::thread::spawn(move || {
         let system = actix_rt::System::new();
         let _tree = system.block_on(async { SupervisorActor::new(config).start() });
@@ -238,8 +237,7 @@ fn a_host_that_stops_its_system_hears_no_panic() {
         system.run().unwrap();
     });
     let system = receiver.recv().unwrap();
-    let written = |sandbox: &Sandbox| sandbox.cell(ONE, TAB, "A1").is_some();
-    assert!(sandbox.wait_for_blocking(written, SOON).is_ok());
+    rig.shows("A1");
     system.stop();
     host.join().expect("it stops without a panic");
 }
@@ -248,8 +246,7 @@ fn a_host_that_stops_its_system_hears_no_panic() {
 #[test]
 fn a_host_that_stops_in_the_middle_of_a_write_hears_no_panic() {
     let rig = Rig::new();
-    let slow = Fault::Delay(Duration::from_millis(500));
-    rig.sandbox.inject(FaultRule::new(Service::Sheets, slow).path("batchUpdate"));
+    rig.sandbox.inject(slow(500));
     let (sender, receiver) = mpsc::channel();
     let config = rig.config().sheet(one_price(ONE));
     let host = std::thread::spawn(move || {
@@ -260,11 +257,7 @@ fn a_host_that_stops_in_the_middle_of_a_write_hears_no_panic() {
         drop(tree);
     });
     let system = receiver.recv().unwrap();
-    let in_flight = |sandbox: &Sandbox| {
-        let all = sandbox.requests(Service::Sheets);
-        all.iter().any(|entry| entry.is_write() && entry.ended.is_none())
-    };
-    assert!(rig.sandbox.wait_for_blocking(in_flight, SOON).is_ok());
+    rig.is_writing();
     system.stop();
     host.join().expect("it stops without a panic");
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod article;
+mod backoff;
 mod bad_config;
 mod commands;
 mod config_mutations;
@@ -20,6 +21,7 @@ mod isolation;
 mod keyless;
 mod library;
 mod log;
+mod logged;
 mod notify;
 mod once;
 mod online;
@@ -45,6 +47,7 @@ mod tty;
 mod unread;
 mod unsettled;
 mod values;
+mod warned;
 mod window;
 mod wording;
 mod writing;

@@ -92,9 +92,30 @@ impl Rig {
 
     /// Waits likewise until the price in a cell is another one.
     pub(crate) fn changes(&self, cell: &str) {
+        assert!(self.changed(cell), "no fresh price is in {cell}");
+    }
+
+    /// Whether the price in a cell becomes another one.
+    pub(crate) fn changed(&self, cell: &str) -> bool {
         let before = self.number(cell);
-        let written = self.sandbox.wait_for_blocking(|_| self.number(cell) != before, SOON);
-        assert!(written.is_ok(), "no fresh price is in {cell}");
+        self.sandbox.wait_for_blocking(|_| self.number(cell) != before, SOON).is_ok()
+    }
+
+    /// The number of the newest request.
+    pub(crate) fn last(&self) -> u64 {
+        self.sandbox.journal().last().map_or(0, |entry| entry.seq)
+    }
+
+    /// Waits likewise until a fault has met so many requests after that one, to their end.
+    pub(crate) fn met(&self, after: u64, times: usize, what: &str) {
+        let ended = |entry: &&Entry| entry.fault.is_some() && entry.ended.is_some();
+        let met = |s: &Sandbox| s.journal_since(after).iter().filter(ended).count() >= times;
+        assert!(self.sandbox.wait_for_blocking(met, SOON).is_ok(), "nobody meets {what}");
+    }
+
+    /// Waits likewise until a write is in flight that has met a fault.
+    pub(crate) fn is_writing(&self) {
+        assert!(self.sandbox.wait_for_blocking(in_flight, SOON).is_ok(), "no write is in flight");
     }
 
     /// Waits until `condition` holds, and fails with `what` if it does not.

@@ -138,7 +138,7 @@ fn what_is_right_is_valid() {
         ("/problem", json!("E1")),
         ("/$schema", json!("./ratesheet.schema.json")),
         ("/data", json!({ "kraken:BTC/USD:BTNL:last": "A1", "kraken:xbteur:time": ["'T'!A1"] })),
-        ("/status", json!({ "listen": "[::1]:9642", "allowed_hosts": ["a.example"] })),
+        ("/status", json!({ "listen": "[::1]:9642" })),
         ("/credentials", json!("/key.json")),
         ("/kraken", json!({ "url": "http://127.0.0.1:8080/", "requests_per_second": 0.5 })),
     ] {
@@ -175,7 +175,6 @@ fn much_of_what_is_wrong_is_not() {
         ("kraken", json!(null)),
         ("log", json!({ "level": "loud" })),
         ("status", json!({ "listen": ":80" })),
-        ("status", json!({ "allowed_hosts": ["https://x"] })),
         ("credentials", json!("")),
         ("supervision", json!({ "max_restarts": -1 })),
     ] {

@@ -6,11 +6,17 @@ use actix::{Actor, Addr};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault as ActorFault, Next,
     Reload, Restart, Shutdown, State, SupervisorActor,
-    sandbox::{Entry, Fault, FaultRule, Service},
+    sandbox::{Fault, FaultRule, Service},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::Instant,
+};
 
-use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, one_price, sheet, status, with_tree, writes};
+use crate::rig::{
+    Ear, ONE, Rig, SOON, TWO, block_on, in_flight, one_price, sheet, slow, status, with_tree,
+    writes,
+};
 
 fn sheets(id: &str) -> ActorName {
     ActorName::Sheets(id.into())
@@ -237,15 +243,12 @@ fn of_several_commands_at_once_the_last_one_counts_and_a_write_in_flight_is_fini
         let config = |cell: &str| rig.config().sheet(sheet(ONE).cell("kraken:xbteur:sell", cell));
         let tree = SupervisorActor::new(config("A1")).start();
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
-        let slow = Fault::Delay(Duration::from_millis(300));
-        let slow = FaultRule::new(Service::Sheets, slow).path("batchUpdate").times(1);
-        rig.sandbox.inject(slow);
-        let held = |entry: &Entry| entry.fault.is_some() && entry.ended.is_none();
-        rig.until("a slow write", |sandbox| sandbox.journal().iter().any(held)).await;
-        let commands =
-            [tree.send(Reload(Box::new(config("B1")))), tree.send(Reload(Box::new(config("C1"))))];
-        let [overtaken, last] = commands;
-        overtaken.await.unwrap().unwrap_err();
+        rig.sandbox.inject(slow(300).times(1));
+        rig.until("a slow write", in_flight).await;
+        let overtaken = tree.send(Reload(Box::new(config("B1"))));
+        let last = tree.send(Reload(Box::new(config("C1"))));
+        let why = overtaken.await.unwrap().unwrap_err().to_string();
+        assert!(why.contains("another"), "{why}");
         last.await.unwrap().unwrap();
         rig.until("the last configuration", |_| rig.number("C1").is_some()).await;
         assert_eq!(rig.number("B1"), None);
@@ -266,12 +269,18 @@ fn an_outage_never_restarts_an_actor() {
         let rig = Rig::new();
         with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
-            for _ in 0..20 {
+            for outage in 0..20 {
                 rig.sandbox.pause_listening();
+                let start = Instant::now();
+                while status(supervisor).await.kraken.failures <= outage {
+                    assert!(start.elapsed() < SOON, "nothing fails");
+                    tokio::task::yield_now().await;
+                }
                 rig.resume().await;
                 rig.fresh(&[(ONE, "A1")]).await;
             }
-            assert!(status(supervisor).await.restarts.is_empty());
+            let status = status(supervisor).await;
+            assert!(status.kraken.failures >= 20 && status.restarts.is_empty(), "{status:?}");
         })
         .await;
     });

@@ -135,16 +135,16 @@ fn clock_wrong() {
 
 #[test]
 fn quota_too_small() {
-    let folder = Folder::with(&usual().replace("5000", "1000"));
-    folder.edit("60000", "50");
+    let folder = Folder::with(&usual());
+    folder.edit("60000", "10");
     let too_short = answers(
         &folder,
         &[("check", 0)],
-        "The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute)",
-        "The smallest timeout that fits is 1200 ms",
+        "The sheets ask for 12 writes a minute, and 10 are made (google.writes_per_minute)",
+        "If all have one timeout, the smallest that fits is 6000 ms",
     );
     // Somebody else, who writes with the same robot, has used it up.
-    folder.edit("1000,", "5000,");
+    folder.edit("\"writes_per_minute\": 10", "\"writes_per_minute\": 60000");
     folder.rig.sandbox.fault(Service::Sheets, Fault::Quota429);
     let used_up = answers(
         &folder,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Arguments {
-    /// How many seeds are tried.
+    /// How many seeds are tried, and which is the first.
     pub(crate) seeds: u64,
+    pub(crate) from: u64,
     /// The one seed that is shown.
     pub(crate) seed: Option<u64>,
     /// How long a run lasts, in its own time.
@@ -21,6 +22,7 @@ impl Arguments {
     pub(crate) fn from_command_line() -> Self {
         let mut arguments = Self {
             seeds: 300,
+            from: 0,
             seed: None,
             length: Duration::from_secs(3_600),
             lists: false,
@@ -40,15 +42,18 @@ impl Arguments {
             };
             match name.as_str() {
                 "--seeds" => arguments.seeds = number(),
+                "--from" => arguments.from = number(),
                 "--seed" => arguments.seed = Some(number()),
                 "--hours" => arguments.length = Duration::from_secs(3_600 * number()),
                 "--list" => arguments.lists = true,
                 "--exact" => arguments.exact = true,
                 "--skip" => arguments.skips.extend(own.or_else(|| words.next())),
-                "--test-threads" | "--format" | "--color" | "--logfile" if own.is_none() => {
-                    words.next();
+                "--test-threads" | "--format" | "--color" | "--logfile" => {
+                    own.or_else(|| words.next());
                 }
-                flag if flag.starts_with('-') => {}
+                "--nocapture" | "--show-output" | "--quiet" | "-q" | "--include-ignored" => {}
+                // A word that is mistyped must not look like a night without a failure.
+                flag if flag.starts_with('-') => panic!("{flag} means nothing here"),
                 _ => arguments.filters.push(name),
             }
         }

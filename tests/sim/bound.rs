@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratesheet::Config;
 
-use crate::{
+use super::{
     faults::{Fault, LATEST, LONGEST_ASKED_WAIT, Service},
     plan::{Happening, Plan, secs},
     sheet::Sheet,

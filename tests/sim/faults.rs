@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
-
-use crate::{google, http1::Reply, kraken::Quirk, plan::secs};
+use super::{dice::Dice, google, http1::Reply, kraken::Quirk, plan::secs};
 
 /// The longest that a server asks to be left alone (`Retry-After`), or that is known to be needed
 /// (60 s for Cloudflare's 403 and Kraken's lockout).
@@ -33,8 +31,10 @@ impl Service {
         }
     }
 
-    pub(crate) fn at(port: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.port() == port)
+    /// The service that is called at this address.
+    pub(crate) fn at(host: &str, port: u16) -> Option<Self> {
+        let known = Self::ALL.into_iter().find(|service| service.port() == port);
+        known.filter(|_| host == "127.0.0.1")
     }
 }
 
@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     /// A status that is no success.
     Status,
     RateLimit,
+    /// No token is good enough.
+    Unauthorized,
     /// What should not be in a success.
     BadBody,
     /// It is done, and the connection breaks before the answer.
@@ -76,7 +78,7 @@ pub(crate) struct Episode {
 }
 
 impl Fault {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Refuse,
         Self::NeverConnect,
         Self::SlowConnect,
@@ -88,6 +90,7 @@ impl Fault {
         Self::Delay,
         Self::Status,
         Self::RateLimit,
+        Self::Unauthorized,
         Self::BadBody,
         Self::LostReply,
         Self::LateApply,
@@ -96,7 +99,7 @@ impl Fault {
 
     /// The episodes of a run whose faults end at `healed`, all of them of one spreadsheet `only`
     /// if there is one that is to be in trouble alone.
-    pub(crate) fn episodes(dice: &mut Rng, healed: Duration, only: Option<usize>) -> Vec<Episode> {
+    pub(crate) fn episodes(dice: &mut Dice, healed: Duration, only: Option<usize>) -> Vec<Episode> {
         // How often Google may be asked is one budget for all spreadsheets, and so are connections.
         let apart = |fault: &Self| !fault.is_of_connecting() && *fault != Self::RateLimit;
         let kinds = Self::ALL.into_iter().filter(|fault| only.is_none() || apart(fault));
@@ -108,7 +111,7 @@ impl Fault {
         };
         let (Some(_), Some(_)) = (kinds.first(), services.first()) else { return Vec::new() };
         let until = healed.as_millis() as u64;
-        let episode = |dice: &mut Rng| {
+        let episode = |dice: &mut Dice| {
             let from = dice.u64(0..until);
             // From seconds to a quarter of an hour, more short ones than long ones.
             let length = (1_000.0 * (dice.f64() * 6.8).exp()) as u64;
@@ -135,13 +138,13 @@ impl Episode {
         self.from <= now && now < self.to
     }
 
-    pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Rng) -> bool {
+    pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Dice) -> bool {
         self.service == service && self.lasts(now) && dice.f64() < self.chance
     }
 }
 
 /// A refusal of `service`, or of something on the way to it.
-pub(crate) fn status(service: Service, dice: &mut Rng) -> Reply {
+pub(crate) fn status(service: Service, dice: &mut Dice) -> Reply {
     let code = dice.choice([500, 502, 503, 504, 403, 408, 520]).unwrap();
     match service {
         Service::Sheets if code >= 500 && dice.bool() => {
@@ -155,7 +158,7 @@ pub(crate) fn status(service: Service, dice: &mut Rng) -> Reply {
     }
 }
 
-pub(crate) fn rate_limit(service: Service, dice: &mut Rng) -> Reply {
+pub(crate) fn rate_limit(service: Service, dice: &mut Dice) -> Reply {
     let reply = match service {
         Service::Sheets => google::refusal(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota"),
         _ => Reply::page(429),
@@ -165,7 +168,7 @@ pub(crate) fn rate_limit(service: Service, dice: &mut Rng) -> Reply {
 }
 
 /// A body that has no business in a success.
-pub(crate) fn bad_body(dice: &mut Rng) -> Reply {
+pub(crate) fn bad_body(dice: &mut Dice) -> Reply {
     let body = dice.choice([
         "",
         "{}",
@@ -181,7 +184,7 @@ pub(crate) fn bad_body(dice: &mut Rng) -> Reply {
 }
 
 /// What a token endpoint says to a key.
-pub(crate) fn token_error(dice: &mut Rng) -> Reply {
+pub(crate) fn token_error(dice: &mut Dice) -> Reply {
     let text = dice.choice([
         r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#,
         r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#,
@@ -190,7 +193,17 @@ pub(crate) fn token_error(dice: &mut Rng) -> Reply {
     Reply::bad(400, text.unwrap().to_owned())
 }
 
-pub(crate) fn quirk(dice: &mut Rng) -> (Quirk, usize) {
+/// What Google Sheets may do wrong and still answer.
+pub(crate) fn sheets_quirk(dice: &mut Dice) -> Reply {
+    let replies = [
+        google::refusal(400, "FAILED_PRECONDITION", "This operation is not supported here."),
+        Reply::bad(200, r#"{"totalUpdatedCells":0}"#.to_owned()),
+        Reply::bad(200, r#"{"totalUpdatedCells":-1}"#.to_owned()),
+    ];
+    dice.choice(replies).unwrap()
+}
+
+pub(crate) fn quirk(dice: &mut Dice) -> (Quirk, usize) {
     let quirks = [
         Quirk::BadNumbers,
         Quirk::LeftOut,
@@ -205,6 +218,6 @@ pub(crate) fn quirk(dice: &mut Rng) -> (Quirk, usize) {
 }
 
 /// How late a write is carried out whose connection has died.
-pub(crate) fn late(dice: &mut Rng) -> Duration {
+pub(crate) fn late(dice: &mut Dice) -> Duration {
     secs(dice.u64(0..=LATEST.as_secs()))
 }

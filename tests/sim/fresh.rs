@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
-    checker::{AFRESH, Broken},
+use super::{
+    broken::Broken,
     world::{State, World},
+    writes::AFRESH,
 };
 
 /// The cells that somebody has typed over: the sheet and the cell, by their places in the plan,
@@ -30,6 +31,9 @@ impl World {
     /// are in.
     pub(crate) fn the_well_must_be_fresh(&self) {
         let now = self.now();
+        if self.state.borrow().checker.is_stopping() {
+            return;
+        }
         for (index, sheet) in self.plan.sheets.iter().enumerate() {
             if self.is_well(sheet.spreadsheet) {
                 let since = now.saturating_sub(self.plan.steady_bound(sheet));

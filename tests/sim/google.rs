@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::http1::{Reply, Request};
+use super::http1::{Reply, Request};
 
 /// A cell: the number of its tab, and its name there.
 pub(crate) type Place = (u32, String);
@@ -62,8 +62,7 @@ impl Google {
     /// Answers a request to the Sheets API, and does what it asks.
     pub(crate) fn answer(&mut self, request: &Request, named: bool, now: u64) -> Reply {
         if !self.takes(&request.bearer, now) {
-            let text = "Request had invalid authentication credentials.";
-            return refusal(401, "UNAUTHENTICATED", text);
+            return unauthorized();
         }
         let Some(sheet) = self.spreadsheets.get_mut(spreadsheet(request)) else {
             return refusal(404, "NOT_FOUND", "Requested entity was not found.");
@@ -85,8 +84,13 @@ impl Spreadsheet {
                 "gridProperties": {"rowCount": 1_000, "columnCount": 26}}})
         };
         let tabs: Vec<_> = self.tabs.iter().map(tab).collect();
-        let named = self.names.keys().filter(|name| !self.unnamed.contains(*name));
-        let named: Vec<_> = named.map(|name| json!({ "name": name })).collect();
+        let named = self.names.iter().filter(|(name, _)| !self.unnamed.contains(*name));
+        let named: Vec<_> = named.map(|(name, (gid, cell))| {
+            let row: u32 = cell[1..].parse().unwrap();
+            let column = u32::from(cell.as_bytes()[0] - b'A');
+            json!({"name": name, "range": {"sheetId": gid, "startRowIndex": row - 1, "endRowIndex": row,
+                "startColumnIndex": column, "endColumnIndex": column + 1}})
+        }).collect();
         let zone = json!({"timeZone": "Etc/UTC"});
         let body = json!({"properties": zone, "sheets": tabs, "namedRanges": named});
         Reply::good(body.to_string())
@@ -152,6 +156,11 @@ pub(crate) fn cells(request: &Request) -> Vec<(String, Value)> {
         (range, entry["values"][0][0].clone())
     };
     entries.iter().map(cell).collect()
+}
+
+/// What is said of a token that is not taken.
+pub(crate) fn unauthorized() -> Reply {
+    refusal(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
 }
 
 /// An error in Google's envelope.

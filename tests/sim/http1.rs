@@ -14,9 +14,25 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self { method, target, bearer: String::new(), body: Vec::new() }
+    }
+
+    /// Puts one text in the place of another, throughout its body.
+    pub(crate) fn rewrite(&mut self, from: &str, to: &str) {
+        self.body = String::from_utf8_lossy(&self.body).replace(from, to).into_bytes();
+    }
+
     /// The target without its query.
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The name of the first parameter of the query.
+    pub(crate) fn query_name(&self) -> &str {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        query.split('=').next().unwrap_or_default()
     }
 
     /// A parameter of the query.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::http1::{Reply, Request};
+use super::http1::{Reply, Request};
 
 /// The fields that cells show, as the configuration names them, in the order of their codes.
 pub(crate) const FIELDS: [&str; 3] = ["ask", "bid", "last"];

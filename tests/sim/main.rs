@@ -2,10 +2,10 @@
 //! everything that can go wrong; all of it follows from a seed.
 //!
 //! ```text
-//! cargo test --test sim                            the seeds that once failed, and 300 more
-//! cargo test --test sim -- --seeds 20000           more of them
-//! cargo test --test sim -- --seed 17               one, with its journal
-//! cargo test --test sim -- --seed 17 --hours 24    … for a day
+//! cargo test --test sim                                the seeds that once failed, and 300 more
+//! cargo test --test sim -- --seeds 20000 --from 300    others, for a night
+//! cargo test --test sim -- --seed 17                   one, with its journal
+//! cargo test --test sim -- --seed 17 --hours 24        … for a day
 //! ```
 //!
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which
@@ -16,30 +16,40 @@
 
 mod arguments;
 mod bound;
+mod broken;
 mod checker;
+mod dice;
+mod excuses;
 mod faults;
+mod fetches;
 mod fresh;
 mod google;
 mod http1;
 mod kraken;
+mod lately;
 mod meddle;
 mod net;
+mod panics;
 mod plan;
 mod planted;
 mod request;
 mod run;
 mod sheet;
 mod swarm;
+mod tokens;
 mod trouble;
 mod world;
+mod writes;
 
 use std::process::ExitCode;
 
 use arguments::Arguments;
+pub(crate) use panics::watch as watch_panics;
+pub(crate) use run::fuzzed;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_command_line();
-    swarm::quiet_drills();
+    watch_panics();
     if let Some(seed) = arguments.seed {
         return swarm::replay(seed, &arguments);
     }

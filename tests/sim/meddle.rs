@@ -1,11 +1,11 @@
 //! The planted bugs at work.
 
-use std::{rc::Rc, time::Duration};
+use std::{panic::panic_any, rc::Rc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{
+use super::{
     faults::{Fault, Service},
     google::{self, Google, Place},
     http1::{Reply, Request},
@@ -14,6 +14,9 @@ use crate::{
     planted::{Bug, Planted},
     world::{Exchange, World},
 };
+
+/// What a planted panic says.
+pub(crate) const PLANTED: &str = "a planted panic";
 
 /// How many requests are too many, and how far apart they are.
 const MANY: usize = 100;
@@ -31,7 +34,7 @@ fn is_write(service: Service, request: &Request) -> bool {
 }
 
 impl World {
-    fn bug(&self) -> Option<Bug> {
+    pub(crate) fn bug(&self) -> Option<Bug> {
         self.state.borrow().planted.bug
     }
 
@@ -43,10 +46,18 @@ impl World {
             Happening::Deny(book) | Happening::Drill(Role::Sheets(book), _) => {
                 planted.troubled = Some(*book);
             }
-            Happening::Healed => planted.healed = true,
+            Happening::Healed => planted.healed = Some(self.now()),
             _ => {}
         }
-        (planted.bug == Some(Bug::Panic) && planted.healed).then_some(Role::Kraken)
+        match planted.bug.filter(|_| planted.healed.is_some()) {
+            Some(Bug::Panic) => return Some(Role::Kraken),
+            Some(Bug::StrayPanic) => {
+                planted.bug = None;
+                actix_rt::spawn(async { panic_any(PLANTED) });
+            }
+            _ => {}
+        }
+        None
     }
 
     /// Whether a connection that has ended stays open.
@@ -60,6 +71,21 @@ impl World {
         if slow { self.plan.config.shutdown_grace + secs(1) } else { Duration::ZERO }
     }
 
+    /// The bug sees that it has stopped.
+    pub(crate) async fn bug_sees_the_end(&self) {
+        if self.bug() == Some(Bug::Straggler) {
+            let fetch = Request::new("GET", "/0/public/Ticker");
+            net::beside(self, Service::Kraken, fetch).await;
+        }
+    }
+
+    /// Whether a request is broken off.
+    pub(crate) fn bug_cuts(&self, exchange: &Exchange) -> bool {
+        let stopping = self.state.borrow().checker.is_stopping();
+        let write = is_write(exchange.service, &exchange.request);
+        self.bug() == Some(Bug::CutWrite) && stopping && write
+    }
+
     /// The bug sees a request that the product makes.
     pub(crate) fn meddles(self: &Rc<Self>, service: Service, mut request: Request) -> Meddled {
         let is_fetch = request.path().ends_with("/Ticker");
@@ -68,7 +94,7 @@ impl World {
         let planted = &mut state.planted;
         match planted.bug {
             Some(bug) if is_write => {
-                if planted.swallows(bug, &self.plan.spreadsheets, &request) {
+                if planted.swallows(bug, self.now(), &self.plan.spreadsheets, &request) {
                     let count = google::cells(&request).len();
                     let done = json!({ "totalUpdatedCells": count }).to_string();
                     return Meddled::Swallowed(Reply::good(done));
@@ -128,6 +154,16 @@ impl World {
                 planted(&|planted| planted.token = reply.cloned());
             }
             Bug::EverythingTwice if is_write && good => self.repeats(*service, request, 1, APART),
+            Bug::FetchTwice if request.path().ends_with("/Ticker") && good => {
+                self.repeats(*service, request, 1, secs(1));
+            }
+            Bug::Restless if request.path().ends_with("/Ticker") && !good => {
+                self.repeats(*service, request, 20, secs(3));
+            }
+            Bug::TokenForEachWrite if is_write && good => {
+                let ask = Request::new("POST", "/token");
+                self.repeats(Service::Token, &ask, 1, APART);
+            }
             Bug::NoBackoff if is_write && !good => self.repeats(*service, request, MANY, APART),
             Bug::ListWithoutEnd if request.path().ends_with("/AssetPairs") => {
                 self.repeats(*service, request, MANY, APART);
@@ -177,9 +213,10 @@ impl Planted {
     }
 
     /// Whether a write never reaches its server.
-    fn swallows(&self, bug: Bug, books: &[String], request: &Request) -> bool {
+    fn swallows(&self, bug: Bug, now: Duration, books: &[String], request: &Request) -> bool {
         match bug {
-            Bug::GivenUp => self.healed,
+            Bug::GivenUp => self.healed.is_some(),
+            Bug::SlowRecovery => self.healed.is_some_and(|healed| now < healed + secs(180)),
             Bug::AllForOne => {
                 let troubled = self.troubled.and_then(|book| books.get(book));
                 troubled.is_some_and(|id| id != google::spreadsheet(request))
@@ -205,9 +242,12 @@ impl Planted {
                     queue.clear();
                 }
             }
-            Bug::OneColumnOff => {
-                let body = String::from_utf8_lossy(&request.body).replace("!B", "!C");
-                request.body = body.into_bytes();
+            Bug::OneColumnOff => request.rewrite("!B", "!C"),
+            Bug::UserEntered => request.rewrite("RAW", "USER_ENTERED"),
+            Bug::TwoRows => request.rewrite("]]}]}", "],[1]]}]}"),
+            Bug::Negative => {
+                request.rewrite("[[", "[[-");
+                self.bug = None;
             }
             Bug::Swapped => {
                 let mut body: Value = serde_json::from_slice(&request.body).unwrap();

@@ -24,10 +24,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
+use super::{
+    broken::Broken,
     faults::{self, Fault, Service},
+    google,
     http1::{self, Reply, Request},
     meddle::Meddled,
+    planted::Bug,
     request::End,
     world::{Exchange, World},
 };
@@ -73,20 +76,25 @@ impl AsyncWrite for Wire {
     }
 }
 
-type Call = (u16, oneshot::Sender<io::Result<Line>>);
+type Call = (String, u16, oneshot::Sender<io::Result<Line>>);
 
 /// Makes connections to the servers of a world.
 pub(crate) fn dialer(world: &Rc<World>) -> Dialer {
     let (calls, mut waiting) = mpsc::unbounded_channel::<Call>();
     let world = Rc::clone(world);
     actix_rt::spawn(async move {
-        while let Some((port, line)) = waiting.recv().await {
-            actix_rt::spawn(connect(Rc::clone(&world), port, line));
+        while let Some((host, port, line)) = waiting.recv().await {
+            match Service::at(&host, port) {
+                Some(service) => {
+                    actix_rt::spawn(connect(Rc::clone(&world), service, line));
+                }
+                None => world.judge(Err((Broken::Foreign, format!("{host}:{port} is called")))),
+            }
         }
     });
-    Dialer::new(move |_, port| {
+    Dialer::new(move |host, port| {
         let (answer, line) = oneshot::channel();
-        let sent = calls.send((port, answer));
+        let sent = calls.send((host.to_owned(), port, answer));
         async move {
             sent.map_err(io::Error::other)?;
             line.await.map_err(io::Error::other)?
@@ -110,8 +118,7 @@ impl Drop for Open<'_> {
     }
 }
 
-async fn connect(world: Rc<World>, port: u16, mut line: oneshot::Sender<io::Result<Line>>) {
-    let service = Service::at(port).expect("a port of ours");
+async fn connect(world: Rc<World>, service: Service, mut line: oneshot::Sender<io::Result<Line>>) {
     let fault = world.fault(service, None);
     if let Some(fault) = fault {
         world.unreachable(service, fault);
@@ -152,13 +159,14 @@ async fn serve(world: &Rc<World>, service: Service, ours: DuplexStream, reset: &
         };
         let exchange = world.begins(service, request);
         world.bug_sees_fault(&exchange);
-        let goes_on = tokio::select! {
+        let (goes_on, cut) = tokio::select! {
             biased;
-            goes_on = answer(world, &exchange, &mut writer, reset) => goes_on,
-            _ = reader.read_u8() => false,
+            () = cut_by_bug(world, &exchange) => (false, true),
+            goes_on = answer(world, &exchange, &mut writer, reset) => (goes_on, false),
+            _ = reader.read_u8() => (false, true),
         };
         if !goes_on {
-            world.ends(&exchange, &End::default()); // unless it has ended well
+            world.ends(&exchange, &End { cut, ..End::default() }); // unless it has ended well
             world.bug_sees_end(&exchange, None, false);
             return;
         }
@@ -188,6 +196,7 @@ async fn answer(
     }
     let (reply, pairs) = match fault {
         Some(Fault::Status) => (world.dice(|dice| faults::status(service, dice)), Vec::new()),
+        Some(Fault::Unauthorized) => (google::unauthorized(), Vec::new()),
         Some(Fault::RateLimit) => {
             (world.dice(|dice| faults::rate_limit(service, dice)), Vec::new())
         }
@@ -208,9 +217,9 @@ async fn answer(
         }
         Some(Fault::Drip) => {
             let pause = delay(2_000);
-            for drop in bytes.chunks(16) {
+            for part in bytes.chunks(16) {
                 sleep(pause).await;
-                if writer.write_all(drop).await.is_err() {
+                if writer.write_all(part).await.is_err() {
                     return false;
                 }
             }
@@ -224,9 +233,9 @@ async fn answer(
         _ if writer.write_all(&bytes).await.is_err() => return false,
         _ => {}
     }
-    // An answer with which something is wrong may be of any use, or of none.
-    let good = reply.good && fault.is_none_or(|fault| fault == Fault::Delay);
-    let end = End { status: reply.status, whole: true, good, pairs };
+    // An answer of Kraken's with which something is wrong may be of any use, or of none.
+    let good = reply.good && !(service == Service::Kraken && fault == Some(Fault::Quirk));
+    let end = End { status: reply.status, whole: true, good, pairs, cut: false };
     world.ends(exchange, &end);
     world.bug_sees_end(exchange, Some(&reply), good);
     true
@@ -249,6 +258,19 @@ fn apply_late(world: &Rc<World>, exchange: &Exchange) {
 /// A request that is made beside all connections.
 pub(crate) async fn beside(world: &World, service: Service, request: Request) {
     let exchange = world.begins(service, request);
+    if exchange.fault.is_some() {
+        return world.ends(&exchange, &End::default());
+    }
     let (Reply { status, good, .. }, pairs) = world.act(&exchange);
-    world.ends(&exchange, &End { status, whole: true, good, pairs });
+    world.ends(&exchange, &End { status, whole: true, good, pairs, cut: false });
+}
+
+/// Ends when a bug breaks off a request.
+async fn cut_by_bug(world: &World, exchange: &Exchange) {
+    if world.bug() != Some(Bug::CutWrite) {
+        return pending().await;
+    }
+    while !world.bug_cuts(exchange) {
+        sleep(Duration::from_millis(100)).await;
+    }
 }

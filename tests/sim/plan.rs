@@ -1,12 +1,12 @@
-//! What a seed stands for: the sheets, the configuration, and everything that will go wrong.
+//! What a run is about: the sheets, the configuration, and everything that will go wrong.
 //! All of it is thrown before the run begins, but for the dice of each request.
 
 use std::time::Duration;
 
-use fastrand::Rng;
 use ratesheet::{Config, Drill};
 
-use crate::{
+use super::{
+    dice::{Dice, Source},
     faults::{Episode, Fault},
     sheet::{self, Sheet},
 };
@@ -88,6 +88,8 @@ pub(crate) struct Plan {
     pub(crate) healed: Duration,
     pub(crate) bound: Duration,
     pub(crate) end: Duration,
+    /// When it is to stop, if that is in the middle of everything.
+    pub(crate) stop: Option<Duration>,
     pub(crate) config: Config,
     /// Whether Google names the entry that it refuses.
     pub(crate) names_entries: bool,
@@ -100,9 +102,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(seed: u64, length: Duration) -> Self {
-        let mut dice = Rng::with_seed(seed);
-        let dice = &mut dice;
+    pub(crate) fn new(source: &Source, length: Duration) -> Self {
+        let dice = &mut source.dice();
         let spreadsheets: Vec<_> =
             (0..dice.usize(1..=3)).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect();
         let (mut sheets, pairs) = sheet::sheets(dice, spreadsheets.len());
@@ -120,7 +121,7 @@ impl Plan {
             config.supervision.backoff.min = secs(30);
         }
         let mut plan = Self {
-            seed,
+            seed: source.seed(),
             alone,
             pairs,
             episodes: Vec::new(),
@@ -128,6 +129,7 @@ impl Plan {
             healed: length * 3 / 4,
             bound: Duration::ZERO,
             end: length,
+            stop: None,
             names_entries: dice.bool(),
             keep_alive: secs(dice.u64(3..120)),
             token_life: dice.choice([120, 600, 3_599, 3_599]).unwrap(),
@@ -138,16 +140,17 @@ impl Plan {
         };
         plan.episodes = Fault::episodes(dice, plan.healed, alone);
         plan.happenings(dice);
+        plan.stop = (dice.f64() < 0.2).then(|| secs(dice.u64(0..plan.healed.as_secs())));
         plan.bound = plan.freshness_bound();
         // Time enough to be fresh, and then to stay so for a while.
         plan.end = plan.end.max(plan.healed + plan.bound + secs(300));
         plan
     }
 
-    fn happenings(&mut self, dice: &mut Rng) {
+    fn happenings(&mut self, dice: &mut Dice) {
         let mut all = Vec::new();
         let until = self.healed.as_secs();
-        let mut pairs = |chance: f64, most: usize, dice: &mut Rng, of: usize, make: Making| {
+        let mut pairs = |chance: f64, most: usize, dice: &mut Dice, of: usize, make: Making| {
             if dice.f64() > chance {
                 return;
             }

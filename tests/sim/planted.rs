@@ -1,13 +1,21 @@
-//! Bugs that the checker must find, one for each thing that must not happen. They are planted
-//! between the product and its servers: what the journal sees is what it would see of a product
-//! that has them. `meddle` has them at work.
+//! Bugs that the checker must find, at least one for each thing that must not happen. They are
+//! planted between the product and its servers: what the journal sees is what it would see of a
+//! product that has them. `meddle` has them at work.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use serde_json::Value;
 
-use crate::{checker::Broken, google::Place, http1::Reply};
+use super::{
+    broken::{Broken, listed},
+    google::Place,
+    http1::Reply,
+};
 
+listed! {
 /// A bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
@@ -25,8 +33,12 @@ pub(crate) enum Bug {
     OneColumnOff,
     /// Two cells have each other's prices.
     Swapped,
+    /// A price is wrong, once.
+    Negative,
     /// After a standstill every missed tick is made up for.
     Burst,
+    /// Every fetch is made twice.
+    FetchTwice,
     /// After a standstill there is no tick until the next is due.
     LostTick,
     /// A token that was rejected is kept for ever.
@@ -47,33 +59,53 @@ pub(crate) enum Bug {
     AllForOne,
     /// What was written is taken to be there for as long as its price stands still.
     TrustsItself,
+    /// What fails is tried again every few seconds, however often it has failed.
+    Restless,
+    /// A token is asked for with each write.
+    TokenForEachWrite,
+    /// Something panics that nobody looks after.
+    StrayPanic,
+    /// When all is well again it takes some minutes until anything is written.
+    SlowRecovery,
+    /// Prices are written as if somebody had typed them.
+    UserEntered,
+    /// A price gets into the row below, too.
+    TwoRows,
     /// It takes too long to stop.
     SlowStop,
+    /// A write that is in flight is broken off when it stops.
+    CutWrite,
+    /// There is one more fetch after the end.
+    Straggler,
+}
 }
 
 impl Bug {
-    /// The bug by which it is shown that the checker notices this.
-    pub(crate) const fn that_breaks(what: Broken) -> Self {
-        match what {
-            Broken::TwoWrites => Self::NoInFlightGuard,
-            Broken::TwoFetches => Self::ImpatientFetch,
-            Broken::Backwards => Self::StaleQueue,
-            Broken::OldPayload => Self::OldPayload,
-            Broken::WrittenTwice => Self::EverythingTwice,
-            Broken::Foreign => Self::OneColumnOff,
-            Broken::WrongValue => Self::Swapped,
-            Broken::Burst => Self::Burst,
-            Broken::LostTick => Self::LostTick,
-            Broken::RejectedToken => Self::PoisonedToken,
-            Broken::KrakenPace => Self::ListWithoutEnd,
-            Broken::WriteBudget => Self::NoBackoff,
-            Broken::ReadBudget => Self::SurveyWithoutEnd,
-            Broken::Growth => Self::Leak,
-            Broken::Fault => Self::Panic,
-            Broken::NotFresh => Self::GivenUp,
-            Broken::Infected => Self::AllForOne,
-            Broken::TypedOver => Self::TrustsItself,
-            Broken::NotStopped => Self::SlowStop,
+    /// What the checker must notice of it.
+    pub(crate) const fn breaks(self) -> Broken {
+        match self {
+            Self::NoInFlightGuard => Broken::TwoWrites,
+            Self::ImpatientFetch => Broken::TwoFetches,
+            Self::StaleQueue => Broken::Backwards,
+            Self::OldPayload => Broken::OldPayload,
+            Self::EverythingTwice => Broken::WrittenTwice,
+            Self::OneColumnOff | Self::UserEntered | Self::TwoRows => Broken::Foreign,
+            Self::Swapped | Self::Negative => Broken::WrongValue,
+            Self::Burst | Self::FetchTwice => Broken::Burst,
+            Self::LostTick => Broken::LostTick,
+            Self::Restless => Broken::RetryStorm,
+            Self::PoisonedToken => Broken::RejectedToken,
+            Self::TokenForEachWrite => Broken::TokenStorm,
+            Self::ListWithoutEnd => Broken::KrakenPace,
+            Self::NoBackoff => Broken::WriteBudget,
+            Self::SurveyWithoutEnd => Broken::ReadBudget,
+            Self::Leak => Broken::Growth,
+            Self::Panic => Broken::Fault,
+            Self::StrayPanic => Broken::Panic,
+            Self::GivenUp | Self::SlowRecovery => Broken::NotFresh,
+            Self::AllForOne => Broken::Infected,
+            Self::TrustsItself => Broken::TypedOver,
+            Self::SlowStop | Self::CutWrite | Self::Straggler => Broken::NotStopped,
         }
     }
 }
@@ -92,8 +124,8 @@ pub(crate) struct Planted {
     pub(crate) token: Option<Reply>,
     /// By spreadsheet and cell: the price that somebody has typed over.
     pub(crate) typed: BTreeMap<(usize, Place), Value>,
-    /// Whether all faults are over.
-    pub(crate) healed: bool,
+    /// When all faults are over, once they are.
+    pub(crate) healed: Option<Duration>,
     /// A spreadsheet that is, or was, in trouble.
     pub(crate) troubled: Option<usize>,
 }

@@ -2,8 +2,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{
-    checker::Broken, faults::Service, google, http1::Request, kraken::decode, plan::Plan,
+use serde_json::{Value, json};
+
+use super::{
+    broken::{Broken, broken_if},
+    faults::Service,
+    google,
+    http1::Request,
+    kraken::decode,
+    plan::Plan,
     sheet::Sheet,
 };
 
@@ -23,9 +30,12 @@ pub(crate) struct Entry {
 pub(crate) struct Begun {
     pub(crate) service: Service,
     pub(crate) at: Duration,
-    pub(crate) write: Option<(usize, Vec<Entry>)>,
+    /// The spreadsheet that it is about, if it is about one.
+    pub(crate) book: usize,
+    /// What it writes, if it does.
+    pub(crate) write: Option<Vec<Entry>>,
+    /// The number of the fetch, if it is one.
     pub(crate) fetch: Option<u64>,
-    pub(crate) list: bool,
     pub(crate) token: String,
 }
 
@@ -33,6 +43,8 @@ pub(crate) struct Begun {
 #[derive(Debug, Default)]
 pub(crate) struct End {
     pub(crate) status: u16,
+    /// The product has broken it off.
+    pub(crate) cut: bool,
     /// Whether all of the answer arrived.
     pub(crate) whole: bool,
     /// … and does what was asked.
@@ -53,19 +65,21 @@ impl Begun {
         let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
         let token = request.bearer.clone();
         let list = request.path() == "/0/public/AssetPairs";
-        let mut begun = Self { service, at, write: None, fetch, list, token };
+        let mut begun = Self { service, at, book: 0, write: None, fetch, token };
+        let known = matches!(request.query_name(), "" | "pair" | "fields");
+        broken_if(!known, Broken::Foreign, || foreign().1)?;
         match (service, request.method.as_str()) {
             (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
             (Service::Token, "POST") if request.path() == "/token" => {}
             (Service::Sheets, method) => {
                 let id = google::spreadsheet(request);
                 let book = plan.spreadsheets.iter().position(|own| own == id);
-                let book = book.ok_or_else(foreign)?;
+                begun.book = book.ok_or_else(foreign)?;
                 let rest = request.path().trim_start_matches("/v4/spreadsheets/");
                 match (method, rest.strip_prefix(id)) {
                     ("GET", Some("")) => {}
                     ("POST", Some("/values:batchUpdate")) => {
-                        begun.write = Some((book, written(plan, book, request)?));
+                        begun.write = Some(written(plan, begun.book, request)?);
                     }
                     _ => return Err(foreign()),
                 }
@@ -74,13 +88,30 @@ impl Begun {
         }
         Ok(begun)
     }
+
+    /// Whether it is of the kind of which there must be one at a time.
+    pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
+        let both_write = self.write.is_some() && other.write.is_some() && self.book == other.book;
+        match (self.service, other.service) {
+            (Service::Kraken, Service::Kraken) => self.fetch.is_some() == other.fetch.is_some(),
+            (Service::Sheets, Service::Sheets) => both_write,
+            (Service::Token, Service::Token) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Reads what a write is about.
 fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (Broken, String)> {
     let mut written = Vec::new();
     let mut seen = BTreeSet::new();
-    for (range, value) in google::cells(request) {
+    let cells = google::cells(request);
+    let entry = |(range, value): &(String, Value)| json!({"range": range, "values": [[value]]});
+    let entries: Vec<_> = cells.iter().map(entry).collect();
+    let plain = json!({"valueInputOption": "RAW", "data": entries});
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    broken_if(body != plain || entries.is_empty(), Broken::Foreign, || body.to_string())?;
+    for (range, value) in cells {
         // By the number of its tab, whatever its title is at present.
         let place = known(plan, book, &range);
         let (name, sheet, cell) =

@@ -1,4 +1,4 @@
-//! One seed's run: a whole tree of actors, in a world of its own, on a thread of its own, by a
+//! One run: a whole tree of actors, in a world of its own, on a thread of its own, by a
 //! clock that jumps from one event to the next.
 
 use std::{rc::Rc, thread, time::Duration};
@@ -14,10 +14,11 @@ use tokio::{
     time::{advance, sleep, sleep_until},
 };
 
-use crate::{
-    checker::Broken,
+use super::{
+    broken::Broken,
+    dice::Source,
     faults::Service,
-    net,
+    net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
     world::World,
@@ -25,6 +26,9 @@ use crate::{
 
 /// How often the spreadsheets are looked at that are well.
 const LOOK: Duration = secs(5);
+
+/// How long after its end it is still watched.
+const AFTERWARDS: Duration = secs(60);
 
 /// What came of a run.
 #[derive(Debug)]
@@ -36,15 +40,17 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
 }
 
-/// Runs a seed. Of its journal so many lines are kept.
-pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
+/// Runs what a source says. Of the journal so many lines are kept.
+pub(crate) fn run(source: &Source, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
     // On a thread of its own, since awc, actix and fastrand keep things for each thread.
+    let source = source.clone();
+    let name = format!("seed {}", source.seed());
     let run = move || {
-        fastrand::seed(seed);
+        fastrand::seed(source.seed());
         let paused = || Builder::new_current_thread().enable_time().start_paused(true).build();
         let system = actix_rt::System::with_tokio_rt(|| paused().unwrap());
         system.block_on(async move {
-            let world = World::new(Plan::new(seed, length), Planted::new(bug), keep);
+            let world = World::new(Plan::new(&source, length), Planted::new(bug), keep);
             tokio::select! {
                 biased;
                 () = world.broken.notified() => {}
@@ -54,10 +60,18 @@ pub(crate) fn run(seed: u64, length: Duration, bug: Option<Bug>, keep: usize) ->
             outcome(&world)
         })
     };
-    thread::Builder::new().name(format!("seed {seed}")).spawn(run).unwrap().join().unwrap()
+    thread::Builder::new().name(name).spawn(run).unwrap().join().unwrap()
+}
+
+/// Runs what a fuzzer has thought of, for as long as it takes to be well again.
+pub(crate) fn fuzzed(bytes: &[u8]) -> Result<(), String> {
+    let outcome = run(&Source::Bytes(bytes.to_vec()), secs(600), None, 40);
+    let Some((broken, text)) = outcome.verdict else { return Ok(()) };
+    Err(format!("{}\n{broken:?}: {text}", outcome.journal.join("\n")))
 }
 
 fn outcome(world: &World) -> Outcome {
+    world.judge(panics::none());
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
     Outcome { hash, journal, verdict: state.checker.verdict.take(), requests: state.requests() }
@@ -72,32 +86,42 @@ async fn story(world: &Rc<World>) {
         .logger(Logger::root(Discard, o!()))
         .subscriber(witness.recipient())
         .start();
-    for (at, happening) in &plan.happenings {
+    let before = |time: &Duration| plan.stop.is_none_or(|stop| *time < stop);
+    for (at, happening) in plan.happenings.iter().filter(|(at, _)| before(at)) {
         sleep_until(world.at(*at)).await;
         world.happens(happening);
         if let Some(role) = world.bug_sees(happening) {
-            fail(plan, &supervisor, role, Drill::Panic).await;
+            fail(world, &supervisor, role, Drill::Panic).await;
         }
         match happening {
             Happening::Standstill(long) => advance(*long).await,
-            Happening::Drill(role, drill) => fail(plan, &supervisor, *role, *drill).await,
+            Happening::Drill(role, drill) => {
+                let met = fail(world, &supervisor, *role, *drill).await;
+                world.state.borrow_mut().checker.drilled(*role, met);
+            }
             Happening::Reload => {
                 let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
-                actix_rt::spawn(async { reload.await.unwrap().unwrap() });
+                let world = Rc::clone(world);
+                actix_rt::spawn(async move { world.reloaded(reload.await.unwrap()) });
             }
             _ => {}
         }
     }
-    sleep_until(world.at(plan.healed + plan.bound)).await;
-    world.must_be_fresh(plan.healed);
-    world.note("all cells are to be fresh");
-    sleep_until(world.at(plan.end)).await;
+    if let Some(stop) = plan.stop {
+        sleep_until(world.at(stop)).await;
+    } else {
+        sleep_until(world.at(plan.healed + plan.bound)).await;
+        world.must_be_fresh(plan.healed);
+        world.note("all cells are to be fresh");
+        sleep_until(world.at(plan.end)).await;
+    }
     stop(world, &supervisor).await;
 }
 
-async fn fail(plan: &Plan, supervisor: &Addr<SupervisorActor>, role: Role, drill: Drill) {
-    let order = DrillActor { actor: name(plan, role), drill, relentless: false };
-    supervisor.send(order).await.unwrap();
+/// Makes an actor fail; whether there is one.
+async fn fail(world: &World, supervisor: &Addr<SupervisorActor>, role: Role, drill: Drill) -> bool {
+    let order = DrillActor { actor: name(&world.plan, role), drill, relentless: false };
+    supervisor.send(order).await.unwrap()
 }
 
 /// Looks again and again at the spreadsheets that are well.
@@ -109,15 +133,16 @@ async fn look_after_the_well(world: &World) {
 }
 
 async fn stop(world: &World, supervisor: &Addr<SupervisorActor>) {
-    let before = world.now();
+    world.note("it is to stop");
+    world.state.borrow_mut().checker.stops(world.now());
     supervisor.send(Shutdown).await.unwrap();
     sleep(world.bug_stops()).await;
-    let took = world.now() - before;
-    if took > world.plan.config.shutdown_grace {
-        let text = format!("it took {took:?} to stop");
-        world.state.borrow_mut().checker.broken(Broken::NotStopped, text);
-    }
-    world.note("stopped");
+    world.state.borrow_mut().checker.stopped(world.now(), &world.plan);
+    world.note("it has stopped");
+    world.bug_sees_the_end().await;
+    sleep(AFTERWARDS).await;
+    world.state.borrow_mut().checker.nothing_is_left(world.open.get());
+    world.note("nothing is to be left");
 }
 
 fn name(plan: &Plan, role: Role) -> ActorName {
@@ -164,7 +189,7 @@ impl Handler<Event> for Witness {
                 world.state.borrow_mut().checker.fault(world.now(), role, &fault);
             }
             Event::Escalated(_) => {
-                world.state.borrow_mut().checker.broken(Broken::Fault, text.clone());
+                world.judge(Err((Broken::Fault, text.clone())));
             }
             _ => return,
         }

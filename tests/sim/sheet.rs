@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
 use ratesheet::{Config, SheetConfig};
 
-use crate::{
+use super::{
+    dice::Dice,
     faults::Service,
     kraken::{self, FIELDS},
     plan::secs,
@@ -57,7 +57,7 @@ const PAIRS_PER_REQUEST: usize = 100;
 /// Of more pairs than this, Kraken is asked for all that it has.
 const PAIRS_OF_A_FETCH: usize = 400;
 
-pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize) {
+pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize) {
     // Pair 0 is everybody's.
     let mut pairs = 1;
     let mut sheets = Vec::new();
@@ -79,7 +79,7 @@ pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize)
             }
             // Seldom so fast that mailboxes fill up while an actor hangs.
             let fast = spreadsheets == 1 && dice.f64() < 0.08;
-            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60]).unwrap() };
+            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60, 600]).unwrap() };
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
             let named = dice.bool().then(|| dice.usize(0..cells.len()));
@@ -92,7 +92,7 @@ pub(crate) fn sheets(dice: &mut Rng, spreadsheets: usize) -> (Vec<Sheet>, usize)
 
 /// How many pairs a sheet has for itself: seldom more than fit into one request, or so many that
 /// Kraken is asked for all that it has.
-fn own_pairs(dice: &mut Rng, spreadsheets: usize) -> usize {
+fn own_pairs(dice: &mut Dice, spreadsheets: usize) -> usize {
     match dice.u32(0..100) {
         0..4 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
         4 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
@@ -105,7 +105,7 @@ pub(crate) const fn requests_for(pairs: usize) -> usize {
     if pairs > PAIRS_OF_A_FETCH { 1 } else { pairs.div_ceil(PAIRS_PER_REQUEST) }
 }
 
-pub(crate) fn config(dice: &mut Rng, spreadsheets: &[String], sheets: &[Sheet]) -> Config {
+pub(crate) fn config(dice: &mut Dice, spreadsheets: &[String], sheets: &[Sheet]) -> Config {
     let mut config = Config::new();
     config.kraken.url = format!("http://127.0.0.1:{}", Service::Kraken.port());
     config.google.url = format!("http://127.0.0.1:{}", Service::Sheets.port());

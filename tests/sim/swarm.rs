@@ -1,7 +1,8 @@
 //! Many seeds, on all cores.
 
 use std::{
-    panic,
+    fs,
+    path::Path,
     process::ExitCode,
     sync::{
         Mutex,
@@ -12,16 +13,19 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{
+use super::{
     arguments::Arguments,
-    checker::Broken,
+    broken::Broken,
+    dice::Source,
+    fuzzed,
     planted::Bug,
     run::{Outcome, run},
 };
 
 type Test = fn(&Arguments) -> Result<(), String>;
 
-pub(crate) const TESTS: [(&str, Test); 3] = [
+pub(crate) const TESTS: [(&str, Test); 4] = [
+    ("simulation::what_the_fuzzer_thought_of_does_no_harm", corpus),
     ("simulation::whatever_goes_wrong_every_promise_is_kept", promises),
     ("simulation::one_seed_is_one_journal", one_journal),
     ("simulation::planted_bugs_are_found", planted_bugs),
@@ -36,19 +40,9 @@ const SEEDS_FOR_A_BUG: u64 = 200;
 /// How much of a journal is shown of a seed that fails.
 const SHOWN: usize = 40;
 
-/// A panic on purpose is nothing to talk about.
-pub(crate) fn quiet_drills() {
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if info.payload().downcast_ref::<&str>() != Some(&"a drill") {
-            usual(info);
-        }
-    }));
-}
-
 /// Shows one seed.
 pub(crate) fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
-    let outcome = run(seed, arguments.length, None, usize::MAX);
+    let outcome = run(&Source::Seed(seed), arguments.length, None, usize::MAX);
     for line in &outcome.journal {
         println!("{line}");
     }
@@ -60,16 +54,28 @@ pub(crate) fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
 fn promises(arguments: &Arguments) -> Result<(), String> {
     let before = Instant::now();
     let once = FAILED_ONCE.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
-    let seeds: Vec<u64> = once.chain(0..arguments.seeds).collect();
+    let others = arguments.from..arguments.from + arguments.seeds;
+    let seeds: Vec<u64> = once.chain(others).collect();
     let requests = AtomicU64::new(0);
     let failed = first(&seeds, |seed| {
-        let outcome = run(seed, arguments.length, None, SHOWN);
+        let outcome = run(&Source::Seed(seed), arguments.length, None, SHOWN);
         requests.fetch_add(outcome.requests, Ordering::Relaxed);
         let (broken, text) = outcome.verdict?;
         Some(report(seed, arguments, broken, &text, &outcome.journal))
     });
     println!("{} seeds, {requests:?} requests, {:?}", seeds.len(), before.elapsed());
     failed.map_or(Ok(()), |(_, text)| Err(text))
+}
+
+/// The plans that the fuzzer has found new ways by.
+fn corpus(_: &Arguments) -> Result<(), String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/simulation");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files.iter().try_for_each(|file| {
+        fuzzed(&fs::read(file).unwrap()).map_err(|text| format!("{}: {text}", file.display()))
+    })
 }
 
 fn report(seed: u64, arguments: &Arguments, broken: Broken, text: &str, end: &[String]) -> String {
@@ -84,12 +90,13 @@ fn report(seed: u64, arguments: &Arguments, broken: Broken, text: &str, end: &[S
 fn one_journal(arguments: &Arguments) -> Result<(), String> {
     let seeds: Vec<u64> = (0..8).collect();
     let differs = first(&seeds, |seed| {
-        let [one, other] = [(); 2].map(|()| run(seed, arguments.length, None, usize::MAX));
+        let [one, other] =
+            [(); 2].map(|()| run(&Source::Seed(seed), arguments.length, None, usize::MAX));
         let lines = one.journal.iter().zip(&other.journal);
         let differing = lines.clone().find(|(one, other)| one != other);
         (one.hash != other.hash).then(|| format!("seed {seed}: {differing:#?}"))
     });
-    let [one, other] = [0, 1].map(|seed| run(seed, arguments.length, None, 1).hash);
+    let [one, other] = [0, 1].map(|seed| run(&Source::Seed(seed), arguments.length, None, 1).hash);
     match differs {
         Some((_, text)) => Err(text),
         None if one == other => Err("two seeds have one journal".into()),
@@ -99,10 +106,14 @@ fn one_journal(arguments: &Arguments) -> Result<(), String> {
 
 fn planted_bugs(arguments: &Arguments) -> Result<(), String> {
     let seeds: Vec<u64> = (0..SEEDS_FOR_A_BUG).collect();
-    for &broken in Broken::ALL {
-        let bug = Bug::that_breaks(broken);
+    let unbroken = Broken::ALL.iter().find(|what| !Bug::ALL.iter().any(|b| b.breaks() == **what));
+    if let Some(what) = unbroken {
+        return Err(format!("no bug breaks {what:?}"));
+    }
+    for &bug in Bug::ALL {
+        let broken = bug.breaks();
         let found = first(&seeds, |seed| {
-            let (found, _) = run(seed, arguments.length, Some(bug), 1).verdict?;
+            let (found, _) = run(&Source::Seed(seed), arguments.length, Some(bug), 1).verdict?;
             (found == broken).then_some(())
         });
         match found {

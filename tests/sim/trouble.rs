@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
+use super::{
     google::Google,
     kraken::Kraken,
     plan::{Happening, Plan, Role, secs},

@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
-use fastrand::Rng;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{
+use super::{
+    broken::{Broken, Verdict, broken_if},
     checker::Checker,
+    dice::Dice,
     faults::{self, Fault, Service},
     fresh::Typed,
     google::{self, Google, Spreadsheet},
@@ -45,7 +46,7 @@ impl Journal {
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) dice: Rng,
+    pub(crate) dice: Dice,
     pub(crate) kraken: Kraken,
     pub(crate) google: Google,
     pub(crate) checker: Checker,
@@ -99,7 +100,7 @@ impl World {
             google.spreadsheets.insert(id.clone(), sheet);
         }
         let state = State {
-            dice: Rng::with_seed(!plan.seed),
+            dice: Dice::with_seed(!plan.seed),
             kraken: Kraken::new(plan.pairs),
             google,
             checker: Checker::default(),
@@ -138,8 +139,19 @@ impl World {
         (state.journal.hash.finish(), state.journal.lines.iter().cloned().collect())
     }
 
-    pub(crate) fn dice<T>(&self, throw: impl FnOnce(&mut Rng) -> T) -> T {
+    pub(crate) fn dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
         throw(&mut self.state.borrow_mut().dice)
+    }
+
+    /// Something must not have happened, perhaps.
+    pub(crate) fn judge(&self, verdict: Verdict) {
+        self.state.borrow_mut().checker.judge(verdict);
+    }
+
+    /// The configuration was fine: the only reason not to use it is another command.
+    pub(crate) fn reloaded(&self, outcome: Result<(), String>) {
+        let why = outcome.err().filter(|why| !why.contains("another command"));
+        self.judge(broken_if(why.is_some(), Broken::Fault, || why.unwrap_or_default()));
     }
 
     /// The trouble that a connection, or a request, of this service is in now.
@@ -157,10 +169,8 @@ impl World {
 
     /// A connection is not to be had.
     pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
-        match service {
-            Service::Kraken => self.state.borrow_mut().checker.kraken_unreachable(self.now()),
-            _ => self.state.borrow_mut().checker.sheets_unreachable(self.now()),
-        }
+        let now = self.now();
+        self.state.borrow_mut().checker.unreachable(now, service, &self.plan);
         self.note(&format!("{service:?} {fault:?}"));
     }
 
@@ -176,7 +186,7 @@ impl World {
         let seen = Some(fetch).filter(|_| is_fetch);
         match Begun::new(service, self.now(), &request, seen, &self.plan) {
             Ok(begun) => state.checker.begins(id, begun, &self.plan, self.open.get()),
-            Err((broken, text)) => state.checker.broken(broken, text),
+            Err(broken) => state.checker.judge(Err(broken)),
         }
         drop(state);
         let body = match service {
@@ -196,6 +206,7 @@ impl World {
         let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
         match service {
             Service::Kraken => kraken.answer(request, *fetch, quirk),
+            Service::Sheets if quirk.is_some() => (faults::sheets_quirk(dice), Vec::new()),
             Service::Sheets => {
                 let reply = google.answer(request, self.plan.names_entries, now);
                 planted.keeps_typed(google);

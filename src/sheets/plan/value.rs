@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    messages::{Failure, FailureClass},
+    messages::Failure,
     quote::{AssetPair, Quote, QuoteField},
 };
 
@@ -17,11 +17,7 @@ pub(super) fn value_of(
     if field == QuoteField::Time {
         return Ok(zone.map(|zone| date_time(quote.at, zone)));
     }
-    quote.cell_number(field).map(Some).ok_or_else(|| Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken states no {field} for {pair} at present"),
-        remedy: String::new(),
-    })
+    quote.cell_number(field).map(Some).ok_or_else(|| Failure::not_stated(pair, field))
 }
 
 /// A moment as a spreadsheet's date-time number: days since 30 December 1899, 00:00, in the

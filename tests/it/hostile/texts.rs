@@ -1,20 +1,18 @@
 //! Texts that would do something where they are read: move a terminal's cursor, forge a line of a
 //! log, be a formula in a cell, be markup on a page.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use ratesheet::{
     SheetConfig,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use super::{Logged, config, fresh, last, met};
-use crate::rig::{ONE, Rig, TAB, block_on, ratesheet, report, with_tree};
+use super::{MET, config};
+use crate::{
+    logged::{Logged, page},
+    rig::{ONE, Rig, TAB, block_on, ratesheet, report, with_tree},
+};
 
 /// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
 /// formula, markup.
@@ -74,28 +72,19 @@ fn is_tame(text: &str) -> bool {
     })
 }
 
-/// What a page says.
-fn page(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
-}
-
 /// Says everything to a service that logs in this format, and gives the log.
 fn log_of_all(format: &str) -> String {
     let rig = Rig::new();
     let file = config(&rig);
     let process = Logged::start(&file, format, &["--listen", "127.0.0.1:0"]);
     let listen = process.listens();
-    fresh(&rig, "its start");
+    rig.changes("A1");
     for (service, fault) in sayings() {
         let what = format!("{fault:?} of {service:?}");
-        let before = last(&rig);
+        let before = rig.last();
         rig.sandbox.fault(service, fault);
         process.process.signal("HUP");
-        met(&rig, before, &what);
+        rig.met(before, MET, &what);
         let ready = page(listen, "/readyz");
         let (head, body) = ready.split_once("\r\n\r\n").unwrap();
         // So no browser takes markup for anything but letters.
@@ -104,7 +93,7 @@ fn log_of_all(format: &str) -> String {
         assert!(head.contains("\nx-content-type-options: nosniff"), "{head}");
         assert!(is_tame(body), "{what}: {body:?}");
         rig.sandbox.clear_faults();
-        fresh(&rig, &what);
+        assert!(rig.changed("A1"), "it does not recover from {what}");
     }
     // What has stood in the cell that tells of problems, at any time.
     for entry in rig.sandbox.journal().iter().filter(|entry| entry.is_write()) {

@@ -1,0 +1,32 @@
+//! What is well formed and yet perhaps not meant is said by every command, once.
+
+use crate::rig::{ONE, Rig, finish, price_in, ratesheet};
+
+/// What a command says of a configuration on either stream, and how it ends.
+fn said(rig: &Rig, sheets: &str, arguments: &[&str]) -> (String, Option<i32>) {
+    let file = rig.file(sheets);
+    let named = ["-c", file.path().to_str().unwrap()];
+    let output = finish(ratesheet(&[arguments, &named].concat()));
+    let text = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+    (text, output.status.code())
+}
+
+#[test]
+fn once_says_that_there_is_nothing_to_write() {
+    let rig = Rig::new();
+    for command in [&["once"][..], &["once", "--dry-run"], &["check"]] {
+        let (text, code) = said(&rig, r#"{ "sheets": [] }"#, command);
+        assert_eq!(code, Some(0), "{text}");
+        let warning = "warning: There are no sheets: nothing is written.\n";
+        assert_eq!(text.matches(warning).count(), 1, "{command:?}\n{text}");
+    }
+}
+
+#[test]
+fn an_address_that_is_open_to_others_is_warned_of_once() {
+    let rig = Rig::new();
+    let sheet = price_in(ONE, "A1").replace("20,", "5000,");
+    let (text, _) = said(&rig, &sheet, &["check", "--listen", "0.0.0.0:9642"]);
+    assert_eq!(text.matches("0.0.0.0:9642").count(), 1, "{text}");
+    assert_eq!(text.matches("warning: ").count(), 1, "{text}");
+}

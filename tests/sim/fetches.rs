@@ -1,0 +1,155 @@
+//! Judges what Kraken sees.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use super::{
+    broken::{Broken, Verdict, broken_if},
+    excuses::{Excuses, ON_THE_WAY},
+    kraken,
+    lately::{Failing, Lately},
+    plan::{Plan, Role, secs},
+    request::{Begun, End},
+    sheet::requests_for,
+};
+
+const MINUTE: Duration = secs(60);
+
+/// So many fetches of each pair are remembered.
+const KEPT: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Fetches {
+    /// When each began.
+    began: Vec<Duration>,
+    lately: Lately,
+    requests: Lately,
+    /// By pair: the fetches that brought a good price of it, and when they had.
+    brought: BTreeMap<usize, VecDeque<(Duration, u64)>>,
+    failures: Lately,
+    failing: Failing,
+    /// The last request has failed.
+    ill: bool,
+    /// Until when a fetch must begin, after a standstill.
+    due: Option<Duration>,
+}
+
+impl Fetches {
+    /// A request begins.
+    pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
+        let now = begun.at;
+        self.requests.note(now);
+        if let Some(fetch) = begun.fetch {
+            self.due = None;
+            self.lately.note(now);
+            self.began.push(now);
+            assert_eq!(self.began.len() as u64, fetch, "fetches are counted from one");
+        }
+        let requests = self.requests.within(now, MINUTE);
+        let pace = (60.0 * plan.config.kraken.requests_per_second) as usize;
+        let most = pace + 2 * excuses.trees(now) + 4;
+        broken_if(requests > most, Broken::KrakenPace, || format!("{requests} in a minute"))?;
+        let fetches = self.lately.within(now, MINUTE);
+        let ticks = ticks_a_minute(plan) * requests_for(plan.pairs);
+        let excuses = self.failures.within(now, 2 * MINUTE)
+            + excuses.stalls_since(now, now)
+            + 2 * excuses.stirred(now)
+            + 2 * (excuses.trees(now) - 1);
+        broken_if(fetches > ticks + excuses, Broken::Burst, || {
+            format!("{fetches} fetches in a minute, {ticks} ticks, {excuses} excuses")
+        })
+    }
+
+    /// A request has ended.
+    pub(crate) fn ends(
+        &mut self,
+        begun: &Begun,
+        now: Duration,
+        end: &End,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) -> Verdict {
+        if let Some(fetch) = begun.fetch.filter(|_| !excuses.is_ill(Role::Kraken, now)) {
+            for pair in &end.pairs {
+                let brought = self.brought.entry(*pair).or_default();
+                // In the time of a process that never stands still.
+                brought.push_back((now.saturating_sub(excuses.stalled), fetch));
+                if brought.len() > KEPT {
+                    brought.pop_front();
+                }
+            }
+        }
+        self.ill = !end.good;
+        if end.good {
+            self.failing.ends();
+            return Ok(());
+        }
+        self.fails(now, plan)
+    }
+
+    /// Something has gone wrong.
+    pub(crate) fn fails(&mut self, now: Duration, plan: &Plan) -> Verdict {
+        (self.ill, self.due) = (true, None);
+        self.failures.note(now);
+        let storms = self.failing.storms(now, plan.config.retry.backoff.max);
+        broken_if(storms, Broken::RetryStorm, || "Kraken is not given its rest".into())
+    }
+
+    /// Whether something has gone wrong since then.
+    pub(crate) fn failed_since(&self, then: Duration) -> bool {
+        self.failures.last().is_some_and(|at| at >= then)
+    }
+
+    /// The process stands still from now on for so long. `busy` is whether it is fetching.
+    pub(crate) fn stalls(
+        &mut self,
+        now: Duration,
+        long: Duration,
+        busy: bool,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) {
+        let fastest = plan.sheets.iter().map(|sheet| sheet.every).min().unwrap();
+        let ill = self.ill || busy || excuses.stirred(now) > 0;
+        if !ill && long > fastest && now > MINUTE {
+            // Kraken's pace may hold it up for two seconds, connecting for three.
+            self.due = Some(now + ON_THE_WAY);
+        }
+        // One standstill may follow the other before anything else happens.
+        self.due = self.due.map(|due| due + long);
+    }
+
+    /// No tick is expected any more.
+    pub(crate) const fn expects_nothing(&mut self) {
+        self.due = None;
+    }
+
+    /// A fetch that was due must have begun.
+    pub(crate) fn in_time(&mut self, now: Duration) -> Verdict {
+        let late = self.due.take_if(|due| now > *due);
+        broken_if(late.is_some(), Broken::LostTick, || format!("there is no fetch by {late:?}"))
+    }
+
+    /// The newest fetch that had brought a price of this pair when a request was made that
+    /// arrives now.
+    pub(crate) fn newest(&self, pair: usize, now: Duration, excuses: &Excuses) -> Option<u64> {
+        let by = now.checked_sub(excuses.stalled + ON_THE_WAY)?;
+        let brought = self.brought.get(&pair)?;
+        brought.iter().rev().find(|(at, _)| *at <= by).map(|(_, fetch)| *fetch)
+    }
+
+    /// When the last fetch began in which a pair had the price that it had in this one.
+    pub(crate) fn last_with_price_of(&self, pair: usize, fetch: u64) -> Option<Duration> {
+        let last = kraken::last_of(pair, fetch).min(self.began.len() as u64);
+        self.began.get((last as usize).checked_sub(1)?).copied()
+    }
+}
+
+/// The most ticks that begin within a minute: those of several sheets may be one.
+fn ticks_a_minute(plan: &Plan) -> usize {
+    let every = plan.sheets.iter().map(|sheet| sheet.every.as_secs().min(60));
+    let ticks: BTreeSet<u64> = every.flat_map(|every| (0..=60).step_by(every as usize)).collect();
+    ticks.len()
+}

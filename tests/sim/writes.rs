@@ -1,0 +1,185 @@
+//! Judges what Google Sheets sees.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    broken::{Broken, Verdict, broken_if},
+    excuses::{Excuses, ON_THE_WAY},
+    fetches::Fetches,
+    kraken,
+    lately::{Failing, Lately},
+    plan::{Plan, Role, secs},
+    request::{Begun, End, Entry},
+    sheet::requests_for,
+};
+
+const MINUTE: Duration = secs(60);
+
+/// A price that stands still is written again after this long, in case somebody has typed over it.
+pub(crate) const AFRESH: Duration = secs(60);
+
+/// A failure makes all cells be written afresh. It may be told so late: after the account's
+/// backoff, by a spreadsheet that has a backoff of its own; and for a minute more a write that was
+/// never answered may be carried out.
+const AFTERMATH: Duration = secs(240);
+
+#[derive(Debug, Default)]
+struct Cell {
+    sent: u64,
+    acked: Option<Success>,
+}
+
+/// Whether writes may have to wait for the budget, so that one is hardly over when the next tick's
+/// begins.
+fn is_crowded(plan: &Plan) -> bool {
+    let ticks: f64 = plan.sheets.iter().map(|sheet| MINUTE.div_duration_f64(sheet.every)).sum();
+    2.0 * ticks > f64::from(plan.config.google.writes_per_minute)
+}
+
+/// A write that has succeeded: its price's fetch, how many failures there had been by then, when
+/// it began, and whether that was as long after the one before as ticks follow each other.
+#[derive(Debug)]
+struct Success {
+    fetch: u64,
+    failures: u64,
+    at: Duration,
+    steady: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    /// By spreadsheet and range.
+    cells: BTreeMap<(usize, String), Cell>,
+    reads: Lately,
+    writes: Lately,
+    /// By token: how often it was rejected.
+    rejections: BTreeMap<String, usize>,
+    /// By spreadsheet.
+    failing: BTreeMap<usize, Failing>,
+}
+
+impl Writes {
+    /// A request begins.
+    pub(crate) fn begins(
+        &mut self,
+        begun: &Begun,
+        excuses: &Excuses,
+        fetches: &Fetches,
+        plan: &Plan,
+    ) -> Verdict {
+        let now = begun.at;
+        let rejected = self.rejections.get(&begun.token).copied().unwrap_or_default();
+        let most = plan.spreadsheets.len() + excuses.stirred(now);
+        broken_if(rejected > most, Broken::RejectedToken, || {
+            format!("{} has been rejected {rejected} times", begun.token)
+        })?;
+        // Google counts reads and writes apart, and the budget is the same for both.
+        let (times, broken) = match begun.write {
+            None => (&mut self.reads, Broken::ReadBudget),
+            Some(_) => (&mut self.writes, Broken::WriteBudget),
+        };
+        times.note(now);
+        let count = times.within(now, MINUTE);
+        let most = plan.config.google.writes_per_minute as usize + 5 * excuses.trees(now) + 4;
+        broken_if(count > most, broken, || format!("{count} of them in a minute"))?;
+        let mut entries = begun.write.iter().flatten();
+        entries.try_for_each(|entry| self.sends(begun.book, entry, now, excuses, fetches, plan))
+    }
+
+    /// A write carries this.
+    fn sends(
+        &mut self,
+        book: usize,
+        entry: &Entry,
+        now: Duration,
+        excuses: &Excuses,
+        fetches: &Fetches,
+        plan: &Plan,
+    ) -> Verdict {
+        let Entry { range, sheet, pair, fetch } = entry;
+        let cell = self.cells.entry((book, range.clone())).or_default();
+        let before = cell.sent;
+        cell.sent = before.max(*fetch);
+        broken_if(*fetch < before, Broken::Backwards, || {
+            format!("{range} of {book}: fetch {fetch} after {before}")
+        })?;
+        // Of a pair that other sheets show there may be newer prices that are none of this one's;
+        // and in a fetch of many requests a price waits for the last of them.
+        let own = plan.sheets[*sheet].own.contains(pair) && requests_for(plan.pairs) == 1;
+        let judged = own && !excuses.is_ill(Role::Sheets(book), now);
+        let newest = fetches.newest(*pair, now, excuses).filter(|_| judged);
+        let newest = newest.map(|newest| kraken::first_of(*pair, newest));
+        broken_if(newest.is_some_and(|newest| *fetch < newest), Broken::OldPayload, || {
+            format!("{range} of {book}: fetch {fetch}, though {newest:?} was there")
+        })
+    }
+
+    /// A request has ended.
+    pub(crate) fn ends(
+        &mut self,
+        begun: &Begun,
+        now: Duration,
+        end: &End,
+        excuses: &mut Excuses,
+        fetches: &Fetches,
+        plan: &Plan,
+    ) -> Verdict {
+        if end.whole && end.status == 401 {
+            *self.rejections.entry(begun.token.clone()).or_default() += 1;
+        }
+        let book = begun.book;
+        if !end.good {
+            // That Google asks for patience, or takes no token, is everybody's trouble.
+            let own = !matches!(end.status, 401 | 429);
+            excuses.fails(now, Some(book).filter(|_| own));
+        }
+        let Some(entries) = &begun.write else { return Ok(()) };
+        let failing = self.failing.entry(book).or_default();
+        if end.good {
+            failing.ends();
+            let mut entries = entries.iter();
+            return entries.try_for_each(|entry| {
+                self.succeeds(book, entry, begun.at, excuses, fetches, plan)
+            });
+        }
+        // What Google refuses for its own sake is looked for at once.
+        let refused = end.whole && end.status == 400;
+        let storms = !refused && failing.storms(now, plan.config.retry.backoff.max);
+        broken_if(storms, Broken::RetryStorm, || format!("{book} is not given its rest"))
+    }
+
+    /// A write has brought this into its cell.
+    fn succeeds(
+        &mut self,
+        book: usize,
+        entry: &Entry,
+        at: Duration,
+        excuses: &Excuses,
+        fetches: &Fetches,
+        plan: &Plan,
+    ) -> Verdict {
+        let Entry { range, sheet, pair, fetch } = entry;
+        let (failures, failed) = excuses.failures(book);
+        let every = plan.sheets[*sheet].every;
+        let cell = self.cells.entry((book, range.clone())).or_default();
+        let steady =
+            cell.acked.as_ref().is_some_and(|last| at.abs_diff(last.at + every) <= ON_THE_WAY);
+        let success = Success { fetch: *fetch, failures, at, steady };
+        let Some(before) = cell.acked.replace(success) else { return Ok(()) };
+        let calm = failures == before.failures;
+        // The write before may have come late, or some of the prices only now.
+        let tick = before.at.saturating_sub(AFTERMATH);
+        let undisturbed =
+            failed < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
+        let soon = before.steady && at + ON_THE_WAY < before.at + every;
+        let twice = undisturbed && soon && !is_crowded(plan);
+        broken_if(twice, Broken::WrittenTwice, || {
+            format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
+        })?;
+        let upset = at < failed + AFTERMATH;
+        let aged = at + every + ON_THE_WAY >= before.at + AFRESH;
+        let may = kraken::stands(*pair) > 1 && (upset || aged);
+        let again = calm && before.fetch == *fetch && !may;
+        broken_if(again, Broken::WrittenTwice, || format!("{range} of {book}: fetch {fetch}"))
+    }
+}
