@@ -217,4 +217,35 @@ mod tests {
             }
         }
     }
+    /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.
+    fn dealt(row: Option<&str>, refusal: bool, error: Option<KrakenError>) -> Fetched {
+        let pair = AssetPair::parse("ADA/EUR").unwrap();
+        let names = [("ADAEUR".to_owned(), vec![pair])].into();
+        let row = row.map(|key| (key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH))));
+        let rows = row.into_iter().collect();
+        let answers = Answers { rows, refusal, error, requests: 1 };
+        Question { names, by_key: true }.deal_out(answers, "https://x")
+    }
+
+    #[test]
+    fn a_pair_without_a_ticker_is_refused_only_if_kraken_has_refused_something() {
+        let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
+        let odd = dealt(Some("ADAEURX"), false, None);
+        assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
+        let refused = dealt(None, true, None);
+        assert!(refused.refused.len() == 1 && why(&refused).unwrap().contains("does not know"));
+        let busy = || Some(KrakenError::Service("EService:Busy".into()));
+        let trouble = dealt(None, true, busy());
+        assert!(trouble.refused.is_empty() && why(&trouble).unwrap().contains("EService:Busy"));
+        assert!(trouble.error.is_some() && trouble.note.is_none());
+    }
+
+    #[test]
+    fn what_is_said_beside_a_whole_answer_costs_nothing_but_a_plea_for_fewer_requests() {
+        let busy = dealt(Some("ADAEUR"), false, Some(KrakenError::Service("busy".into())));
+        assert!(busy.error.is_none() && busy.note.is_some() && busy.quotes.len() == 1);
+        let limited = KrakenError::RateLimited { text: "slow down".into(), wait: None };
+        let limited = dealt(Some("ADAEUR"), false, Some(limited));
+        assert!(limited.error.is_some() && limited.note.is_none() && limited.quotes.len() == 1);
+    }
 }
