@@ -24,13 +24,6 @@ const RECOVERED: Duration = secs(2);
 /// For so long a drill, or a tree that is built, excuses more requests than usual.
 const STIRRED: Duration = secs(180);
 
-/// The failures that one, or all, of the spreadsheets may feel: how many, and when the last was.
-#[derive(Debug, Default, Clone, Copy)]
-struct Failures {
-    count: u64,
-    last: Duration,
-}
-
 /// Faults that are to come, and those that may.
 #[derive(Debug, Default)]
 struct Expected {
@@ -49,21 +42,20 @@ pub(crate) struct Excuses {
     stalls: Lately,
     /// How long the process has stood still in all.
     pub(crate) stalled: Duration,
-    /// By spreadsheet, and those that all of them feel.
-    failures: BTreeMap<Option<usize>, Failures>,
+    /// By spreadsheet, and of what all of them feel: when something last failed.
+    failed: BTreeMap<Option<usize>, Duration>,
 }
 
 impl Excuses {
     /// Something has failed that one spreadsheet may feel, or all.
     pub(crate) fn fails(&mut self, now: Duration, book: Option<usize>) {
-        let failures = self.failures.entry(book).or_default();
-        *failures = Failures { count: failures.count + 1, last: now };
+        self.failed.insert(book, now);
     }
 
-    /// How many failures a spreadsheet may have felt, and when the last of them was.
-    pub(crate) fn failures(&self, book: usize) -> (u64, Duration) {
-        let of = [None, Some(book)].map(|of| self.failures.get(&of).copied().unwrap_or_default());
-        (of[0].count + of[1].count, of[0].last.max(of[1].last))
+    /// When something last failed that a spreadsheet may have felt.
+    pub(crate) fn failed(&self, book: usize) -> Duration {
+        let [all, own] = [None, Some(book)].map(|of| self.failed.get(&of).copied());
+        all.max(own).unwrap_or_default()
     }
 
     /// The process stands still for so long from now on.

@@ -36,12 +36,11 @@ fn is_crowded(plan: &Plan) -> bool {
     2.0 * ticks > f64::from(plan.config.google.writes_per_minute)
 }
 
-/// A write that has succeeded: its price's fetch, how many failures there had been by then, when
-/// it began, and whether that was as long after the one before as ticks follow each other.
+/// A write that has succeeded: its price's fetch, when it began, and whether that was as long after
+/// the one before as ticks follow each other.
 #[derive(Debug)]
 struct Success {
     fetch: u64,
-    failures: u64,
     at: Duration,
     steady: bool,
 }
@@ -159,14 +158,13 @@ impl Writes {
         plan: &Plan,
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
-        let (failures, failed) = excuses.failures(book);
+        let failed = excuses.failed(book);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
         let steady =
             cell.acked.as_ref().is_some_and(|last| at.abs_diff(last.at + every) <= ON_THE_WAY);
-        let success = Success { fetch: *fetch, failures, at, steady };
+        let success = Success { fetch: *fetch, at, steady };
         let Some(before) = cell.acked.replace(success) else { return Ok(()) };
-        let calm = failures == before.failures;
         // The write before may have come late, or some of the prices only now.
         let tick = before.at.saturating_sub(AFTERMATH);
         let undisturbed =
@@ -179,7 +177,7 @@ impl Writes {
         let upset = at < failed + AFTERMATH;
         let aged = at + every + ON_THE_WAY >= before.at + AFRESH;
         let may = kraken::stands(*pair) > 1 && (upset || aged);
-        let again = calm && before.fetch == *fetch && !may;
+        let again = failed < before.at && before.fetch == *fetch && !may;
         broken_if(again, Broken::WrittenTwice, || format!("{range} of {book}: fetch {fetch}"))
     }
 }
