@@ -183,6 +183,7 @@ fn soak(sandbox: &Sandbox, pid: u32, order: &Order) -> Vec<Sample> {
                 let Sample { own, rss, peak, fds, threads, .. } = sample;
                 println!("{tick:>8} {own:>8} {rss:>8} {peak:>8} {fds:>5} {threads:>8}");
             }
+            if std::env::var_os("SOAK_RAW").is_some() { eprintln!("raw {} {} {} {} {}", sample.ticks, sample.own, sample.rss, sample.fds, sample.threads); }
             samples.push(sample);
             sandbox.clear_faults();
         } else if !order.calm && tick.is_multiple_of(10) {

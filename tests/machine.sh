@@ -20,7 +20,7 @@ if [ -z "${RATESHEET:-}" ]; then
 fi
 ratesheet=$(realpath "${RATESHEET:-target/fast/ratesheet}")
 sandbox=$(realpath "${SANDBOX:-target/fast/examples/sandbox}")
-temp=$(mktemp -d) passed=0 failed=0 skipped=0 ours=()
+temp=$(mktemp -d) passed=0 failed=0 skipped=0
 space=ratesheet-$$ groups=()
 
 pass() { passed=$((passed + 1)); printf 'ok    %s\n' "$*"; }
@@ -40,7 +40,7 @@ milliseconds() { date +%s%3N; }
 # ends PROCESS: ends what was started here, without a word.
 ends() { { kill -KILL "$1" && wait "$1"; } 2>/dev/null || true; }
 clean() {
-    for pid in "${ours[@]}"; do ends "$pid"; done
+    for pid in $(jobs -pr); do ends "$pid"; done
     ip netns del "$space" 2>/dev/null || true
     for group in "${groups[@]}"; do eventually 20 rmdir "$group" 2>/dev/null || true; done
     rm -rf "$temp"
@@ -53,7 +53,7 @@ start_sandbox() {
     rm -f "$temp/in" "$temp/out"
     mkfifo "$temp/in"
     "$@" "$sandbox" --generous --key "$temp/key.json" <"$temp/in" >"$temp/out" &
-    upstream=$! ours+=($!)
+    upstream=$!
     exec 7>"$temp/in"
     eventually 100 test -s "$temp/out" || true
     url=$(sed -n '1s/.*"url":"\([^"]*\)".*/\1/p' "$temp/out")
@@ -88,7 +88,6 @@ start() {
     : >"$temp/log"
     "$@" "$ratesheet" -c "$temp/ratesheet.json" 2>"$temp/log" &
     service=$!
-    ours+=("$service")
 }
 
 # logs TEXT [TENTHS]: whether it says so, or will before that time is over.

@@ -68,7 +68,6 @@ remembers 16 1 "a small configuration"
 remembers 32 1 "a small configuration"
 
 python3 tests/machine/kraken.py >"$temp/kraken" &
-ours+=($!)
 eventually 100 test -s "$temp/kraken"
 for size in "50 200" "200 50"; do
     # shellcheck disable=SC2086 # two words
@@ -112,7 +111,6 @@ if have strace && strace -o /dev/null true 2>/dev/null; then
     strace -f -qq -e trace=open,openat,creat,mkdir,unlink,rename -o "$temp/trace" \
         "$ratesheet" -c "$temp/ratesheet.json" 2>"$temp/log" &
     tracer=$!
-    ours+=("$tracer")
     writes || true
     service=$(awk 'NR == 1 { print $1 }' "$temp/trace")
     kill -TERM "$service"

@@ -67,7 +67,7 @@ no_name() {
         echo 127.0.0.1 >"$temp/names"
         if [ -z "$responder" ]; then
             "${inside[@]}" python3 tests/machine/names.py "$temp/names" >"$temp/listening" &
-            responder=$! ours+=($!)
+            responder=$!
         fi
         check "row 4: … and works as soon as the name has an address" logs 'Kraken answers again' 150
         check "row 4: … and its prices arrive" writes
@@ -89,7 +89,7 @@ silent_name_server() {
 # lives_at ADDRESS: another sandbox, for Kraken alone, in $host.
 lives_at() {
     "${inside[@]}" "$sandbox" --listen "$1:8999" <"$temp/open" >"$temp/moved" &
-    host=$! ours+=($!)
+    host=$!
     eventually 100 test -s "$temp/moved"
 }
 
@@ -161,7 +161,6 @@ for place, taken in enumerate(held):
 print("held", flush=True)
 time.sleep(600)' >"$temp/held" &
     local holder=$!
-    ours+=("$holder")
     eventually 100 test -s "$temp/held"
     local listen=127.0.0.1:9642 # it begins to listen while there is no other port
     configure 200 "$url"
