@@ -14,10 +14,10 @@ limit() {
 } 2>/dev/null
 into() { exec sh -c "echo \$\$ >'$1/cgroup.procs' && shift && exec \"\$@\"" sh "$@"; }
 
-kib() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$service/status"; }
+kib() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$service/status" 2>/dev/null; }
 # Pages that the service had to read from a disk so far, and processes of the group that were
 # killed for want of memory.
-read_again() { awk '{ print $12 }' "/proc/$service/stat"; }
+read_again() { awk '{ print $12 }' "/proc/$service/stat" 2>/dev/null || echo 0; }
 killed() { cat "$group/memory.oom_control" "$group/memory.events" 2>/dev/null | awk '$1 == "oom_kill" { n += $2 } END { print n + 0 }'; }
 # How many spreadsheets have their first prices.
 priced() { [ "$(grep -c 'the first prices are in the spreadsheet' "$temp/log")" = "$1" ]; }
@@ -67,7 +67,7 @@ configure 200 "$url"
 remembers 16 1 "a small configuration"
 remembers 32 1 "a small configuration"
 
-python3 tests/machine/kraken.py >"$temp/kraken" &
+python3 tests/machine/kraken.py >"$temp/kraken" 2>"$temp/kraken.log" &
 eventually 100 test -s "$temp/kraken"
 for size in "50 200" "200 50"; do
     # shellcheck disable=SC2086 # two words
