@@ -1,12 +1,13 @@
 //! Runs the sandbox until standard input ends, for clients in other languages, and in containers.
 //!
-//!     sandbox [--listen ADDRESS] [--key FILE] [--watch]
+//!     sandbox [--listen ADDRESS] [--key FILE] [--watch] [--generous]
 //!
 //! The first line of its output is a JSON object: `url`, `spreadsheet`, and `key`, the content of
 //! a service account's key file. Of what is read then, each line is answered by one line of JSON:
 //! `cells` by what the first tab holds, row by row; any other by the journal so far. With `--key`
 //! the key is written to a file as well, for whoever runs there; with `--watch` the cells are also
-//! printed whenever they have changed.
+//! printed whenever they have changed; with `--generous` there are no quotas, and any id is a
+//! spreadsheet.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
@@ -21,11 +22,12 @@ const TAB: &str = "Sheet 1";
 const USAGE: &str = "\
 Stand-ins of Kraken and Google, until standard input ends.
 
-Usage: sandbox [--listen ADDRESS] [--key FILE] [--watch]
+Usage: sandbox [--listen ADDRESS] [--key FILE] [--watch] [--generous]
 
   --listen ADDRESS  where they answer, such as 127.0.0.1:8080; otherwise at a free port
   --key FILE        writes the key of a service account to this file
   --watch           prints the cells whenever they have changed
+  --generous        has no quotas, and a spreadsheet under any id
 
 The first line of its output says where they answer, and which spreadsheet there is.
 ";
@@ -35,13 +37,14 @@ struct Arguments {
     listen: SocketAddr,
     key_file: Option<String>,
     watched: bool,
+    generous: bool,
 }
 
 impl Arguments {
     /// Reads them; `None` if they ask for help.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut read =
-            Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), key_file: None, watched: false };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut read = Self { listen, key_file: None, watched: false, generous: false };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} lacks its value"));
             match argument.as_str() {
@@ -52,6 +55,7 @@ impl Arguments {
                 }
                 "--key" => read.key_file = Some(value()?),
                 "--watch" => read.watched = true,
+                "--generous" => read.generous = true,
                 "--help" | "-h" => return Ok(None),
                 other => return Err(format!("{other} is not known here; --help says what is")),
             }
@@ -82,12 +86,16 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: Arguments) -> io::Result<()> {
-    let Arguments { listen, key_file, watched } = arguments;
+    let Arguments { listen, key_file, watched, generous } = arguments;
     let sandbox = Sandbox::start_at(listen)?;
     sandbox.set_walk(Walk::Every(Duration::from_secs(1)));
     let odd = "It's a/tab #1 50%";
     let tabs = [(TAB, 1000, 26), (odd, 100, 26), ("D3", 10, 5)];
     sandbox.create_spreadsheet(SPREADSHEET, "A spreadsheet of the sandbox", &tabs);
+    if generous {
+        sandbox.set_quota(None);
+        sandbox.auto_create(&tabs);
+    }
     let key: Value = serde_json::from_str(&sandbox.service_account_key())?;
     if let Some(file) = key_file {
         write_key(&file, &sandbox.service_account_key())?;
@@ -104,7 +112,8 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         }
         let entries = sandbox.journal();
         let entries = entries.iter().map(|entry| {
-            json!({ "method": entry.method, "target": entry.target, "status": entry.status,
+            json!({ "at_ms": entry.at.as_millisecond(), "method": entry.method,
+                "target": entry.target, "status": entry.status,
                 "agent": entry.header("user-agent") })
         });
         println!("{}", Value::from_iter(entries));

@@ -3,8 +3,8 @@
 //! Touches: the network. Never: credentials of its own.
 //!
 //! awc by itself waits for ever for a body that drips, takes a truncated body for a whole one,
-//! follows redirects with the request's body to another host, and unpacks a few bytes into
-//! gigabytes. Each of these is fenced here.
+//! follows redirects with the request's body to another host, never gets past an address that is
+//! silent, and unpacks a few bytes into gigabytes. Each of these is fenced here.
 
 mod body;
 mod error;
@@ -12,6 +12,7 @@ mod few;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod gzip;
+mod reach;
 mod tls;
 mod words;
 
@@ -29,6 +30,7 @@ use awc::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
+use self::reach::Reach;
 pub use self::tls::{TlsConfig, TlsError};
 pub(crate) use self::{
     error::{HttpError, UNTRUSTED_REMEDY, untrusted},
@@ -91,7 +93,7 @@ impl Http {
             .add_default_header((header::USER_AGENT, USER_AGENT))
             .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
-            None => client.connector(connector).finish(),
+            None => client.connector(connector.connector(Reach::default())).finish(),
             Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
         Ok(Self { client, deadline })

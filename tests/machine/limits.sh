@@ -1,0 +1,123 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # a part of tests/machine.sh
+# Little memory, little time, no threads, nothing to write to; and what it takes at rest.
+
+# limit KIND LIMIT: a cgroup that has so much of it (memory, cpu, pids), in $group; or nothing.
+limit() {
+    local root=/sys/fs/cgroup/$1 file
+    case $1 in memory) file=memory.limit_in_bytes ;; cpu) file=cpu.cfs_quota_us ;; pids) file=pids.max ;; esac
+    if grep -qw "$1" /sys/fs/cgroup/cgroup.subtree_control 2>/dev/null; then
+        root=/sys/fs/cgroup # version 2
+        file=$1.max
+    fi
+    group=$root/ratesheet-$$-${#groups[@]}
+    mkdir "$group" && groups+=("$group") && echo "$2" >"$group/$file"
+} 2>/dev/null
+into() { exec sh -c "echo \$\$ >'$1/cgroup.procs' && shift && exec \"\$@\"" sh "$@"; }
+
+kib() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$service/status" 2>/dev/null; }
+# Pages that the service had to read from a disk so far, and processes of the group that were
+# killed for want of memory.
+read_again() { awk '{ print $12 }' "/proc/$service/stat" 2>/dev/null || echo 0; }
+killed() { cat "$group/memory.oom_control" "$group/memory.events" 2>/dev/null | awk '$1 == "oom_kill" { n += $2 } END { print n + 0 }'; }
+# How many spreadsheets have their first prices.
+priced() { [ "$(grep -c 'the first prices are in the spreadsheet' "$temp/log")" = "$1" ]; }
+
+# remembers MIB SHEETS WHAT: it works in so much memory, and is never short of it. It is a copy of
+# the program that nobody has read yet, so that whatever is read of its file counts as well.
+remembers() {
+    local before again ratesheet=$ratesheet
+    if ! limit memory $(($1 * 1024 * 1024)); then
+        skip "P24, row 76: no limit of $1 MiB can be set"
+        return
+    fi
+    dd if="$ratesheet" of="$temp/ratesheet" conv=fsync status=none
+    dd if="$temp/ratesheet" of=/dev/null iflag=nocache count=0 status=none
+    chmod +x "$temp/ratesheet"
+    ratesheet=$temp/ratesheet
+    start into "$group"
+    check "P24, row 76: in $1 MiB it writes $3" eventually 600 priced "$2"
+    before=$(read_again)
+    sleep 5
+    kill -STOP "$upstream"
+    logs 'Kraken gives no quotes\|the spreadsheet is not written' || true
+    sleep 5
+    kill -CONT "$upstream"
+    check "P24, row 76: … and goes on after an outage" logs 'Kraken answers again\|the spreadsheet is written again'
+    again=$(($(read_again) - before))
+    check "P24, row 76: … and reads $again pages of its file a second time for want of room" test "$again" -lt 100
+    check "P24, row 76: … and nothing is killed ($(kib VmHWM) KiB at the most, $(kib RssAnon) of its own now)" test "$(killed)" = 0
+    check "P24, row 76: … and it stops cleanly" stops
+}
+
+# wide SPREADSHEETS CELLS: the sheets of a configuration with so many cells in each, of 500 pairs.
+wide() {
+    awk -v sheets="$1" -v cells="$2" 'BEGIN {
+        split("buy sell last mid", field, " ")
+        for (s = 0; s < sheets; s++) {
+            printf "%s{ \"sheet\": \"1Wide-%020d:Sheet 1\", \"timeout\": 1000, \"data\": {", s ? ", " : "", s
+            for (c = 0; c < cells; c++)
+                printf "%s\"kraken:P%dEUR:%s\": \"%c%d\"", c ? ", " : "", (s * cells + c) % 500, field[s % 4 + 1], 65 + c % 26, c / 26 + 1
+            print "} }"
+        }
+    }'
+}
+
+start_sandbox
+configure 200 "$url"
+remembers 16 1 "a small configuration"
+remembers 32 1 "a small configuration"
+
+python3 tests/machine/kraken.py >"$temp/kraken" 2>"$temp/kraken.log" &
+eventually 100 test -s "$temp/kraken"
+for size in "50 200" "200 50"; do
+    # shellcheck disable=SC2086 # two words
+    configure 1000 "$(cat "$temp/kraken")" "$(wide $size)"
+    remembers 32 "${size% *}" "500 pairs into ${size% *} spreadsheets of ${size#* } cells"
+done
+
+configure 200 "$url"
+if limit cpu 5000; then
+    start into "$group"
+    check "row 77: it works with a twentieth of a core" writes 600
+    check "row 77: it stops cleanly" stops
+else
+    skip "row 77: no share of a core can be set"
+fi
+
+if limit pids 4; then
+    start into "$group"
+    check "row 78: it works with four threads in all" writes
+    check "row 78: no actor has crashed" no_panic
+    check "row 78: it stops cleanly" stops
+else
+    skip "row 78: the number of threads cannot be limited"
+fi
+
+# P31: at a tick a second.
+configure 1000 "$url"
+start
+writes || true
+ticks() { awk '{ print $14 + $15 }' "/proc/$service/stat"; }
+before=$(ticks)
+sleep 20
+used=$(($(ticks) - before))
+check "P31: $used hundredths of a second of a core in 20 s" test "$used" -le 20
+check "P31: it stops cleanly" stops
+
+# P52: nothing is opened for writing.
+if have strace && strace -o /dev/null true 2>/dev/null; then
+    configure 200 "$url"
+    : >"$temp/log"
+    strace -f -qq -e trace=open,openat,creat,mkdir,unlink,rename -o "$temp/trace" \
+        "$ratesheet" -c "$temp/ratesheet.json" 2>"$temp/log" &
+    tracer=$!
+    writes || true
+    service=$(awk 'NR == 1 { print $1 }' "$temp/trace")
+    kill -TERM "$service"
+    wait "$tracer" || true
+    opened=$(grep -E 'O_WRONLY|O_RDWR|O_CREAT|creat\(|mkdir\(|unlink\(|rename\(' "$temp/trace" | grep -vc /dev/null || true)
+    check "P52: no file is opened for writing ($opened)" test "$opened" = 0
+else
+    skip "P52: nothing can be traced here"
+fi
+exec 7>&-
