@@ -63,9 +63,11 @@ fn a_write_that_is_applied_late_does_not_stay() {
         let rig = Rig::new();
         let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
         set("50");
-        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+        // Slow enough that what comes late is seen before it is put right.
+        let sheet = one_price(ONE).every(Duration::from_secs(1));
+        with_tree(rig.config().sheet(sheet), async |_| {
             rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
-            let late = Fault::ApplyLate(Duration::from_millis(1500));
+            let late = Fault::ApplyLate(Duration::from_millis(2_500));
             rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
             set("100");
             rig.until("late", |s| s.journal().iter().any(|e| e.fault.is_some())).await;
