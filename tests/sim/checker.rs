@@ -51,6 +51,10 @@ impl Checker {
     }
 
     fn begun(&mut self, begun: &Begun, plan: &Plan, open: usize) -> Verdict {
+        match begun.fetch {
+            Some(fetch) => self.fetches.counts(fetch, begun.at)?,
+            None => self.fetches.in_time(begun.at)?,
+        }
         let allowed = 2 * plan.spreadsheets.len() + 4;
         let flying = self.in_flight.len();
         broken_if(open.max(flying) > allowed, Broken::Growth, || {
@@ -62,7 +66,6 @@ impl Checker {
         });
         broken_if(stopped, Broken::NotStopped, || format!("{begun:?} begins after the end"))?;
         self.alone(begun)?;
-        self.fetches.in_time(begun.at)?;
         match begun.service {
             Service::Kraken => self.fetches.begins(begun, &self.excuses, plan),
             Service::Sheets => self.writes.begins(begun, &self.excuses, &self.fetches, plan),

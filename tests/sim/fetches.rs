@@ -37,16 +37,20 @@ pub(crate) struct Fetches {
 }
 
 impl Fetches {
+    /// A fetch begins. They are counted from one.
+    pub(crate) fn counts(&mut self, fetch: u64, now: Duration) -> Verdict {
+        let verdict = self.in_time(now);
+        self.due = None;
+        self.lately.note(now);
+        self.began.push(now);
+        assert_eq!(self.began.len() as u64, fetch, "a fetch is not counted");
+        verdict
+    }
+
     /// A request begins.
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
         self.requests.note(now);
-        if let Some(fetch) = begun.fetch {
-            self.due = None;
-            self.lately.note(now);
-            self.began.push(now);
-            assert_eq!(self.began.len() as u64, fetch, "fetches are counted from one");
-        }
         let requests = self.requests.within(now, MINUTE);
         let pace = (60.0 * plan.config.kraken.requests_per_second) as usize;
         let most = pace + 2 * excuses.trees(now) + 4;
