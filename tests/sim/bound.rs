@@ -40,17 +40,28 @@ impl Plan {
         if self.has(Service::Sheets, &[Fault::LateApply]) {
             bound += LATEST;
         }
-        let happens = |what: fn(&Happening) -> bool| self.happenings.iter().any(|(_, h)| what(h));
-        if happens(Happening::restarts) {
+        let happenings = || self.happenings.iter().map(|(_, happening)| happening);
+        if happenings().any(Happening::restarts) {
             bound += RESTART;
         }
-        if happens(Happening::sets_aside) {
-            // What only a person can mend is looked at again every `probe` ± 20 %, one such write
-            // in a thirtieth of it, and each cell that stays refused halves the rest once more.
-            let cells: usize = self.sheets.iter().map(|sheet| sheet.cells.len()).sum();
-            bound += retry.probe.mul_f64(1.2) + retry.probe / 30 * cells as u32;
+        if happenings().any(Happening::sets_aside) {
+            // What only a person can mend is looked at again every `probe` ± 20 %.
+            bound += retry.probe.mul_f64(1.2);
         }
-        bound
+        // Cells that were set aside one by one are probed in writes that are a thirtieth of it
+        // apart, and each that stays refused halves the rest once more.
+        let cells: usize = happenings().map(|happening| self.cells_aside(happening)).sum();
+        bound + retry.probe / 30 * cells as u32
+    }
+
+    /// How many cells are set aside by something that happens.
+    fn cells_aside(&self, happening: &Happening) -> usize {
+        match *happening {
+            Happening::Rename(sheet) => self.sheets[sheet].cells.len(),
+            Happening::Protect(sheet) => self.sheets[sheet].protects().count(),
+            Happening::Unname(_) => 1,
+            _ => 0,
+        }
     }
 
     /// How long a service is waited for that has been in trouble: for the request that hangs, and

@@ -55,7 +55,9 @@ pub(crate) enum Broken {
     Infected,
     /// What somebody has typed over a price stays.
     TypedOver,
-    /// It does not stop in time, begins something meanwhile, or breaks off a write.
+    /// A write is broken off before its time.
+    Cut,
+    /// It does not stop in time, or begins something meanwhile.
     NotStopped,
 }
 }

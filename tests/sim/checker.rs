@@ -12,6 +12,7 @@ use super::{
     faults::Service,
     fetches::Fetches,
     kraken::{self, decode},
+    lately::Lately,
     plan::{Plan, Role},
     request::{Begun, End},
     sheet::Sheet,
@@ -33,6 +34,8 @@ pub(crate) struct Checker {
     writes: Writes,
     tokens: Tokens,
     excuses: Excuses,
+    /// When it was told to stop, or to begin anew: writes in flight are finished then.
+    orders: Lately,
     stop: Option<Stop>,
     pub(crate) verdict: Option<(Broken, String)>,
 }
@@ -65,6 +68,7 @@ impl Checker {
             Stop::Done => true,
         });
         broken_if(stopped, Broken::NotStopped, || format!("{begun:?} begins after the end"))?;
+        self.excuses.all_noticed(begun.at)?;
         self.alone(begun)?;
         match begun.service {
             Service::Kraken => self.fetches.begins(begun, &self.excuses, plan),
@@ -116,13 +120,14 @@ impl Checker {
         Ok(())
     }
 
-    /// A write may be broken off when its time or the grace is over, and not before.
+    /// A write may be broken off when its time is over, or the grace of an order, and not before.
     fn not_cut(&self, begun: &Begun, now: Duration, end: &End, plan: &Plan) -> Verdict {
-        let Some(Stop::Asked(at)) = self.stop.filter(|_| end.cut) else { return Ok(()) };
-        let over = (at + plan.config.shutdown_grace).min(begun.at + plan.config.google.deadline);
-        let well = !self.excuses.is_ill(Role::Sheets(begun.book), now);
-        let early = begun.write.is_some() && now < over && well;
-        broken_if(early, Broken::NotStopped, || format!("a write of {:?} is cut", begun.at))
+        let time = now + ON_THE_WAY >= begun.at + plan.config.google.deadline;
+        let grace = plan.config.shutdown_grace;
+        let order = self.orders.any(|at| begun.at <= at + ON_THE_WAY && at + grace <= now);
+        let ill = self.excuses.is_ill_itself(Role::Sheets(begun.book), now);
+        let early = end.cut && begun.write.is_some() && !time && !order && !ill;
+        broken_if(early, Broken::Cut, || format!("a write of {:?} is broken off", begun.at))
     }
 
     /// The process stands still from now on for so long.
@@ -133,18 +138,15 @@ impl Checker {
     }
 
     /// A connection is not to be had.
-    pub(crate) fn unreachable(&mut self, now: Duration, service: Service, plan: &Plan) {
+    pub(crate) fn unreachable(&mut self, now: Duration, service: Service) {
         match service {
-            Service::Kraken => {
-                let verdict = self.fetches.fails(now, plan);
-                self.judge(verdict);
-            }
+            Service::Kraken => self.fetches.fails(now),
             Service::Sheets | Service::Token => self.excuses.fails(now, None),
         }
     }
 
     pub(crate) fn drills(&mut self, now: Duration, role: Role) {
-        self.fetches.expects_nothing();
+        self.begin_anew();
         self.excuses.drills(now, role);
     }
 
@@ -155,8 +157,16 @@ impl Checker {
 
     /// The tree is built afresh.
     pub(crate) fn reloads(&mut self, now: Duration, plan: &Plan) {
-        self.fetches.expects_nothing();
+        self.begin_anew();
+        self.orders.note(now);
         self.excuses.reloads(now, plan);
+    }
+
+    /// Nobody knows any more how often something has failed.
+    fn begin_anew(&mut self) {
+        self.fetches.begin_anew();
+        self.writes.begin_anew();
+        self.tokens.begin_anew();
     }
 
     /// An actor has failed.
@@ -167,8 +177,7 @@ impl Checker {
 
     /// It is told to stop.
     pub(crate) fn stops(&mut self, now: Duration) {
-        let verdict = self.excuses.all_noticed(now);
-        self.judge(verdict);
+        self.orders.note(now);
         self.stop = Some(Stop::Asked(now));
     }
 

@@ -94,9 +94,10 @@ impl Dice {
         self.u64(0..2) == 1
     }
 
-    pub(crate) fn choice<T>(&mut self, of: impl IntoIterator<Item = T>) -> Option<T> {
+    /// One of these, of which there must be one.
+    pub(crate) fn choice<T>(&mut self, of: impl IntoIterator<Item = T>) -> T {
         let mut of: Vec<T> = of.into_iter().collect();
         let at = self.usize(0..of.len());
-        Some(of.swap_remove(at))
+        of.swap_remove(at)
     }
 }

@@ -1,6 +1,9 @@
 //! What has happened of late that excuses the product for what it would not do otherwise.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use ratesheet::{Fault, Next};
 
@@ -18,18 +21,20 @@ pub(crate) const ON_THE_WAY: Duration = secs(4);
 /// a panic that waits behind what else is in the mailbox.
 const NOTICED: Duration = secs(30);
 
+/// … and until it is told, if the actor was just waiting for its restart.
+const TOLD: Duration = secs(60);
+
 /// An actor that has been restarted, or built, is well again after so long.
 const RECOVERED: Duration = secs(2);
 
 /// For so long a drill, or a tree that is built, excuses more requests than usual.
 const STIRRED: Duration = secs(180);
 
-/// Faults that are to come, and those that may.
+/// Faults that are to come, and those that may: until when.
 #[derive(Debug, Default)]
 struct Expected {
-    due: usize,
-    possible: usize,
-    since: Duration,
+    due: VecDeque<Duration>,
+    possible: VecDeque<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +67,9 @@ impl Excuses {
     pub(crate) fn stalls(&mut self, now: Duration, long: Duration) {
         self.stalled += long;
         self.stalls.note(now + long);
+        let expected = self.expected.values_mut();
+        let untils = expected.flat_map(|known| known.due.iter_mut().chain(&mut known.possible));
+        untils.for_each(|until| *until += long);
     }
 
     /// How often it has gone on after a standstill since then, or within a minute before.
@@ -72,14 +80,15 @@ impl Excuses {
     pub(crate) fn drills(&mut self, now: Duration, role: Role) {
         self.drills.insert(role, now);
         self.ill.insert(role, now + NOTICED);
-        let expected = self.expected.entry(role).or_default();
-        (expected.due, expected.since) = (expected.due + 1, now);
+        self.expected.entry(role).or_default().due.push_back(now + TOLD);
         self.fails(now, None);
     }
 
     /// Whether there was such an actor just then.
     pub(crate) fn drilled(&mut self, role: Role, met: bool) {
-        self.expected.entry(role).or_default().due -= usize::from(!met);
+        if !met {
+            self.expected.entry(role).or_default().due.pop_back();
+        }
     }
 
     /// The tree is built afresh, with full budgets; nobody will hear of what ailed the old one.
@@ -90,7 +99,8 @@ impl Excuses {
             self.ill.insert(role, now + plan.config.shutdown_grace + RECOVERED);
         }
         for expected in self.expected.values_mut() {
-            expected.possible += std::mem::take(&mut expected.due);
+            let until = now + plan.config.shutdown_grace + TOLD;
+            expected.possible.extend(expected.due.drain(..).map(|_| until));
         }
         self.reloads.note(now);
         self.fails(now, None);
@@ -102,29 +112,28 @@ impl Excuses {
             return Err((Broken::Fault, format!("{fault:?}")));
         };
         self.ill.insert(role, now + wait + RECOVERED);
-        let expected = self.expected.entry(role).or_default();
-        let Expected { due, possible, .. } = expected;
-        match (*due, *possible) {
-            (0, 0) => return Err((Broken::Fault, format!("{fault:?}"))),
-            (0, _) => *possible -= 1,
-            _ => *due -= 1,
-        }
-        Ok(())
+        let Expected { due, possible } = self.expected.entry(role).or_default();
+        possible.retain(|until| now <= *until);
+        let expected = due.pop_front().or_else(|| possible.pop_front());
+        broken_if(expected.is_none(), Broken::Fault, || format!("{fault:?}"))
     }
 
-    /// Every actor that was made to fail must have been missed by now.
+    /// Every actor that was made to fail must be missed in time.
     pub(crate) fn all_noticed(&self, now: Duration) -> Verdict {
-        let unnoticed = self.expected.iter().find(|(_, expected)| {
-            let Expected { due, since, .. } = expected;
-            *due > 0 && now > *since + NOTICED
-        });
+        let late = |expected: &Expected| expected.due.front().is_some_and(|until| now > *until);
+        let unnoticed = self.expected.iter().find(|(_, expected)| late(expected));
         let how = || format!("nobody has noticed what ails {unnoticed:?}");
         broken_if(unnoticed.is_some(), Broken::Fault, how)
     }
 
+    /// Whether an actor itself is excused.
+    pub(crate) fn is_ill_itself(&self, role: Role, now: Duration) -> bool {
+        self.ill.get(&role).is_some_and(|until| now < *until)
+    }
+
+    /// Whether an actor is excused, for itself or for want of quotes.
     pub(crate) fn is_ill(&self, role: Role, now: Duration) -> bool {
-        let lately = |role: &Role| self.ill.get(role).is_some_and(|until| now < *until);
-        lately(&role) || lately(&Role::Kraken)
+        self.is_ill_itself(role, now) || self.is_ill_itself(Role::Kraken, now)
     }
 
     /// How many actors have been made to fail, or have been built, of late.

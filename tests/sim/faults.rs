@@ -72,6 +72,8 @@ pub(crate) struct Episode {
     pub(crate) fault: Fault,
     /// The one spreadsheet that it is of.
     pub(crate) only: Option<usize>,
+    /// Whether only reading is in it.
+    pub(crate) reads: bool,
     from: Duration,
     to: Duration,
     chance: f64,
@@ -116,12 +118,13 @@ impl Fault {
             // From seconds to a quarter of an hour, more short ones than long ones.
             let length = (1_000.0 * (dice.f64() * 6.8).exp()) as u64;
             Episode {
-                service: dice.choice(services.iter().copied()).unwrap(),
-                fault: dice.choice(kinds.iter().copied()).unwrap(),
+                service: dice.choice(services.iter().copied()),
+                fault: dice.choice(kinds.iter().copied()),
                 only,
+                reads: dice.f64() < 0.2,
                 from: Duration::from_millis(from),
                 to: Duration::from_millis((from + length).min(until)),
-                chance: dice.choice([0.2, 0.5, 1.0]).unwrap(),
+                chance: dice.choice([0.2, 0.5, 1.0]),
             }
         };
         (0..dice.usize(0..25)).map(|_| episode(dice)).collect()
@@ -145,7 +148,7 @@ impl Episode {
 
 /// A refusal of `service`, or of something on the way to it.
 pub(crate) fn status(service: Service, dice: &mut Dice) -> Reply {
-    let code = dice.choice([500, 502, 503, 504, 403, 408, 520]).unwrap();
+    let code = dice.choice([500, 502, 503, 504, 403, 408, 520]);
     match service {
         Service::Sheets if code >= 500 && dice.bool() => {
             google::refusal(code, "UNAVAILABLE", "The service is currently unavailable. =1+1")
@@ -180,7 +183,7 @@ pub(crate) fn bad_body(dice: &mut Dice) -> Reply {
         "{\"access_token\":\"x\",\"token_type\":\"Bearer\"}",
         "{\"access_token\":\"x\",\"expires_in\":99999999,\"token_type\":\"Bearer\"}",
     ]);
-    if dice.bool() { Reply::page(200) } else { Reply::bad(200, body.unwrap().to_owned()) }
+    if dice.bool() { Reply::page(200) } else { Reply::bad(200, body.to_owned()) }
 }
 
 /// What a token endpoint says to a key.
@@ -190,7 +193,7 @@ pub(crate) fn token_error(dice: &mut Dice) -> Reply {
         r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#,
         r#"{"error":"disabled_client"}"#,
     ]);
-    Reply::bad(400, text.unwrap().to_owned())
+    Reply::bad(400, text.to_owned())
 }
 
 /// What Google Sheets may do wrong and still answer.
@@ -200,7 +203,7 @@ pub(crate) fn sheets_quirk(dice: &mut Dice) -> Reply {
         Reply::bad(200, r#"{"totalUpdatedCells":0}"#.to_owned()),
         Reply::bad(200, r#"{"totalUpdatedCells":-1}"#.to_owned()),
     ];
-    dice.choice(replies).unwrap()
+    dice.choice(replies)
 }
 
 pub(crate) fn quirk(dice: &mut Dice) -> (Quirk, usize) {
@@ -214,7 +217,7 @@ pub(crate) fn quirk(dice: &mut Dice) -> (Quirk, usize) {
         Quirk::Error("EAPI:Rate limit exceeded"),
         Quirk::Error("=IMPORTXML(1)"),
     ];
-    (dice.choice(quirks).unwrap(), dice.usize(..))
+    (dice.choice(quirks), dice.usize(..))
 }
 
 /// How late a write is carried out whose connection has died.

@@ -9,13 +9,11 @@ use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
     kraken,
-    lately::{Failing, Lately},
-    plan::{Plan, Role, secs},
+    lately::{Failing, Lately, MINUTE},
+    plan::{Plan, Role},
     request::{Begun, End},
     sheet::requests_for,
 };
-
-const MINUTE: Duration = secs(60);
 
 /// So many fetches of each pair are remembered.
 const KEPT: usize = 64;
@@ -29,7 +27,8 @@ pub(crate) struct Fetches {
     /// By pair: the fetches that brought a good price of it, and when they had.
     brought: BTreeMap<usize, VecDeque<(Duration, u64)>>,
     failures: Lately,
-    failing: Failing,
+    /// Of the list of pairs, and of tickers.
+    failing: BTreeMap<bool, Failing>,
     /// The last request has failed.
     ill: bool,
     /// Until when a fetch must begin, after a standstill.
@@ -56,13 +55,15 @@ impl Fetches {
         let most = pace + 2 * excuses.trees(now) + 4;
         broken_if(requests > most, Broken::KrakenPace, || format!("{requests} in a minute"))?;
         let fetches = self.lately.within(now, MINUTE);
-        let ticks = ticks_a_minute(plan) * requests_for(plan.pairs);
-        let excuses = self.failures.within(now, 2 * MINUTE)
+        // All of a fetch is made again when some of it has failed.
+        let requests = requests_for(plan.pairs);
+        let ticks = ticks_a_minute(plan) * requests;
+        let excused = self.failures.within(now, 2 * MINUTE) * requests
             + excuses.stalls_since(now, now)
             + 2 * excuses.stirred(now)
             + 2 * (excuses.trees(now) - 1);
-        broken_if(fetches > ticks + excuses, Broken::Burst, || {
-            format!("{fetches} fetches in a minute, {ticks} ticks, {excuses} excuses")
+        broken_if(fetches > ticks + excused, Broken::Burst, || {
+            format!("{fetches} fetches in a minute, {ticks} ticks, {excused} excused")
         })
     }
 
@@ -86,19 +87,29 @@ impl Fetches {
             }
         }
         self.ill = !end.good;
-        if end.good {
-            self.failing.ends();
+        if !end.good {
+            self.fails(now);
+        }
+        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
+        // What is odd in a whole answer may well be no reason to wait.
+        if end.whole && end.status == 200 {
+            failing.ends();
             return Ok(());
         }
-        self.fails(now, plan)
+        let storms = failing.storms(now, plan.config.retry.backoff.max, 1);
+        broken_if(storms, Broken::RetryStorm, || "Kraken is not given its rest".into())
     }
 
     /// Something has gone wrong.
-    pub(crate) fn fails(&mut self, now: Duration, plan: &Plan) -> Verdict {
+    pub(crate) fn fails(&mut self, now: Duration) {
         (self.ill, self.due) = (true, None);
         self.failures.note(now);
-        let storms = self.failing.storms(now, plan.config.retry.backoff.max);
-        broken_if(storms, Broken::RetryStorm, || "Kraken is not given its rest".into())
+    }
+
+    /// Who fetches begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.due = None;
+        self.failing.clear();
     }
 
     /// Whether something has gone wrong since then.
@@ -123,11 +134,6 @@ impl Fetches {
         }
         // One standstill may follow the other before anything else happens.
         self.due = self.due.map(|due| due + long);
-    }
-
-    /// No tick is expected any more.
-    pub(crate) const fn expects_nothing(&mut self) {
-        self.due = None;
     }
 
     /// A fetch that was due must have begun.

@@ -4,6 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::plan::secs;
 
+pub(crate) const MINUTE: Duration = secs(60);
+
 /// How long it is remembered.
 const KEPT: Duration = secs(240);
 
@@ -24,6 +26,11 @@ impl Lately {
         self.0.iter().rev().take_while(|at| **at + long > now).count()
     }
 
+    /// Whether it has happened at such a time.
+    pub(crate) fn any(&self, such: impl Fn(Duration) -> bool) -> bool {
+        self.0.iter().any(|at| such(*at))
+    }
+
     pub(crate) fn last(&self) -> Option<Duration> {
         self.0.back().copied()
     }
@@ -32,24 +39,30 @@ impl Lately {
 /// Failures one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Failing {
-    length: usize,
-    late: Lately,
+    count: usize,
+    late: VecDeque<Duration>,
 }
 
 impl Failing {
     /// By then the waits have grown to the longest, each of them thrown from nothing to that.
     const GROWN: usize = 8;
 
-    /// One more. Whether there are far too many of them for the longest wait.
-    pub(crate) fn storms(&mut self, now: Duration, longest_wait: Duration) -> bool {
-        let window = secs(120);
-        self.length += 1;
-        if self.length > Self::GROWN {
-            self.late.note(now);
+    /// So many waits are looked at together.
+    const WAITS: u32 = 12;
+
+    /// One more. Whether the last waits were far too short, where so many wait beside each other.
+    /// Half of the longest is usual; of twelve that are thrown, one in millions of dozens comes to
+    /// less than a quarter of that in all.
+    pub(crate) fn storms(&mut self, now: Duration, longest: Duration, beside: usize) -> bool {
+        self.count += 1;
+        if self.count > Self::GROWN {
+            self.late.push_back(now);
         }
-        // Half of the longest wait is usual. For each there may be two requests that fail.
-        let usual = 2.0 * window.div_duration_f64(longest_wait / 2);
-        self.late.within(now, window) > (3.0 * usual) as usize + 10
+        if self.late.len() <= Self::WAITS as usize {
+            return false;
+        }
+        let first = self.late.pop_front().unwrap_or_default();
+        now - first < longest / 2 * Self::WAITS / 4 / beside as u32
     }
 
     pub(crate) fn ends(&mut self) {

@@ -132,8 +132,8 @@ impl Plan {
             stop: None,
             names_entries: dice.bool(),
             keep_alive: secs(dice.u64(3..120)),
-            token_life: dice.choice([120, 600, 3_599, 3_599]).unwrap(),
-            latency: dice.choice([1, 20, 200, 900]).unwrap(),
+            token_life: dice.choice([120, 600, 3_599, 3_599]),
+            latency: dice.choice([1, 20, 200, 900]),
             spreadsheets,
             sheets,
             config,
@@ -150,25 +150,26 @@ impl Plan {
     fn happenings(&mut self, dice: &mut Dice) {
         let mut all = Vec::new();
         let until = self.healed.as_secs();
-        let mut pairs = |chance: f64, most: usize, dice: &mut Dice, of: usize, make: Making| {
-            if dice.f64() > chance {
-                return;
-            }
-            for _ in 0..dice.usize(1..=most) {
-                let from = dice.u64(0..until);
-                let to = (from + dice.u64(1..600)).min(until);
-                let which = dice.usize(0..of);
-                all.push((secs(from), make.0(which)));
-                all.push((secs(to), make.1(which)));
-            }
-        };
+        let mut for_a_while =
+            |chance: f64, most: usize, dice: &mut Dice, of: usize, make: Making| {
+                if dice.f64() > chance {
+                    return;
+                }
+                for _ in 0..dice.usize(1..=most) {
+                    let from = dice.u64(0..until);
+                    let to = (from + dice.u64(1..600)).min(until);
+                    let which = dice.usize(0..of);
+                    all.push((secs(from), make.0(which)));
+                    all.push((secs(to), make.1(which)));
+                }
+            };
         let (sheets, books) = (self.sheets.len(), self.spreadsheets.len());
-        pairs(0.2, 2, dice, sheets, (Happening::Rename, Happening::RenameBack));
-        pairs(0.2, 2, dice, books, (Happening::Deny, Happening::Allow));
-        pairs(0.1, 1, dice, books, (Happening::Bin, Happening::Restore));
-        pairs(0.2, 2, dice, sheets, (Happening::Protect, Happening::Unprotect));
-        pairs(0.2, 2, dice, sheets, (Happening::Unname, Happening::Name));
-        pairs(0.2, 2, dice, self.pairs, (Happening::Delist, Happening::Relist));
+        for_a_while(0.2, 2, dice, sheets, (Happening::Rename, Happening::RenameBack));
+        for_a_while(0.2, 2, dice, books, (Happening::Deny, Happening::Allow));
+        for_a_while(0.1, 1, dice, books, (Happening::Bin, Happening::Restore));
+        for_a_while(0.2, 2, dice, sheets, (Happening::Protect, Happening::Unprotect));
+        for_a_while(0.2, 2, dice, sheets, (Happening::Unname, Happening::Name));
+        for_a_while(0.2, 2, dice, self.pairs, (Happening::Delist, Happening::Relist));
         if dice.f64() < 0.3 {
             for _ in 0..dice.usize(1..4) {
                 all.push((secs(dice.u64(0..until)), Happening::Revoke));
@@ -198,8 +199,8 @@ impl Plan {
             // Far enough apart that nobody fails too often.
             for from in (60..until.saturating_sub(100)).step_by(150) {
                 if dice.f64() < often {
-                    let role = dice.choice(roles.iter().copied()).unwrap();
-                    let drill = dice.choice([Drill::Panic, Drill::Stop, Drill::Hang]).unwrap();
+                    let role = dice.choice(roles.iter().copied());
+                    let drill = dice.choice([Drill::Panic, Drill::Stop, Drill::Hang]);
                     all.push((secs(from + dice.u64(0..90)), Happening::Drill(role, drill)));
                 }
             }

@@ -61,6 +61,10 @@ pub(crate) enum Bug {
     TrustsItself,
     /// What fails is tried again every few seconds, however often it has failed.
     Restless,
+    /// The properties are read again every few seconds, however often that has failed.
+    RestlessSurvey,
+    /// An actor that has failed is not missed.
+    BlindGuard,
     /// A token is asked for with each write.
     TokenForEachWrite,
     /// Something panics that nobody looks after.
@@ -93,19 +97,20 @@ impl Bug {
             Self::Swapped | Self::Negative => Broken::WrongValue,
             Self::Burst | Self::FetchTwice => Broken::Burst,
             Self::LostTick => Broken::LostTick,
-            Self::Restless => Broken::RetryStorm,
+            Self::Restless | Self::RestlessSurvey => Broken::RetryStorm,
             Self::PoisonedToken => Broken::RejectedToken,
             Self::TokenForEachWrite => Broken::TokenStorm,
             Self::ListWithoutEnd => Broken::KrakenPace,
             Self::NoBackoff => Broken::WriteBudget,
             Self::SurveyWithoutEnd => Broken::ReadBudget,
             Self::Leak => Broken::Growth,
-            Self::Panic => Broken::Fault,
+            Self::Panic | Self::BlindGuard => Broken::Fault,
             Self::StrayPanic => Broken::Panic,
             Self::GivenUp | Self::SlowRecovery => Broken::NotFresh,
             Self::AllForOne => Broken::Infected,
             Self::TrustsItself => Broken::TypedOver,
-            Self::SlowStop | Self::CutWrite | Self::Straggler => Broken::NotStopped,
+            Self::CutWrite => Broken::Cut,
+            Self::SlowStop | Self::Straggler => Broken::NotStopped,
         }
     }
 }

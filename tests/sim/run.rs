@@ -101,8 +101,8 @@ async fn story(world: &Rc<World>) {
             }
             Happening::Reload => {
                 let reload = supervisor.send(Reload(Box::new(plan.config.clone())));
-                let world = Rc::clone(world);
-                actix_rt::spawn(async move { world.reloaded(reload.await.unwrap()) });
+                let (world, order) = (Rc::clone(world), world.order());
+                actix_rt::spawn(async move { world.obeyed(order, reload.await.unwrap()) });
             }
             _ => {}
         }
@@ -134,6 +134,7 @@ async fn look_after_the_well(world: &World) {
 
 async fn stop(world: &World, supervisor: &Addr<SupervisorActor>) {
     world.note("it is to stop");
+    world.order();
     world.state.borrow_mut().checker.stops(world.now());
     supervisor.send(Shutdown).await.unwrap();
     sleep(world.bug_stops()).await;
@@ -184,6 +185,7 @@ impl Handler<Event> for Witness {
         let world = &self.0;
         let text = format!("{event:?}");
         match event {
+            Event::Fault(_) if world.bug() == Some(Bug::BlindGuard) => return,
             Event::Fault(fault) => {
                 let role = role(&world.plan, &fault.actor);
                 world.state.borrow_mut().checker.fault(world.now(), role, &fault);

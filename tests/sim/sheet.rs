@@ -79,7 +79,7 @@ pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize
             }
             // Seldom so fast that mailboxes fill up while an actor hangs.
             let fast = spreadsheets == 1 && dice.f64() < 0.08;
-            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60, 600]).unwrap() };
+            let every = if fast { 3 } else { dice.choice([15, 30, 30, 60, 60, 60, 600]) };
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
             let named = dice.bool().then(|| dice.usize(0..cells.len()));
@@ -109,11 +109,11 @@ pub(crate) fn config(dice: &mut Dice, spreadsheets: &[String], sheets: &[Sheet])
     let mut config = Config::new();
     config.kraken.url = format!("http://127.0.0.1:{}", Service::Kraken.port());
     config.google.url = format!("http://127.0.0.1:{}", Service::Sheets.port());
-    config.kraken.deadline = secs(dice.choice([2, 5, 10]).unwrap());
-    config.google.deadline = secs(dice.choice([5, 10, 30]).unwrap());
-    config.google.writes_per_minute = dice.choice([10, 30, 50, 50]).unwrap();
-    config.retry.backoff.max = secs(dice.choice([5, 20, 60]).unwrap());
-    config.retry.probe = secs(dice.choice([60, 120]).unwrap());
+    config.kraken.deadline = secs(dice.choice([2, 5, 10]));
+    config.google.deadline = secs(dice.choice([5, 10, 30]));
+    config.google.writes_per_minute = dice.choice([10, 30, 50, 50]);
+    config.retry.backoff.max = secs(dice.choice([5, 20, 60]));
+    config.retry.probe = secs(dice.choice([60, 120]));
     for sheet in sheets {
         let mut made = SheetConfig::new(&spreadsheets[sheet.spreadsheet], sheet.title().as_str());
         if dice.bool() {
@@ -123,7 +123,7 @@ pub(crate) fn config(dice: &mut Dice, spreadsheets: &[String], sheets: &[Sheet])
         for (index, (cell, pair, field)) in sheet.cells.iter().enumerate() {
             let range = sheet.name();
             let cell = if sheet.named == Some(index) { &range } else { cell };
-            let name = dice.choice(kraken::names(*pair)).unwrap().to_lowercase();
+            let name = dice.choice(kraken::names(*pair)).to_lowercase();
             made = made.cell(&format!("kraken:{name}:{}", FIELDS[*field]), cell);
         }
         if let Some(problem) = &sheet.problem {

@@ -5,12 +5,10 @@ use std::time::Duration;
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::Excuses,
-    lately::{Failing, Lately},
-    plan::{Plan, secs},
+    lately::{Failing, Lately, MINUTE},
+    plan::Plan,
     request::Begun,
 };
-
-const MINUTE: Duration = secs(60);
 
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
@@ -32,8 +30,14 @@ impl Tokens {
             + 2 * excuses.trees(now)
             + self.failures.within(now, 2 * MINUTE);
         broken_if(asked > most, Broken::TokenStorm, || format!("{asked} asked for in a minute"))?;
-        let storms = self.useless.storms(now, plan.config.retry.backoff.max);
+        let books = plan.spreadsheets.len();
+        let storms = self.useless.storms(now, plan.config.retry.backoff.max, books);
         broken_if(storms, Broken::TokenStorm, || "one after the other, all of no use".into())
+    }
+
+    /// Who asked begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.useless.ends();
     }
 
     /// A request with a token, or for one, has ended.

@@ -64,6 +64,8 @@ pub(crate) struct World {
     /// Open connections.
     pub(crate) open: Cell<usize>,
     pub(crate) state: RefCell<State>,
+    /// Orders given to the product.
+    orders: Cell<usize>,
     /// Something must not have happened.
     pub(crate) broken: Notify,
 }
@@ -111,8 +113,8 @@ impl World {
             requests: 0,
         };
         let start = Instant::now();
-        let (open, broken) = (Cell::new(0), Notify::new());
-        Rc::new(Self { plan, start, open, state: RefCell::new(state), broken })
+        let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
+        Rc::new(Self { plan, start, open, orders, state: RefCell::new(state), broken })
     }
 
     /// The time since the beginning.
@@ -148,9 +150,20 @@ impl World {
         self.state.borrow_mut().checker.judge(verdict);
     }
 
-    /// The configuration was fine: the only reason not to use it is another command.
-    pub(crate) fn reloaded(&self, outcome: Result<(), String>) {
-        let why = outcome.err().filter(|why| !why.contains("another command"));
+    /// One more order is given: its number.
+    pub(crate) fn order(&self) -> usize {
+        self.orders.set(self.orders.get() + 1);
+        self.orders.get()
+    }
+
+    /// What came of an order to reload. The configuration was fine: the only reason not to use it
+    /// is another order.
+    pub(crate) fn obeyed(&self, order: usize, outcome: Result<(), String>) {
+        let overtaken = |why: &String| {
+            let told = why.contains("another command") || why.contains("being shut down");
+            told && self.orders.get() > order
+        };
+        let why = outcome.err().filter(|why| !overtaken(why));
         self.judge(broken_if(why.is_some(), Broken::Fault, || why.unwrap_or_default()));
     }
 
@@ -159,10 +172,12 @@ impl World {
         let now = self.now();
         let id = request.map(google::spreadsheet).unwrap_or_default();
         let book = self.plan.spreadsheets.iter().position(|own| own == id);
+        let reads = request.is_some_and(|request| request.method == "GET");
         self.dice(|dice| {
             let of = self.plan.episodes.iter();
             let of = of.filter(|episode| episode.fault.is_of_connecting() == request.is_none());
-            let mut of = of.filter(|episode| episode.only.is_none_or(|only| book == Some(only)));
+            let of = of.filter(|episode| episode.only.is_none_or(|only| book == Some(only)));
+            let mut of = of.filter(|episode| !episode.reads || reads);
             of.find(|episode| episode.strikes(service, now, dice)).map(|episode| episode.fault)
         })
     }
@@ -170,7 +185,7 @@ impl World {
     /// A connection is not to be had.
     pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
         let now = self.now();
-        self.state.borrow_mut().checker.unreachable(now, service, &self.plan);
+        self.state.borrow_mut().checker.unreachable(now, service);
         self.note(&format!("{service:?} {fault:?}"));
     }
 

@@ -7,13 +7,11 @@ use super::{
     excuses::{Excuses, ON_THE_WAY},
     fetches::Fetches,
     kraken,
-    lately::{Failing, Lately},
+    lately::{Failing, Lately, MINUTE},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
     sheet::requests_for,
 };
-
-const MINUTE: Duration = secs(60);
 
 /// A price that stands still is written again after this long, in case somebody has typed over it.
 pub(crate) const AFRESH: Duration = secs(60);
@@ -53,8 +51,8 @@ pub(crate) struct Writes {
     writes: Lately,
     /// By token: how often it was rejected.
     rejections: BTreeMap<String, usize>,
-    /// By spreadsheet.
-    failing: BTreeMap<usize, Failing>,
+    /// By spreadsheet, of reads and of writes.
+    failing: BTreeMap<(usize, bool), Failing>,
 }
 
 impl Writes {
@@ -132,19 +130,23 @@ impl Writes {
             let own = !matches!(end.status, 401 | 429);
             excuses.fails(now, Some(book).filter(|_| own));
         }
-        let Some(entries) = &begun.write else { return Ok(()) };
-        let failing = self.failing.entry(book).or_default();
+        let failing = self.failing.entry((book, begun.write.is_some())).or_default();
         if end.good {
             failing.ends();
-            let mut entries = entries.iter();
+            let mut entries = begun.write.iter().flatten();
             return entries.try_for_each(|entry| {
                 self.succeeds(book, entry, begun.at, excuses, fetches, plan)
             });
         }
         // What Google refuses for its own sake is looked for at once.
         let refused = end.whole && end.status == 400;
-        let storms = !refused && failing.storms(now, plan.config.retry.backoff.max);
+        let storms = !refused && failing.storms(now, plan.config.retry.backoff.max, 1);
         broken_if(storms, Broken::RetryStorm, || format!("{book} is not given its rest"))
+    }
+
+    /// Who writes begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.failing.clear();
     }
 
     /// A write has brought this into its cell.
