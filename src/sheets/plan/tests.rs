@@ -1,5 +1,7 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+mod standing;
+
 use jiff::Timestamp;
 
 use super::*;

@@ -1,0 +1,106 @@
+//! What a plan does without the spreadsheet's properties, and what it says of how it stands.
+
+use super::*;
+use crate::sheets::config::Tab;
+
+fn outage() -> Failure {
+    Failure::new(FailureClass::Transient, "HTTP 503", "")
+}
+
+/// A plan that has not seen its spreadsheet.
+fn blind(sheet: SheetConfig) -> Bench {
+    let plan = Plan::new(&[(SHEET, sheet)], Duration::from_secs(10));
+    Bench { plan, now: Instant::now(), tick: 0 }
+}
+
+#[test]
+fn without_the_properties_titles_and_names_have_to_do_and_no_time_is_told() {
+    let sheet = sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:etheur:sell", "Price");
+    let mut bench = blind(sheet.updated("B1").problem("C1"));
+    assert!(!bench.plan.can_go_on());
+    let until = bench.later();
+    assert_eq!(bench.plan.locate_blindly(&outage(), until), 1);
+    assert_eq!(bench.failing(), [2]);
+    bench.quotes(&[("xbteur", "1"), ("etheur", "2")], &[]);
+    assert!(bench.plan.can_go_on());
+    let written: Vec<_> = bench.due().into_iter().map(|(range, _)| range).collect();
+    assert_eq!(written, ["'Sheet 1'!A1", "Price", "'Sheet 1'!C1"]);
+}
+
+#[test]
+fn cells_of_a_tab_by_its_number_are_lost_without_the_properties() {
+    let cells = ["A1", "A2", "Other!A1"];
+    let mut sheet = SheetConfig { tab: Tab::Gid(7), ..sheet() };
+    for cell in cells {
+        sheet = sheet.cell("kraken:xbteur:sell", cell);
+    }
+    let mut bench = blind(sheet);
+    let until = bench.later();
+    assert_eq!(bench.plan.locate_blindly(&outage(), until), 2);
+    assert_eq!(bench.failing(), [0, 1]);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due(), entries(&[("'Other'!A1", "1")]));
+}
+
+#[test]
+fn what_is_nowhere_for_a_reason_of_its_own_keeps_it() {
+    let mut bench = blind(sheet().cell("kraken:xbteur:sell", "A1"));
+    let until = bench.later();
+    bench.plan.locate(&properties(&["Another"]), until);
+    assert_eq!(bench.plan.locate_blindly(&outage(), until), 0);
+    let reason = bench.plan.report()[0].failing.clone().unwrap().reason;
+    assert!(reason.contains("no tab 'Sheet 1'"), "{reason}");
+}
+
+#[test]
+fn when_google_refuses_a_cell_other_tabs_go_before_its_own() {
+    let sheet = sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:xbteur:sell", "A2");
+    let mut bench = blind(sheet.cell("kraken:xbteur:sell", "Other!A1"));
+    let until = bench.later();
+    bench.plan.locate(&properties(&["Sheet 1", "Other"]), until);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let write = bench.render();
+    bench.plan.rejected(&write, 0, "protected", until);
+    assert_eq!(bench.due(), entries(&[("'Other'!A1", "1")]));
+}
+
+#[test]
+fn a_plan_knows_prices_from_other_cells() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1").problem("B1"));
+    bench.quotes(&[], &["xbteur"]);
+    let problem_alone = bench.render();
+    assert!(!bench.plan.has_quotes(&problem_alone));
+    assert!(!bench.plan.has_healthy_cell(), "that a problem is told is no sign of health");
+    bench.plan.confirmed(&problem_alone);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert!(bench.plan.has_healthy_cell());
+    let price = bench.render();
+    assert!(bench.plan.has_quotes(&price));
+    let later = bench.later();
+    bench.plan.rejected(&price, 0, "protected", later);
+    assert!(!bench.plan.has_healthy_cell());
+}
+
+#[test]
+fn after_a_failure_everything_is_written_afresh() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "2")], &[]);
+    bench.write();
+    assert_eq!(bench.due(), []);
+    bench.plan.all_afresh();
+    assert_eq!(bench.due().len(), 2);
+}
+
+#[test]
+fn updated_stays_what_it_was_while_there_is_no_price() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1").updated("B1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let told = bench.due()[1].clone();
+    bench.write();
+    let mut quiet = 0;
+    while bench.due().is_empty() && quiet < 30 {
+        bench.quotes(&[], &["xbteur"]);
+        quiet += 1;
+    }
+    assert_eq!(bench.due(), [told], "it is written again, in case somebody has typed over it");
+}
