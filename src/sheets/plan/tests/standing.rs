@@ -104,3 +104,20 @@ fn updated_stays_what_it_was_while_there_is_no_price() {
     }
     assert_eq!(bench.due(), [told], "it is written again, in case somebody has typed over it");
 }
+
+#[test]
+fn while_a_write_may_still_be_carried_out_its_cells_are_written_with_every_tick() {
+    let mut bench = two_cells();
+    let quotes = [("xbteur", "1"), ("etheur", "2")];
+    bench.quotes(&quotes, &[]);
+    let write = bench.render();
+    let late = bench.now + Duration::from_secs(20);
+    bench.plan.ambiguous(&write, late);
+    while bench.now < late - Duration::from_secs(5) {
+        bench.quotes(&quotes, &[]);
+        assert_eq!(bench.due().len(), 2, "{:?} before", late - bench.now);
+        bench.write();
+    }
+    bench.quotes(&quotes, &[]);
+    assert_eq!(bench.due(), [], "at its end");
+}
