@@ -244,7 +244,7 @@ impl KrakenActor {
 
     /// Takes in what a fetch brought, passes it on, and decides when the next begins.
     fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
-        let Fetched { quotes, missing, refused, error, note, requests } = fetched;
+        let Fetched { quotes, missing, refused, error, note, incomplete, requests } = fetched;
         self.report.requests += requests;
         if let Some(note) = note {
             debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
@@ -268,10 +268,12 @@ impl KrakenActor {
             // With every pair unknown nothing was asked: neither a success nor a failure.
             None => {}
             Some(error) => {
-                // What did come has been passed on; the rest is not left until the next tick,
-                // which may be an hour away.
                 let wait = self.failed(&error, brought);
-                self.pending.extend(asked.due.iter());
+                if incomplete {
+                    // What did come has been passed on; the rest is not left until the next
+                    // tick, which may be an hour away.
+                    self.pending.extend(asked.due.iter());
+                }
                 self.wait(wait, ctx);
             }
         }

@@ -53,6 +53,8 @@ pub(super) struct Fetched {
     pub(super) error: Option<KrakenError>,
     /// What Kraken said that has cost nothing.
     pub(super) note: Option<KrakenError>,
+    /// Whether there is nothing of a pair that was to be asked for.
+    pub(super) incomplete: bool,
     pub(super) requests: u64,
 }
 
@@ -94,6 +96,7 @@ impl Question {
                     answers.error = Some(error);
                     break;
                 }
+                Ok(()) if answers.is_asked_for_less() => break,
                 Ok(()) => {}
             }
         }
@@ -102,10 +105,10 @@ impl Question {
 
     /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
     pub(super) fn deal_out(&self, answers: Answers, url: &str) -> Fetched {
+        let asked_for_less = answers.is_asked_for_less();
         let Answers { rows, refusal, error, requests } = answers;
         let mut fetched = Fetched { requests, ..Fetched::default() };
         let unasked = error.as_ref().map(|error| error.failure(url));
-        let mut all = true;
         for (name, pair) in self.pairs() {
             match self.ticker_of(name, pair, &rows) {
                 Some(Ok(quote)) => {
@@ -116,7 +119,7 @@ impl Question {
                     fetched.missing.insert(pair.clone(), failure);
                 }
                 None => {
-                    all = false;
+                    fetched.incomplete = true;
                     let failure = unasked.clone().unwrap_or_else(|| {
                         // Kraken lists it and has not refused it: an odd answer, no more.
                         if self.by_key && !refusal {
@@ -129,7 +132,7 @@ impl Question {
                 }
             }
         }
-        let costs_nothing = all && !matches!(error, Some(KrakenError::RateLimited { .. }));
+        let costs_nothing = !fetched.incomplete && !asked_for_less;
         (fetched.note, fetched.error) = if costs_nothing { (error, None) } else { (None, error) };
         fetched
     }
@@ -154,6 +157,11 @@ impl Question {
 }
 
 impl Answers {
+    /// Whether Kraken has asked for fewer requests.
+    const fn is_asked_for_less(&self) -> bool {
+        matches!(self.error, Some(KrakenError::RateLimited { .. }))
+    }
+
     /// Takes in the tickers of some names, or of every pair if none is named.
     async fn to(
         &mut self,
@@ -217,6 +225,7 @@ mod tests {
             }
         }
     }
+
     /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.
     fn dealt(row: Option<&str>, refusal: bool, error: Option<KrakenError>) -> Fetched {
         let pair = AssetPair::parse("ADA/EUR").unwrap();
@@ -237,7 +246,7 @@ mod tests {
         let busy = || Some(KrakenError::Service("EService:Busy".into()));
         let trouble = dealt(None, true, busy());
         assert!(trouble.refused.is_empty() && why(&trouble).unwrap().contains("EService:Busy"));
-        assert!(trouble.error.is_some() && trouble.note.is_none());
+        assert!(trouble.error.is_some() && trouble.note.is_none() && trouble.incomplete);
     }
 
     #[test]
@@ -247,5 +256,6 @@ mod tests {
         let limited = KrakenError::RateLimited { text: "slow down".into(), wait: None };
         let limited = dealt(Some("ADAEUR"), false, Some(limited));
         assert!(limited.error.is_some() && limited.note.is_none() && limited.quotes.len() == 1);
+        assert!(!busy.incomplete && !limited.incomplete, "nothing is to be asked for again");
     }
 }

@@ -7,7 +7,10 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, TAB, block_on, report, status, with_tree};
+use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, with_tree};
+
+/// What Kraken says of one pair.
+const ROW: &str = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
 
 /// An hourly sheet with a price of its own for each of these pairs, so that there is one fetch.
 fn hourly(pairs: impl IntoIterator<Item = String>) -> SheetConfig {
@@ -17,9 +20,17 @@ fn hourly(pairs: impl IntoIterator<Item = String>) -> SheetConfig {
     })
 }
 
-fn tickers_asked_for(sandbox: &Sandbox) -> usize {
-    let requests = sandbox.requests(Service::Kraken);
-    requests.iter().filter(|entry| entry.target.contains("/Ticker")).count()
+/// What was asked for with each request for tickers.
+fn tickers_asked_for(sandbox: &Sandbox) -> Vec<String> {
+    let targets = sandbox.requests(Service::Kraken).into_iter().map(|entry| entry.target);
+    targets.filter(|target| target.contains("/Ticker")).collect()
+}
+
+/// These pairs' quotes, and a plea for fewer requests beside them.
+fn ask_for_less(pairs: &[&str]) -> Fault {
+    let rows: Vec<_> = pairs.iter().map(|pair| format!("{pair:?}:{ROW}")).collect();
+    let error = "EAPI:Rate limit exceeded";
+    Fault::json(200, format!(r#"{{"error":["{error}"],"result":{{{}}}}}"#, rows.join(",")))
 }
 
 #[test]
@@ -33,7 +44,8 @@ fn everything_is_asked_for_once_however_many_requests_have_an_unknown_pair() {
         with_tree(rig.config().sheet(sheet), async |tree| {
             rig.until("the price of the known one", |_| rig.number("B301").is_some()).await;
             report(tree, |report| report.cells[0].failing.is_some()).await;
-            assert_eq!(tickers_asked_for(&rig.sandbox), 2, "one is refused, one is for everything");
+            let asked = tickers_asked_for(&rig.sandbox);
+            assert_eq!(asked.len(), 2, "one is refused, one is for everything");
         })
         .await;
     });
@@ -43,8 +55,7 @@ fn everything_is_asked_for_once_however_many_requests_have_an_unknown_pair() {
 fn a_fetch_that_brings_some_quotes_has_not_failed_as_a_whole() {
     block_on(async {
         let rig = Rig::new();
-        let row = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
-        let some = Fault::json(200, format!(r#"{{"error":[],"result":{{"AAA000EUR":{row}}}}}"#));
+        let some = Fault::json(200, format!(r#"{{"error":[],"result":{{"AAA000EUR":{ROW}}}}}"#));
         let limit = Fault::status(429).header("Retry-After", "60");
         rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
         rig.sandbox.inject(FaultRule::new(Service::Kraken, some).path("pair=AAA000EUR"));
@@ -55,6 +66,45 @@ fn a_fetch_that_brings_some_quotes_has_not_failed_as_a_whole() {
             let kraken = status(tree).await.kraken;
             assert_eq!((kraken.fetches, kraken.failures), (1, 0));
             assert!(kraken.failing.is_some() && kraken.last_success.is_some());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn whoever_has_everything_and_is_asked_for_less_asks_for_nothing_again() {
+    block_on(async {
+        let rig = Rig::new();
+        let less = ask_for_less(&["XETHZEUR", "XXBTZEUR"]);
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, less).path("Ticker").times(1));
+        // Another sheet has the requests go on when its plea has been heeded, and an hourly pair
+        // would be in them.
+        let often = SheetConfig::new(TWO, TAB).every(Duration::from_millis(20));
+        let often = often.cell("kraken:etheur:last", "A1");
+        let config = rig.config().sheet(hourly(["xbteur".to_owned()])).sheet(often);
+        with_tree(config, async |_| {
+            rig.until("three requests", |s| tickers_asked_for(s).len() >= 3).await;
+            let asked = tickers_asked_for(&rig.sandbox);
+            let hourly = asked.iter().filter(|target| target.contains("XXBTZEUR"));
+            assert_eq!(hourly.count(), 1, "{asked:?}");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_plea_for_fewer_requests_is_heeded_before_the_next_request_of_the_same_fetch() {
+    block_on(async {
+        let rig = Rig::new();
+        let less = FaultRule::new(Service::Kraken, ask_for_less(&["AAA000EUR"]));
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        rig.sandbox.inject(less.path("pair=AAA000EUR"));
+        let pairs = (0..101).map(|n| format!("aaa{n:03}eur"));
+        with_tree(rig.config().sheet(hourly(pairs)), async |_| {
+            rig.until("two requests", |s| tickers_asked_for(s).len() >= 2).await;
+            // What is missing is asked for after a wait, from the beginning.
+            let asked = tickers_asked_for(&rig.sandbox);
+            assert!(asked[1].contains("AAA000EUR"), "{asked:?}");
         })
         .await;
     });
