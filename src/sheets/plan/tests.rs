@@ -1,5 +1,7 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+mod outages;
+
 use jiff::Timestamp;
 
 use super::*;
