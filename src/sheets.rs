@@ -22,6 +22,7 @@ mod plan;
 mod problem;
 mod reading;
 mod survey;
+mod tokens;
 mod trouble;
 mod wire;
 

@@ -120,7 +120,8 @@ impl Plan {
 
     /// Does without the spreadsheet's properties, which are not to be had because of `failure`,
     /// as far as that goes: with the cells whose tab is given by its title, and that tell no
-    /// time. The others stand still until `until`: how many they are.
+    /// time. The others stand still until `until`: how many do so for `failure` alone, and not
+    /// because there is no such cell.
     pub(super) fn locate_blindly(&mut self, failure: &Failure, until: Instant) -> usize {
         let no_zone = self.zone.is_none();
         let mut lost = 0;
@@ -130,10 +131,7 @@ impl Plan {
                 Some(range) if target.quarantine.is_none() => target.range = Some(range),
                 // It was set aside for a reason of its own, or cannot be written at all.
                 Some(_) => {}
-                None => {
-                    target.quarantine = Some((failure.clone(), until));
-                    lost += 1;
-                }
+                None => lost += usize::from(target.miss(failure, until)),
             }
         }
         self.derive_all();

@@ -14,6 +14,8 @@ const GOOD_FOR: u32 = 12;
 #[derive(Debug)]
 pub(super) struct Survey {
     due: Instant,
+    /// No doubt has them read sooner: while a failure's backoff lasts it changes nothing.
+    not_before: Instant,
     read: Option<Instant>,
     failures: u32,
     /// Why they could not be read, as it was told.
@@ -26,7 +28,7 @@ impl Survey {
     /// Nothing is known yet. `probe` is how often what is amiss is looked at again.
     pub(super) fn new(now: Instant, probe: Duration) -> Self {
         let seldom = Seldom::default();
-        Self { due: now, read: None, failures: 0, told: None, seldom, probe }
+        Self { due: now, not_before: now, read: None, failures: 0, told: None, seldom, probe }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -60,17 +62,18 @@ impl Survey {
         self.failures
     }
 
-    /// They are to be read again at `then`.
+    /// They are to be read again at `then`, and whatever happens no sooner.
     pub(super) const fn again_at(&mut self, then: Instant) {
         self.due = then;
+        self.not_before = then;
     }
 
-    /// They may have changed: they are read again now, unless they have just been. Of many bad
-    /// cells each would cost a read.
+    /// They may have changed: they are read again now, unless they have just been, or could not
+    /// be. Of many bad cells each would cost a read.
     pub(super) fn doubt(&mut self, now: Instant) {
         let lately = |read| now.saturating_duration_since(read) < self.probe / 10;
         if !self.read.is_some_and(lately) {
-            self.due = now;
+            self.due = self.due.min(now.max(self.not_before));
         }
     }
 }
@@ -95,6 +98,27 @@ mod tests {
         assert!(survey.is_due(after(30)));
         assert_eq!(survey.failed(), 1);
     }
+
+    #[test]
+    fn however_often_they_are_doubted_they_are_read_with_backoff() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut survey = Survey::new(start, Duration::from_secs(300));
+        survey.done(start);
+        survey.doubt(after(60));
+        assert!(survey.is_due(after(60)));
+        survey.failed();
+        survey.again_at(after(80));
+        survey.doubt(after(61));
+        assert!(!survey.is_due(after(61)) && !survey.is_due(after(79)));
+        assert!(survey.is_due(after(80)));
+        survey.doubt(after(81));
+        assert!(survey.is_due(after(80)), "a doubt puts nothing off");
+        survey.done(after(82));
+        survey.doubt(after(112));
+        assert!(survey.is_due(after(112)), "the backoff is over");
+    }
+
     #[test]
     fn why_they_cannot_be_read_is_told_at_once_and_then_seldom() {
         let start = Instant::now();

@@ -10,7 +10,7 @@ use ratesheet::{
     sandbox::{Account, Entry, Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, SOON, block_on, one_price, report, status, with_tree};
+use crate::rig::{ONE, Rig, SOON, block_on, one_price, report, status, with_tree, writes};
 
 /// What an assertion claims.
 fn claims(entry: &Entry) -> serde_json::Value {
@@ -109,6 +109,32 @@ fn a_token_is_used_to_its_end_while_there_is_no_other() {
             rig.fresh(&[(ONE, "A1")]).await;
         })
         .await;
+    });
+}
+
+/// As above, and the endpoint is silent: its deadline is ten seconds.
+#[test]
+fn nobody_waits_for_a_new_token_while_the_old_one_is_good() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.set_token_lifetime(Duration::from_secs(8));
+        rig.sandbox.inject(FaultRule::new(Service::Token, Fault::Hang).skip(1));
+        let asked = |sandbox: &Sandbox| sandbox.requests(Service::Token).into_iter().nth(1);
+        with_tree(rig.config().sheet(one_price(ONE)), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.until("writes while a token is asked for", |sandbox| {
+                let asked = asked(sandbox).map(|asked| asked.started);
+                let meanwhile = |entry: &&Entry| asked.is_some_and(|asked| entry.started > asked);
+                writes(sandbox).iter().filter(meanwhile).count() >= 3
+            })
+            .await;
+            assert_eq!(rig.sandbox.count(Service::Token), 2, "one request, however many ask");
+        })
+        .await;
+        rig.until("the request is given up", |s| asked(s).is_some_and(|a| a.ended.is_some())).await;
+        let asked = asked(&rig.sandbox).unwrap();
+        let open = asked.ended_at.unwrap().duration_since(asked.at);
+        assert!(open < SignedDuration::from_secs(9), "it outlives its tree: {open:?}");
     });
 }
 

@@ -199,3 +199,72 @@ fn next_group(
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BETWEEN: Duration = Duration::from_secs(10);
+
+    /// The cells of the next write, when these are well and those were set aside.
+    fn next(search: &mut Search, well: &[usize], aside: &[usize], now: Instant) -> Group {
+        search.next(Due { well: well.into(), aside: aside.into(), is_overdue: false }, now)
+    }
+
+    fn group(cells: &[usize], is_probe: bool) -> Group {
+        Group { cells: cells.into(), is_probe }
+    }
+
+    #[test]
+    fn who_gives_up_looks_for_no_suspect_any_more_and_goes_on_with_its_probes() {
+        let now = Instant::now();
+        let mut search = Search::new(BETWEEN);
+        search.refused(&group(&[0, 1, 2, 3], false), "no");
+        search.refused(&group(&[6, 7], true), "no");
+        search.give_up();
+        assert_eq!(next(&mut search, &[0, 1, 2, 3], &[6, 7], now), group(&[0, 1, 2, 3], false));
+        assert_eq!(next(&mut search, &[], &[6, 7], now), group(&[6], true));
+        assert_eq!(next(&mut search, &[], &[6, 7], now + BETWEEN), group(&[7], true));
+    }
+
+    #[test]
+    fn each_time_that_it_is_no_matter_of_cells_another_witness_is_asked() {
+        let mut search = Search::new(BETWEEN);
+        let asked: Vec<_> = (0..5)
+            .map(|_| {
+                for cell in 0..4 {
+                    search.refused(&group(&[cell], false), "no");
+                }
+                let witness = search.witness(4..7);
+                assert_eq!(search.give_up(), ("no".into(), vec![0, 1, 2, 3]));
+                witness.unwrap()
+            })
+            .collect();
+        assert_eq!(asked, [6, 5, 4, 6, 5], "from behind, and round");
+    }
+
+    #[test]
+    fn a_probe_that_is_refused_says_nothing_of_the_spreadsheet() {
+        let mut search = Search::new(BETWEEN);
+        for cell in 0..3 {
+            assert_eq!(search.refused(&group(&[cell], false), "no"), Some(cell));
+        }
+        assert_eq!(search.refused(&group(&[8], true), "no"), Some(8));
+        assert_eq!(search.witness(4..7), None, "three are not four");
+        search.confirmed(&group(&[9], true));
+        search.refused(&group(&[3], false), "no");
+        assert_eq!(search.witness(4..7), Some(6), "nor does one that is confirmed");
+    }
+
+    #[test]
+    fn whose_time_is_over_is_looked_at_again_when_a_probe_may_be_and_not_at_once() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut search = Search::new(BETWEEN);
+        assert_eq!(search.next_attempt(now + second, now), now + second);
+        for then in [now, now - second] {
+            assert_eq!(search.next_attempt(then, now), now + BETWEEN, "it would turn for ever");
+        }
+        next(&mut search, &[], &[0], now);
+        assert_eq!(search.next_attempt(now + second, now + second / 2), now + BETWEEN);
+    }
+}

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::value::{date_time, value_of};
 use crate::{
-    messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, SheetIndex},
+    messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
     quote::QuoteField,
     sheets::{CellRef, config::Tab, locate::Wanted, problem::Standing},
 };
@@ -104,6 +104,17 @@ impl Target {
                 self.quarantine = Some((failure, until));
             }
         }
+    }
+
+    /// Takes in that it is not to be had for now where it is, because of `failure`, which is
+    /// looked at again at `until`. Whether that is why it stands still: what an earlier reading
+    /// found to be wrong with the cell itself says more.
+    pub(super) fn miss(&mut self, failure: &Failure, until: Instant) -> bool {
+        let known = self.quarantine.take().filter(|(why, _)| why.class == FailureClass::Cell);
+        let is_lost = known.is_none();
+        let why = known.map_or_else(|| failure.clone(), |(why, _)| why);
+        self.quarantine = Some((why, until));
+        is_lost
     }
 
     /// Tells the time of its quote in the time zone that the spreadsheet is now known to have.

@@ -1,5 +1,6 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+mod outages;
 mod standing;
 
 use jiff::Timestamp;

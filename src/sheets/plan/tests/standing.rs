@@ -43,16 +43,6 @@ fn cells_of_a_tab_by_its_number_are_lost_without_the_properties() {
 }
 
 #[test]
-fn what_is_nowhere_for_a_reason_of_its_own_keeps_it() {
-    let mut bench = blind(sheet().cell("kraken:xbteur:sell", "A1"));
-    let until = bench.later();
-    bench.plan.locate(&properties(&["Another"]), until);
-    assert_eq!(bench.plan.locate_blindly(&outage(), until), 0);
-    let reason = bench.plan.report()[0].failing.clone().unwrap().reason;
-    assert!(reason.contains("no tab 'Sheet 1'"), "{reason}");
-}
-
-#[test]
 fn when_google_refuses_a_cell_other_tabs_go_before_its_own() {
     let sheet = sheet().cell("kraken:xbteur:sell", "A1").cell("kraken:xbteur:sell", "A2");
     let mut bench = blind(sheet.cell("kraken:xbteur:sell", "Other!A1"));
@@ -89,20 +79,6 @@ fn after_a_failure_everything_is_written_afresh() {
     assert_eq!(bench.due(), []);
     bench.plan.all_afresh();
     assert_eq!(bench.due().len(), 2);
-}
-
-#[test]
-fn updated_stays_what_it_was_while_there_is_no_price() {
-    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1").updated("B1"));
-    bench.quotes(&[("xbteur", "1")], &[]);
-    let told = bench.due()[1].clone();
-    bench.write();
-    let mut quiet = 0;
-    while bench.due().is_empty() && quiet < 30 {
-        bench.quotes(&[], &["xbteur"]);
-        quiet += 1;
-    }
-    assert_eq!(bench.due(), [told], "it is written again, in case somebody has typed over it");
 }
 
 #[test]

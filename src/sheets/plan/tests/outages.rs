@@ -1,0 +1,38 @@
+//! What is kept of a plan while nothing new is to be had: the spreadsheet is not read, or no price
+//! comes.
+
+use super::*;
+use crate::sheets::config::Tab;
+
+#[test]
+fn what_is_wrong_with_a_cell_is_told_though_the_spreadsheet_is_not_read_again() {
+    let sheet = SheetConfig::new(ID, Tab::Gid(5)).cell("kraken:xbteur:sell", "A1");
+    let told = |plan: &Plan| plan.report()[0].failing.clone().unwrap().to_string();
+    let outage = Failure::new(FailureClass::Transient, "HTTP 503", "");
+    let mut unread = Plan::new(&[(SHEET, sheet.clone())], Duration::from_secs(10));
+    for _ in 0..2 {
+        assert_eq!(unread.locate_blindly(&outage, Instant::now()), 1);
+        assert_eq!(told(&unread), "HTTP 503");
+    }
+    let mut bench = Bench::new(sheet);
+    bench.now += Duration::from_secs(100);
+    let later = bench.later();
+    assert_eq!(bench.plan.locate_blindly(&outage, later), 0, "the reading loses none");
+    assert!(told(&bench.plan).contains("no tab with the gid 5"), "{}", told(&bench.plan));
+    bench.now += Duration::from_secs(299);
+    assert!(!bench.plan.probe_due(bench.now), "it waits anew");
+}
+
+#[test]
+fn while_every_price_fails_updated_stays_what_it_was_and_is_kept() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1").updated("D1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let first = bench.due().pop();
+    bench.write();
+    for _ in 0..12 {
+        assert_eq!(bench.due(), []);
+        bench.quotes(&[], &["xbteur"]);
+    }
+    // Somebody may have typed over it.
+    assert_eq!(bench.due().pop(), first);
+}

@@ -1,0 +1,122 @@
+//! The tokens of one Google identity: the last one, and how the next one is come by.
+//! Touches: the key file and the network, through `auth` and `metadata`; the clock.
+
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
+
+use tokio::time::Instant;
+
+use super::{
+    auth::{self, AccessToken, TokenError},
+    credentials::Credentials,
+    key::ServiceAccountKey,
+    metadata::{self, Metadata},
+};
+use crate::{
+    http::{Tls, TlsError},
+    pace::Backoff,
+};
+
+/// What an identity has of tokens.
+pub(super) struct Tokens {
+    source: Source,
+    tls: Tls,
+    backoff: Backoff,
+    last: RefCell<Option<AccessToken>>,
+    outage: RefCell<Option<Outage>>,
+    email: RefCell<Rc<str>>,
+}
+
+/// Where tokens come from.
+enum Source {
+    File(PathBuf),
+    Key(ServiceAccountKey),
+    Metadata(Metadata),
+}
+
+/// No token is asked for before `until`.
+struct Outage {
+    error: TokenError,
+    failures: u32,
+    until: Instant,
+}
+
+impl Tokens {
+    /// None yet. `backoff` says when to ask again for one that was not given.
+    pub(super) fn new(
+        credentials: Credentials,
+        backoff: Backoff,
+        tls: &Tls,
+    ) -> Result<Self, TlsError> {
+        let source = match credentials {
+            Credentials::File(path) => Source::File(path),
+            Credentials::Key(key) => Source::Key(key),
+            Credentials::Metadata(server) => Source::Metadata(Metadata::new(&server, tls)?),
+        };
+        Ok(Self {
+            source,
+            tls: tls.clone(),
+            backoff,
+            last: RefCell::new(None),
+            outage: RefCell::new(None),
+            email: RefCell::new("the service account".into()),
+        })
+    }
+
+    /// Whose they are, once it is known.
+    pub(super) fn email(&self) -> Rc<str> {
+        Rc::clone(&self.email.borrow())
+    }
+
+    /// The one that was given last, however old.
+    pub(super) fn last(&self) -> Option<AccessToken> {
+        self.last.borrow().clone()
+    }
+
+    /// Forgets a token that Google does not take; another that has come meanwhile is kept.
+    pub(super) fn reject(&self, rejected: &AccessToken) {
+        self.last.borrow_mut().take_if(|token| token == rejected);
+    }
+
+    /// Why none is asked for now, while a failure's backoff lasts.
+    pub(super) fn outage(&self, now: Instant) -> Option<TokenError> {
+        let outage = self.outage.borrow();
+        let lasting = outage.as_ref().filter(|outage| now < outage.until);
+        lasting.map(|outage| outage.error.clone())
+    }
+
+    /// Asks for another.
+    pub(super) async fn renew(&self) -> Result<AccessToken, TokenError> {
+        let outcome = match &self.source {
+            Source::File(path) => self.by_key(auth::read_key(path)).await,
+            Source::Key(key) => self.by_key(Ok(key.clone())).await,
+            Source::Metadata(server) => metadata::within(self.by_metadata(server)).await,
+        };
+        if let Ok(token) = &outcome {
+            self.last.replace(Some(token.clone()));
+        }
+        let mut outage = self.outage.borrow_mut();
+        *outage = outcome.as_ref().err().map(|error| {
+            let failures = outage.as_ref().map_or(1, |before| before.failures.saturating_add(1));
+            let wait = self.backoff.jittered(failures, fastrand::f64());
+            let wait = wait.max(error.wait().unwrap_or_default());
+            Outage { error: error.clone(), failures, until: Instant::now() + wait }
+        });
+        outcome
+    }
+
+    async fn by_key(
+        &self,
+        key: Result<ServiceAccountKey, TokenError>,
+    ) -> Result<AccessToken, TokenError> {
+        let key = key?;
+        self.email.replace(key.client_email().into());
+        auth::request_token(key, &self.tls).await
+    }
+
+    /// Whose token it is comes first: when it is refused, that has to be told.
+    async fn by_metadata(&self, server: &Metadata) -> Result<AccessToken, TokenError> {
+        let email = server.email().await?;
+        self.email.replace(email.into());
+        server.token().await
+    }
+}
