@@ -97,3 +97,17 @@ fn while_a_write_may_still_be_carried_out_its_cells_are_written_with_every_tick(
     bench.quotes(&quotes, &[]);
     assert_eq!(bench.due(), [], "at its end");
 }
+
+#[test]
+fn a_cell_that_is_set_aside_is_left_alone_until_its_time() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let (write, until) = (bench.render(), bench.later());
+    bench.plan.rejected(&write, 0, "protected", until);
+    while bench.now + Duration::from_secs(5) < until {
+        bench.quotes(&[("xbteur", "1")], &[]);
+        assert_eq!(bench.due(), [], "{:?} too early", until - bench.now);
+    }
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due().len(), 1);
+}
