@@ -95,6 +95,7 @@ mod tests {
         assert!(survey.is_due(after(30)));
         assert_eq!(survey.failed(), 1);
     }
+
     #[test]
     fn why_they_cannot_be_read_is_told_at_once_and_then_seldom() {
         let start = Instant::now();
