@@ -1,7 +1,7 @@
 //! Files that are read from beginning to end. Touches: whatever file it is told to read.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read},
     path::Path,
 };
@@ -24,14 +24,29 @@ use std::{
 /// # }
 /// ```
 pub fn read_regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
+    only_regular(&fs::metadata(path)?)?;
+    read_opened(path, most)
+}
+
+/// Looks at what has been opened: since somebody looked at its path, it may have become something
+/// else, a pipe with nobody at its other end.
+fn read_opened(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.read(true).open(path)?;
+    only_regular(&file.metadata()?)?;
+    read_at_most(file, most)
+}
+
+fn only_regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_dir() {
         return Err(io::Error::other("it is no regular file but a directory"));
     }
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file but a pipe, a socket or a device"));
     }
-    read_at_most(File::open(path)?, most)
+    Ok(())
 }
 
 /// Reads whatever ends within `most` bytes, such as a standard input.
@@ -81,5 +96,18 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert_eq!(read_regular(&place("large"), 2049).unwrap().len(), 2049);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_become_a_pipe_after_it_was_looked_at_is_not_waited_for() {
+        use std::{sync::mpsc, thread, time::Duration};
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || tell.send(read_opened(&fifo, 2048)));
+        let read = told.recv_timeout(Duration::from_secs(30)).expect("it waits for a writer");
+        assert!(read.unwrap_err().to_string().contains("a pipe"));
     }
 }

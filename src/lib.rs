@@ -77,6 +77,8 @@ pub mod fuzzing;
 mod gate;
 mod heartbeat;
 mod http;
+#[cfg(test)]
+mod journal;
 mod kraken;
 mod messages;
 mod pace;

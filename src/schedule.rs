@@ -156,12 +156,10 @@ impl Handler<Stop> for ScheduleActor {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use actix::Actor as _;
-    use slog::{Drain, Never, OwnedKVList, Record};
 
     use super::*;
+    use crate::journal::Journal;
 
     /// Whom ticks are sent to. It is gone.
     struct Nobody;
@@ -180,19 +178,6 @@ mod tests {
         fn handle(&mut self, _: Tick, _: &mut Self::Context) {}
     }
 
-    #[derive(Clone, Default)]
-    struct Journal(Arc<Mutex<Vec<String>>>);
-
-    impl Drain for Journal {
-        type Ok = ();
-        type Err = Never;
-
-        fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
-            self.0.lock().unwrap().push(record.msg().to_string());
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_standstill_and_a_tick_that_nobody_takes_are_both_told() {
         actix_rt::System::new().block_on(async {
@@ -201,13 +186,13 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             let journal = Journal::default();
-            let log = Logger::root(journal.clone().fuse(), slog::o!());
             let every_second = [(SheetIndex(0), Duration::from_secs(1))];
-            let mut actor = ScheduleActor::new(every_second, nobody.recipient()).logger(log);
+            let mut actor = ScheduleActor::new(every_second, nobody.recipient());
+            actor = actor.logger(journal.logger());
             tokio::time::pause();
             tokio::time::advance(Duration::from_secs(10)).await;
             actor.tick();
-            let told = journal.0.lock().unwrap();
+            let told = journal.take();
             let times = |what: &str| told.iter().filter(|line| line.contains(what)).count();
             assert_eq!((times("stood still"), times("cannot be delivered")), (1, 1), "{told:?}");
         });

@@ -375,14 +375,13 @@ impl Handler<Shutdown> for SupervisorActor {
         let (_, stopped) = self.stop_tree();
         Box::pin(stopped.into_actor(self).then(|(), actor, _| {
             // The first of several tells it.
-            let told = if actor.board.status().state == State::Stopped {
-                tell_all(Vec::new(), Event::Stopped)
-            } else {
+            let first = actor.board.status().state != State::Stopped;
+            if first {
                 actor.board.set_state(State::Stopped);
                 info!(actor.log, "stopped");
-                tell_all(actor.subscribers.clone(), Event::Stopped)
-            };
-            told.into_actor(actor).map(|(), actor, ctx| {
+            }
+            let to = if first { actor.subscribers.clone() } else { Vec::new() };
+            tell_all(to, Event::Stopped).into_actor(actor).map(|(), actor, ctx| {
                 // Whoever else has asked is answered before it is gone.
                 actor.shutdowns -= 1;
                 if actor.shutdowns == 0 {

@@ -154,6 +154,8 @@ mod tests {
         let expected = "ratesheet.json
   tab 'Sheet 1' of 15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk: 3 cells of 1 pair, every 1 s
   as the identity that Google has given to this machine
+warning: The sheets ask for 60 writes a minute, and 50 are made (google.writes_per_minute): each \
+         write waits for its turn. If all have one timeout, the smallest that fits is 1200 ms.
 warning: A timeout of 1 s is shorter than Kraken's cache: its answers change every 2 s.
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";

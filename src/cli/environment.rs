@@ -1,13 +1,15 @@
 //! What the environment says, as far as it is configuration. Touches: the environment.
 
-use std::{collections::HashMap, ffi::OsString, fmt, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use ::config::Source as _;
 use ratesheet::{Credentials, MetadataServer, Overlays};
 
 const PREFIX: &str = "RATESHEET";
 
-/// Another name of `RATESHEET__CREDENTIALS`. By the convention of containers `X_FILE` names a file
+const CREDENTIALS: &str = "RATESHEET__CREDENTIALS";
+
+/// Another name of the same. By the convention of containers `X_FILE` names a file
 /// in which X's value stands; but this value is itself the name of a file, and nobody who writes
 /// `…_FILE=/run/secrets/key.json` has another path in that file.
 const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
@@ -15,7 +17,11 @@ const CREDENTIALS_FILE: &str = "RATESHEET__CREDENTIALS_FILE";
 /// What the environment says, as far as it is configuration.
 #[derive(Clone, Default)]
 pub(super) struct Environment {
-    variables: HashMap<String, String>,
+    /// By their names in capitals, of which there is one each: how somebody wrote the name, and
+    /// the value.
+    variables: BTreeMap<String, (String, String)>,
+    /// Two names of one variable.
+    twice: Vec<(String, String)>,
     unreadable: Vec<String>,
     google_credentials: Option<PathBuf>,
     metadata_host: Option<String>,
@@ -43,7 +49,7 @@ impl Environment {
             let upper = name.to_ascii_uppercase();
             if upper.starts_with("RATESHEET__") {
                 match value.into_string() {
-                    Ok(value) => drop(environment.variables.insert(name.into(), value)),
+                    Ok(value) => environment.set(upper, name.into(), value),
                     Err(_) => environment.unreadable.push(name.into()),
                 }
             } else if name == "GOOGLE_APPLICATION_CREDENTIALS" && !value.is_empty() {
@@ -55,7 +61,16 @@ impl Environment {
             }
         }
         environment.unreadable.sort();
+        environment.twice.sort();
         environment
+    }
+
+    /// Takes in a variable. Two of one name would leave it open which of them counts.
+    fn set(&mut self, upper: String, name: String, value: String) {
+        let key = if upper == CREDENTIALS_FILE { CREDENTIALS.into() } else { upper };
+        if let Some((other, _)) = self.variables.insert(key, (name.clone(), value)) {
+            self.twice.push(if other < name { (other, name) } else { (name, other) });
+        }
     }
 
     /// What it says of the configuration, to lie over the file's.
@@ -63,32 +78,24 @@ impl Environment {
         if let Some(name) = self.unreadable.first() {
             return Err(InvalidVariable::NoText(name.clone()));
         }
-        self.credentials_once()?;
+        if let Some((one, other)) = self.twice.first() {
+            return Err(InvalidVariable::Twice(one.clone(), other.clone()));
+        }
+        let variables = self.variables.iter();
+        let variables = variables.map(|(name, (_, value))| (name.clone(), value.clone()));
         let source = ::config::Environment::with_prefix(PREFIX)
             .separator("__")
-            .source(Some(self.variables.clone()));
+            .source(Some(variables.collect()));
         let collected = source.collect().map_err(|_| InvalidVariable::NoText(PREFIX.into()))?;
         let mut values: Vec<_> = collected.into_iter().collect();
         values.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut overlays = Overlays::new();
         for (path, value) in values {
             let origin = self.name_of(&path);
-            let path = if path == "credentials_file" { "credentials".to_owned() } else { path };
             let text = value.into_string().map_err(|_| InvalidVariable::NoText(origin.clone()))?;
             overlays.set(path, text, origin);
         }
         Ok(overlays)
-    }
-
-    /// Both names of the credentials at once would leave it open which of them counts.
-    fn credentials_once(&self) -> Result<(), InvalidVariable> {
-        let named = |wanted: &str| {
-            self.variables.keys().find(|name| name.eq_ignore_ascii_case(wanted)).cloned()
-        };
-        match (named("RATESHEET__CREDENTIALS"), named(CREDENTIALS_FILE)) {
-            (Some(one), Some(other)) => Err(InvalidVariable::Twice(one, other)),
-            _ => Ok(()),
-        }
     }
 
     /// The credentials that Google's own variable names, in case nothing of ours does.
@@ -110,7 +117,8 @@ impl Environment {
         };
         let variables = self.variables.iter().filter(|(name, _)| wanted(name));
         Self {
-            variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            variables: variables.map(|(name, said)| (name.clone(), said.clone())).collect(),
+            twice: self.twice.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
             unreadable: self.unreadable.iter().filter(|name| wanted(name)).cloned().collect(),
             ..self.clone()
         }
@@ -125,16 +133,14 @@ impl Environment {
 
     /// The variable that says where the probes answer, and its value.
     pub(super) fn listen(&self) -> Option<(&str, &str)> {
-        let wanted = |name: &str| name.eq_ignore_ascii_case("RATESHEET__STATUS__LISTEN");
-        let found = self.variables.iter().find(|(name, _)| wanted(name));
+        let found = self.variables.get("RATESHEET__STATUS__LISTEN");
         found.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The variable of a path, as somebody wrote it.
     fn name_of(&self, path: &str) -> String {
-        let name = format!("{PREFIX}__{}", path.replace('.', "__"));
-        let written = self.variables.keys().find(|written| written.eq_ignore_ascii_case(&name));
-        written.cloned().unwrap_or_else(|| name.to_uppercase())
+        let name = format!("{PREFIX}__{}", path.replace('.', "__")).to_ascii_uppercase();
+        self.variables.get(&name).map_or(name, |(written, _)| written.clone())
     }
 }
 

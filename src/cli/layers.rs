@@ -217,6 +217,13 @@ mod tests {
         assert_eq!(credentials(&[("GOOGLE_APPLICATION_CREDENTIALS", "")], None, None), Ok(None));
         let told = credentials(&[own, in_file], None, Some("flag.json")).unwrap_err();
         assert!(told.contains("found it beside RATESHEET__CREDENTIALS; expected one"), "{told}");
+        // Any other variable may be there twice as well, since capitals do not count.
+        let [one, other] = [("ratesheet__TIMEOUT", "1s"), ("RATESHEET__TIMEOUT", "5s")];
+        for variables in [[one, other], [other, one]] {
+            let told = credentials(&variables, None, None).unwrap_err();
+            let words = "ratesheet__TIMEOUT: error: found it beside RATESHEET__TIMEOUT; expected";
+            assert!(told.contains(words), "{told}");
+        }
     }
 
     #[test]

@@ -136,11 +136,13 @@ pub(super) fn end_by_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// Has a crash leave no file of the memory behind, which a key and tokens are in.
+/// Has a crash leave no file of the memory behind, which a key and tokens are in. Where Linux gives
+/// the memory to a program that keeps it, it does so with a limit of nothing, too, and refrains with
+/// a limit of one byte, in which no file has room either.
 pub(super) fn keep_memory_private() {
-    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    let one_byte = Rlimit { current: Some(1), maximum: Some(1) };
     // Less can always be had; and if not, there is nobody who could do more about it.
-    setrlimit(Resource::Core, nothing).unwrap_or_default();
+    setrlimit(Resource::Core, one_byte).unwrap_or_default();
 }
 
 /// Ends the process at once: a name that is being looked up in DNS would hold it up for seconds.

@@ -33,10 +33,13 @@ impl Config {
         if self.sheets.is_empty() {
             warnings.push("There are no sheets: nothing is written.".into());
         }
-        // Who heeds the one that asks for the longest timeout has heeded the others.
-        let hasty = [self.within_cache(), self.beyond_kraken(), self.beyond_google()];
-        let hasty = hasty.into_iter().flatten().max_by_key(|hasty| hasty.least);
-        warnings.extend(hasty.map(|hasty| hasty.told));
+        // Who heeds the one that asks for the longer timeout has heeded the other, and perhaps
+        // what is said of the cache, which costs nothing and so never hides them.
+        let beyond = [self.beyond_kraken(), self.beyond_google()];
+        let beyond = beyond.into_iter().flatten().max_by_key(|hasty| hasty.least);
+        let heeded = beyond.as_ref().map_or(Duration::ZERO, |hasty| hasty.least);
+        let within = self.within_cache().filter(|hasty| hasty.least > heeded);
+        warnings.extend(beyond.into_iter().chain(within).map(|hasty| hasty.told));
         if self.google.writes_per_minute > GOOGLE_ALLOWS
             && self.google.url == GoogleConfig::default().url
         {

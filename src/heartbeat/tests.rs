@@ -3,18 +3,18 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener},
-    sync::{Mutex, mpsc},
+    sync::mpsc,
     thread,
 };
 
 use jiff::Timestamp;
-use slog::{Drain, Never, OwnedKVList, Record};
 use tokio::time::sleep;
 
 use super::*;
 use crate::{
     config::{Config, HeartbeatConfig},
     http::TlsConfig,
+    journal::Journal,
     messages::SpreadsheetReport,
     sheets::SheetConfig,
     supervisor::{Reload, SupervisorActor},
@@ -50,27 +50,10 @@ fn server(answers: &'static [&'static str]) -> (SocketAddr, mpsc::Receiver<Strin
     (address, questions)
 }
 
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Journal(Arc<Mutex<Vec<String>>>);
-
-impl Drain for Journal {
-    type Ok = ();
-    type Err = Never;
-
-    fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
-        if record.level().is_at_least(slog::Level::Info) {
-            self.0.lock().unwrap().push(format!("{} {}", record.level(), record.msg()));
-        }
-        Ok(())
-    }
-}
-
 fn heart(address: SocketAddr, journal: &Journal) -> HeartbeatActor {
     let url = format!("http://{address}{SECRET}");
-    let log = Logger::root(journal.clone().fuse(), slog::o!());
     let tls = Tls::new(&TlsConfig::default()).unwrap();
-    HeartbeatActor::new(&url, [("a".into(), A_DAY)], &tls, &log).unwrap()
+    HeartbeatActor::new(&url, [("a".into(), A_DAY)], &tls, &journal.logger()).unwrap()
 }
 
 fn success(second: i64) -> Report {
@@ -149,7 +132,7 @@ fn it_beats_at_most_once_a_minute_and_tells_when_it_is_not_heard() {
         heart.send(success(900)).await.unwrap();
         a_minute_later(&heart).await;
         assert_eq!(questions.try_recv(), Err(mpsc::TryRecvError::Disconnected), "one each");
-        let journal = journal.0.lock().unwrap();
+        let journal = journal.take();
         assert_eq!(
             journal[..2],
             ["WARN the heartbeat is not heard: HTTP 404", "INFO the heartbeat is heard again",]
@@ -212,7 +195,7 @@ fn it_stops_at_once_whatever_is_in_flight_and_never_shows_its_address() {
         assert!(!heart.send(AMinuteLater).await.unwrap(), "it is in flight");
         heart.send(Stop).await.unwrap();
         until(|| !heart.connected()).await;
-        assert!(journal.0.lock().unwrap().is_empty());
+        assert!(journal.take().is_empty());
     });
 }
 

@@ -95,29 +95,14 @@ fn names(cells: &[&CellReport]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use slog::{Drain, Never, OwnedKVList, Record};
-
     use super::*;
-    use crate::messages::{CellContent, SheetIndex};
+    use crate::{
+        journal::Journal,
+        messages::{CellContent, SheetIndex},
+    };
 
     /// A reason that is not a cell's own.
     const OUTAGE: &str = "Kraken is in trouble";
-
-    #[derive(Clone, Default)]
-    struct Journal(Arc<Mutex<Vec<String>>>);
-
-    impl Drain for Journal {
-        type Ok = ();
-        type Err = Never;
-
-        fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
-            let line = format!("{} {}", record.level().as_short_str(), record.msg());
-            self.0.lock().unwrap().push(line);
-            Ok(())
-        }
-    }
 
     #[derive(Default)]
     struct Bench {
@@ -141,9 +126,8 @@ mod tests {
                 }
             };
             let cells: Vec<_> = reasons.iter().enumerate().map(cell).collect();
-            let log = Logger::root(self.journal.clone().fuse(), slog::o!());
-            self.changes.log(&log, &cells, now);
-            std::mem::take(&mut *self.journal.0.lock().unwrap())
+            self.changes.log(&self.journal.logger(), &cells, now);
+            self.journal.take()
         }
     }
 

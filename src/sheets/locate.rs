@@ -256,6 +256,7 @@ mod tests {
             assert!(text.contains(told), "{text}");
         }
     }
+
     #[test]
     fn of_cells_that_are_one_and_the_same_the_first_has_it() {
         let all = [
