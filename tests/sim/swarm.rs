@@ -47,7 +47,9 @@ pub(crate) fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
         println!("{line}");
     }
     let Outcome { hash, requests, verdict, .. } = outcome;
-    println!("seed {seed}: {requests} requests, journal {hash:016x}, {verdict:?}");
+    let judged =
+        verdict.as_ref().map_or("nothing is broken".into(), |broken| format!("{broken:?}"));
+    println!("seed {seed}: {requests} requests, journal {hash:016x}, {judged}");
     if verdict.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
