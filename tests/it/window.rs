@@ -4,6 +4,7 @@
 use std::fs;
 
 use pty_process::blocking::{Command, Pty, open};
+use tempfile::NamedTempFile;
 
 use crate::rig::{ONE, Process, Rig, price_in};
 
@@ -14,6 +15,14 @@ fn in_a_window(program: &str, arguments: &[&str]) -> (Pty, Process) {
     (window, Process::from(command.spawn(inside).unwrap()))
 }
 
+/// A hangup while the window is open has the price written elsewhere.
+fn is_reloaded(rig: &Rig, file: &NamedTempFile, hang_up: impl FnOnce()) {
+    let new = rig.file(&price_in(ONE, "B1"));
+    fs::copy(new.path(), file.path()).unwrap();
+    hang_up();
+    rig.shows("B1");
+}
+
 #[test]
 fn when_its_window_is_closed_it_stops_and_a_hangup_by_hand_is_still_a_reload() {
     let rig = Rig::new();
@@ -21,10 +30,7 @@ fn when_its_window_is_closed_it_stops_and_a_hangup_by_hand_is_still_a_reload() {
     let arguments = ["-c", file.path().to_str().unwrap()];
     let (window, process) = in_a_window(env!("CARGO_BIN_EXE_ratesheet"), &arguments);
     rig.shows("A1");
-    let new = rig.file(&price_in(ONE, "B1"));
-    fs::copy(new.path(), file.path()).unwrap();
-    process.signal("HUP");
-    rig.shows("B1");
+    is_reloaded(&rig, &file, || process.signal("HUP"));
     drop(window);
     assert_eq!(process.end().status.code(), Some(0));
 }
@@ -38,10 +44,7 @@ fn in_the_background_of_a_window_it_stops_though_the_hangup_comes_before_the_ter
     let arguments = ["-c", script, "sh", env!("CARGO_BIN_EXE_ratesheet"), path];
     let (window, shell) = in_a_window("/bin/sh", &arguments);
     rig.shows("A1");
-    let new = rig.file(&price_in(ONE, "B1"));
-    fs::copy(new.path(), file.path()).unwrap();
-    shell.signal_child("HUP");
-    rig.shows("B1");
+    is_reloaded(&rig, &file, || shell.signal_child("HUP"));
     drop(window);
     assert_eq!(shell.end().status.code(), Some(0));
 }

@@ -36,3 +36,15 @@ fn while_every_price_fails_updated_stays_what_it_was_and_is_kept() {
     // Somebody may have typed over it.
     assert_eq!(bench.due().pop(), first);
 }
+
+#[test]
+fn a_cell_whose_tab_is_back_is_well_at_once_though_a_reading_has_failed_meanwhile() {
+    let mut bench = two_cells();
+    let later = bench.later();
+    bench.plan.locate(&properties(&["Another"]), later);
+    assert_eq!(bench.failing(), [0, 1]);
+    let outage = Failure::new(FailureClass::Transient, "HTTP 503", "");
+    assert_eq!(bench.plan.locate_blindly(&outage, later), 0);
+    bench.plan.locate(&properties(&["Sheet 1"]), later);
+    assert_eq!(bench.failing(), [0; 0]);
+}
