@@ -16,6 +16,7 @@ use self::health::Health;
 use crate::{
     http::{Http, HttpError, Tls, TlsError},
     messages::{Report, Stop},
+    timer::later,
 };
 
 /// It is fetched so often, and not more often.
@@ -109,7 +110,7 @@ impl HeartbeatActor {
         self.last = Some(now);
         self.in_flight = true;
         // Whatever is not well by then tells when it is well again.
-        ctx.run_later(EVERY, Self::beat_if_due);
+        later(ctx, EVERY, Self::beat_if_due);
         let (http, url) = (self.http.clone(), self.url.clone());
         let fetch = async move { http.get(&url, None, CAP).await };
         ctx.spawn(fetch.into_actor(self).map(|fetched, actor, _| {

@@ -46,6 +46,7 @@ use crate::{
     pace::{RetryConfig, Seldom},
     quote::{AssetPair, Quote},
     setup::{SetupError, checked},
+    timer::later,
 };
 
 /// Ticks and the like that may wait.
@@ -374,7 +375,7 @@ impl KrakenActor {
     fn deliver_later(&self, ctx: &mut Context<Self>) {
         if !self.late.is_empty() {
             debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
-            ctx.run_later(DELIVER_AGAIN, |actor, ctx| {
+            later(ctx, DELIVER_AGAIN, |actor: &mut Self, ctx| {
                 actor.deliver();
                 actor.deliver_later(ctx);
             });
@@ -384,7 +385,7 @@ impl KrakenActor {
     /// Begins the next fetch after `wait`.
     fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
         self.phase = Phase::Waiting;
-        ctx.run_later(wait, |actor, ctx| {
+        later(ctx, wait, |actor: &mut Self, ctx| {
             actor.phase = Phase::Idle;
             actor.proceed(ctx);
         });

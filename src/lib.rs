@@ -93,6 +93,7 @@ mod sheets;
 mod status;
 mod suggest;
 mod supervisor;
+mod timer;
 mod tree;
 
 pub use crate::{

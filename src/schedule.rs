@@ -6,8 +6,7 @@ mod cadence;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Recipient, Supervised, WeakRecipient,
-    dev::SendError,
+    Actor, ActorContext, Context, Handler, Recipient, Supervised, WeakRecipient, dev::SendError,
 };
 use slog::{Logger, debug, warn};
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use self::cadence::Cadences;
 use crate::{
     messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
     pace::Seldom,
+    timer::later,
 };
 
 /// A tick that comes later than this, and misses others, is worth a word.
@@ -26,6 +26,8 @@ const MAILBOX: usize = 16;
 
 /// Sends a [`Tick`] whenever sheets are due: at once when it starts, and then each sheet at
 /// multiples of its own period. After a stall of any length there is one tick, not many.
+///
+/// It ticks for as long as somebody has its address.
 #[derive(Debug)]
 pub struct ScheduleActor {
     cadences: Cadences,
@@ -90,7 +92,7 @@ impl ScheduleActor {
         let Some(next) = self.cadences.next() else { return };
         self.due = next;
         let wait = next.saturating_duration_since(Instant::now());
-        ctx.run_later(wait, |actor, ctx| {
+        later(ctx, wait, |actor: &mut Self, ctx| {
             actor.tick();
             actor.arm(ctx);
         });

@@ -64,6 +64,7 @@ use crate::{
     messages::{Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     pace::{RetryConfig, Seldom},
     setup::checked,
+    timer::later,
     tree::ConfigError,
 };
 
@@ -221,10 +222,9 @@ impl SheetsActor {
             return;
         }
         self.alarm = Some(next);
-        ctx.run_later(next.saturating_duration_since(now), move |actor, ctx| {
-            // One that a later order has overtaken is mute; and without an address nobody can see
-            // any more what is done, and it would go on for ever.
-            if actor.alarm == Some(next) && ctx.connected() {
+        later(ctx, next.saturating_duration_since(now), move |actor: &mut Self, ctx| {
+            // One that a later order has overtaken is mute.
+            if actor.alarm == Some(next) {
                 actor.alarm = None;
                 actor.look_again();
                 actor.proceed(ctx);

@@ -34,7 +34,7 @@ const WALLS: [(&str, &[&str]); 17] = [
 ];
 
 /// What every part may use of the front door: helpers that are nobody's.
-const EVERYBODY: [&str; 2] = ["log_facade", "journal"];
+const EVERYBODY: [&str; 3] = ["log_facade", "journal", "timer"];
 
 /// The most lines of a file.
 const LONGEST: usize = 500;
@@ -221,6 +221,18 @@ fn only_the_command_knows_the_process() {
         for process in ["std::process", "std::env::", "tokio::signal", "System::current", "clap"] {
             let found = source.product().contains(process);
             assert!(!found, "src/{} has {process}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn every_timer_of_an_actor_ends_with_its_last_address() {
+    // Nobody has the address of what watches for the pages: that ends with them.
+    let may = |source: &Source| source.is_test() || matches!(&*source.part, "timer" | "status");
+    for source in sources().iter().filter(|source| !may(source)) {
+        for timer in [".run_later(", ".run_interval("] {
+            let found = source.product().contains(timer);
+            assert!(!found, "src/{} has {timer}", source.path.display());
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actix::{ActorContext, AsyncContext, Context};
+use actix::{ActorContext, Context};
 use jiff::Timestamp;
 use slog::{debug, warn};
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::{
     auth::AccessToken,
     trouble::{Setback, Trouble},
 };
-use crate::messages::Failing;
+use crate::{messages::Failing, timer::later};
 
 impl SheetsActor {
     /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
@@ -90,7 +90,7 @@ impl SheetsActor {
             return;
         }
         self.phase = Phase::Waiting;
-        ctx.run_later(wait, |actor, ctx| {
+        later(ctx, wait, |actor: &mut Self, ctx| {
             actor.phase = Phase::Idle;
             actor.proceed(ctx);
         });
