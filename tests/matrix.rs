@@ -20,6 +20,8 @@ struct Row {
     /// Whether there are files for it in `tests/bad_config`.
     golden: bool,
     reasons: Vec<&'static str>,
+    /// What is said beside the tests, in words.
+    remarks: Vec<String>,
 }
 
 impl Row {
@@ -41,7 +43,9 @@ impl Row {
             REASONS.into_iter().find(|reason| begins(reason))
         };
         let reasons = proof.split("; ").filter_map(said).collect();
-        Some(Self { name: name.into(), what: what.into(), tests, golden, reasons })
+        let words = |part: &&str| part.split('`').step_by(2).any(|text| !text.trim().is_empty());
+        let remarks = proof.split("; ").filter(words).map(str::to_owned).collect();
+        Some(Self { name: name.into(), what: what.into(), tests, golden, reasons, remarks })
     }
 
     /// How it stands, in a word or two.
@@ -183,6 +187,11 @@ fn what_is_no_test_is_noticed() {
     assert_eq!(row("| 99 | x | n/a: y |"), Some((0, "n/a")));
     assert_eq!(row("| 99 | x | elsewhere: z; open: y |"), Some((0, "in part")));
     assert_eq!(row("| 99 | x | because |"), Some((0, "?")));
+    let remarks = |line: &str| Row::of(line).map(|row| row.remarks).unwrap_or_default();
+    assert_eq!(
+        remarks("| P99 | x | `a::b` `c::d`; open: y, see `z`; w |"),
+        ["open: y, see `z`", "w"]
+    );
     assert_eq!(row("| row | what | proof |"), None);
 }
 
@@ -195,8 +204,8 @@ fn how_they_stand() {
         let stand = row.stand();
         *counts.entry(stand).or_default() += 1;
         println!("{:>4}  {stand:9}  {}", row.name, row.what);
-        for test in &row.tests {
-            println!("{:17}{test}", "");
+        for line in row.tests.iter().chain(&row.remarks) {
+            println!("{:17}{line}", "");
         }
         tests.extend(row.tests);
     }
