@@ -43,6 +43,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
+    newest::Newest,
     pace::{RetryConfig, Seldom},
     quote::{AssetPair, Quote},
     setup::{SetupError, checked},
@@ -95,9 +96,8 @@ pub struct KrakenActor {
     retry: RetryConfig,
     client: KrakenClient,
     gate: Rc<Gate>,
-    feeds: Vec<Feed>,
-    /// What each feed's receiver had no room for, in one batch.
-    late: BTreeMap<usize, QuoteBatch>,
+    /// Who gets quotes, and what each of them has not had yet.
+    feeds: Vec<(Feed, Newest)>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
@@ -108,6 +108,8 @@ pub struct KrakenActor {
     again: BTreeSet<SheetIndex>,
     tick: u64,
     seldom: Seldom,
+    /// What is said of receivers that are gone.
+    nobody: Seldom,
     report: KrakenReport,
 }
 
@@ -157,7 +159,6 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
-            late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
@@ -166,6 +167,7 @@ impl KrakenActor {
             again: BTreeSet::new(),
             tick: 0,
             seldom: Seldom::default(),
+            nobody: Seldom::default(),
             report: KrakenReport::default(),
         })
     }
@@ -173,7 +175,8 @@ impl KrakenActor {
     /// Gives quotes to one more receiver.
     #[must_use]
     pub fn feed(mut self, feed: Feed) -> Self {
-        self.feeds.push(feed);
+        let late = Newest::of(feed.sheets.keys().copied());
+        self.feeds.push((feed, late));
         self
     }
 
@@ -238,7 +241,7 @@ impl KrakenActor {
     }
 
     fn pairs_of(&self, due: &[SheetIndex]) -> BTreeSet<AssetPair> {
-        let sheets = self.feeds.iter().flat_map(|feed| &feed.sheets);
+        let sheets = self.feeds.iter().flat_map(|(feed, _)| &feed.sheets);
         let of_due = sheets.filter(|(sheet, _)| due.contains(sheet));
         of_due.flat_map(|(_, pairs)| pairs).cloned().collect()
     }
@@ -339,41 +342,39 @@ impl KrakenActor {
             quotes,
             missing: Arc::clone(&self.report.missing),
         };
-        let nobody_is_late = self.late.is_empty();
-        for (number, feed) in self.feeds.iter().enumerate() {
-            if due.iter().any(|sheet| feed.sheets.contains_key(sheet)) {
-                let batch = match self.late.remove(&number) {
-                    Some(late) => late.then(batch.clone()),
-                    None => batch.clone(),
-                };
-                self.late.insert(number, batch);
-            }
-        }
+        let nobody_was_late = !self.is_somebody_late();
+        self.feeds.iter_mut().for_each(|(_, late)| late.take_in(batch.clone()));
         self.deliver();
-        if nobody_is_late {
+        if nobody_was_late {
             self.deliver_later(ctx);
         }
+    }
+
+    fn is_somebody_late(&self) -> bool {
+        self.feeds.iter().any(|(_, late)| !late.is_empty())
     }
 
     /// Gives every receiver that has room what it has not had. One without room is in trouble,
     /// which is its supervisor's business; it gets the newest as soon as it has.
     fn deliver(&mut self) {
-        let feeds = &self.feeds;
-        let undelivered = &mut self.report.undelivered;
-        self.late.retain(|number, batch| {
-            let Some(feed) = feeds.get(*number) else { return false };
-            match feed.to.try_send(batch.clone()) {
-                Ok(()) | Err(SendError::Closed(_)) => false,
-                Err(SendError::Full(_)) => {
-                    *undelivered += 1;
-                    true
+        for (feed, late) in &mut self.feeds {
+            match late.hand_out(|batch| feed.to.try_send(batch)) {
+                Ok(()) => {}
+                Err(SendError::Full(_)) => self.report.undelivered += 1,
+                Err(SendError::Closed(_)) => {
+                    late.forget_until(self.tick);
+                    self.report.undelivered += 1;
+                    if self.nobody.say(false, true, Instant::now()) {
+                        warn!(self.log, "a receiver of quotes is gone: what is fetched for it is \
+                            lost"; "tick" => self.tick);
+                    }
                 }
             }
-        });
+        }
     }
 
     fn deliver_later(&self, ctx: &mut Context<Self>) {
-        if !self.late.is_empty() {
+        if self.is_somebody_late() {
             debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
             later(ctx, DELIVER_AGAIN, |actor: &mut Self, ctx| {
                 actor.deliver();

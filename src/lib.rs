@@ -81,6 +81,7 @@ mod http;
 mod journal;
 mod kraken;
 mod messages;
+mod newest;
 mod pace;
 mod patience;
 mod quote;

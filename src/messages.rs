@@ -4,12 +4,7 @@
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use actix::Message;
 use jiff::Timestamp;
@@ -89,21 +84,6 @@ impl QuoteBatch {
     #[must_use]
     pub fn missing(self, missing: impl IntoIterator<Item = (AssetPair, Failure)>) -> Self {
         Self { missing: Arc::new(missing.into_iter().collect()), ..self }
-    }
-
-    /// This batch and a newer one in one: the sheets of both, and of each pair the newest.
-    pub(crate) fn then(mut self, newer: Self) -> Self {
-        if self.due.iter().all(|sheet| newer.due.contains(sheet)) {
-            return newer;
-        }
-        let due: BTreeSet<_> = self.due.iter().chain(newer.due.iter()).copied().collect();
-        let quotes = Arc::make_mut(&mut self.quotes);
-        quotes.retain(|pair, _| !newer.missing.contains_key(pair));
-        quotes.extend(newer.quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone())));
-        let missing = Arc::make_mut(&mut self.missing);
-        missing.retain(|pair, _| !newer.quotes.contains_key(pair));
-        missing.extend(newer.missing.iter().map(|(pair, why)| (pair.clone(), why.clone())));
-        Self { tick: newer.tick, due: due.into_iter().collect(), ..self }
     }
 }
 

@@ -90,6 +90,10 @@ impl SheetsActor {
             return;
         }
         self.phase = Phase::Waiting;
+        self.wake_after(wait, ctx);
+    }
+
+    pub(super) fn wake_after(&self, wait: Duration, ctx: &mut Context<Self>) {
         later(ctx, wait, |actor: &mut Self, ctx| {
             actor.phase = Phase::Idle;
             actor.proceed(ctx);
