@@ -147,7 +147,8 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
-    /// Whether somebody has to do something before it can succeed.
+    /// Whether it lasts until somebody changes something at Kraken, at Google or in the
+    /// configuration. A clock that is wrong is not among them: most machines set theirs themselves.
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Pair | Self::Cell | Self::Spreadsheet | Self::Credentials)
     }
@@ -227,7 +228,7 @@ pub struct KrakenReport {
     /// Attempts to hand a batch to a receiver whose mailbox had no room, since the start: the
     /// newest is offered again.
     pub undelivered: u64,
-    /// When the last fetch that brought quotes was sent.
+    /// When the last fetch that brought quotes began: before it waited for its turn.
     pub last_success: Option<Timestamp>,
     /// Why fetches fail, while they do.
     pub failing: Option<Failing>,
@@ -247,7 +248,8 @@ pub struct SpreadsheetReport {
     pub settled: u64,
     /// Writes that succeeded since the start.
     pub writes: u64,
-    /// Writes that failed since the start.
+    /// Attempts to write that came to nothing since the start, be it for want of a token or for what
+    /// has to be read before.
     pub write_failures: u64,
     /// Ticks in which no value had changed, so that nothing was sent: a success too.
     pub unchanged: u64,
@@ -288,7 +290,8 @@ pub struct CellReport {
     pub cell: Arc<str>,
     /// What it shows.
     pub content: CellContent,
-    /// The newest value that Google has confirmed.
+    /// The newest value that Google has confirmed; none after a write whose outcome is not known, or
+    /// a restart of its actor, until the next that is confirmed.
     pub written: Option<CellValue>,
     /// Why it stands still, while it does.
     pub failing: Option<Failure>,

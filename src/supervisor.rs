@@ -228,8 +228,8 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "a write was not finished within shutdown_grace and is abandoned: Google \
-                    may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "who writes it did not stop within shutdown_grace: a write that was under \
+                    way is abandoned, and Google may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)
@@ -335,9 +335,10 @@ impl Handler<Fault> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, fault: Fault, ctx: &mut Self::Context) {
-        if self.tree.is_none() {
+        let Some(tree) = &self.tree else {
             return; // it is being stopped, whoever fails on the way
-        }
+        };
+        tree.fault(&fault);
         self.log_fault(&fault);
         let goes_on = self.board.fault(&fault);
         self.mention(&Event::Fault(fault.clone()));

@@ -1,5 +1,7 @@
 //! `ratesheet run`: the service. Touches: signals.
 
+use std::path::Path;
+
 use ratesheet::{Config, SupervisorActor};
 use slog::{crit, info, warn};
 
@@ -60,6 +62,12 @@ async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Lo
         }
     };
     let reload = || {
+        if flags.config.as_deref() == Some(Path::new("-")) {
+            // What a second reading waited for, a terminal say, would hold up the loop.
+            return Err("the configuration came by standard input, which is read once: restart \
+                        ratesheet to give it another"
+                .into());
+        }
         let loaded = layers::load(&Environment::of_process(), flags);
         let Loaded { config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
         config.tls.check().map_err(|error| error.to_string())?;

@@ -3,7 +3,7 @@
 //!
 //! Kraken calls one market by many names: `XXBTZEUR` is its key, `XBTEUR` its altname, `XBT/EUR`
 //! its wsname; people say `BTC/EUR`. Requests are made with keys, which answers echo, so that an
-//! answer is never matched by guessing.
+//! answer is not matched by guessing; only while the list of keys is not to be had, by its shape.
 
 use std::collections::BTreeMap;
 

@@ -64,7 +64,7 @@ impl SheetsActor {
                 "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
-        // Only a write shows that it is over.
+        // It takes a write to see that it is over.
         self.plan.all_afresh();
         self.report.settled = self.tick;
         self.tell();
