@@ -184,6 +184,21 @@ fn sheets(count: usize, pairs: usize, every: Duration) -> Config {
 }
 
 #[test]
+fn a_deadline_in_which_hardly_anything_is_answered_is_warned_of() {
+    for (server, deadline, told) in [
+        ("kraken", 10, Some("kraken.deadline is 10 ms, in which few requests are answered")),
+        ("google", 499, Some("google.deadline is 499 ms")),
+        ("kraken", 500, None),
+        ("google", 500, None),
+    ] {
+        let section = format!("{{ \"{server}\": {{ \"deadline\": {deadline} }},");
+        let warnings = read(&ARTICLE.replacen('{', &section, 1)).unwrap().warnings();
+        assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert!(warnings.concat().contains(told.unwrap_or_default()), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     let (ms, s) = (Duration::from_millis, Duration::from_secs);
     assert_eq!(sheets(4, 100, s(5)).warnings(), [""; 0]);
