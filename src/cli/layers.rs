@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular};
+use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular, reading_remedy};
 
 use super::{
     environment::{Environment, InvalidVariable},
@@ -55,7 +55,13 @@ impl fmt::Display for LoadError {
             Self::Nowhere => f.write_str(
                 "No configuration here. `ratesheet init` writes one; `ratesheet demo` needs none.",
             ),
-            Self::Unreadable { name, why } => write!(f, "{}: error: {why}", name.escape_debug()),
+            Self::Unreadable { name, why } => {
+                write!(f, "{}: error: {why}", name.escape_debug())?;
+                match reading_remedy(Path::new(name), why) {
+                    "" => Ok(()),
+                    remedy => write!(f, "\n  help: {remedy}"),
+                }
+            }
             Self::Variable(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
         }
