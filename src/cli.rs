@@ -152,7 +152,7 @@ fn load_keyless(flags: &Flags) -> Result<Loaded, Exit> {
         print_error(&format!("{error}\n"));
         Exit::Config
     })?;
-    if let Err(error) = loaded.config.tls.check() {
+    if let Err(error) = loaded.config.tls.check(&loaded.name) {
         print_error(&format!("{error}\n"));
         return Err(Exit::Config);
     }

@@ -38,7 +38,7 @@ pub(crate) fn check(
     out: &mut dyn io::Write,
 ) -> Exit {
     let loaded = load(environment, flags).map_err(|error| error.to_string()).and_then(|loaded| {
-        let trusted = loaded.config.tls.check();
+        let trusted = loaded.config.tls.check(&loaded.name);
         trusted.map(|()| loaded).map_err(|error| error.to_string())
     });
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };

@@ -61,8 +61,8 @@ async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Lo
     };
     let reload = || {
         let loaded = layers::load(&Environment::of_process(), flags);
-        let Loaded { config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
-        config.tls.check().map_err(|error| error.to_string())?;
+        let Loaded { name, config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
+        config.tls.check(&name).map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;
         face.follow(&config, listen_by)?;
         logging.follow(&config.log);

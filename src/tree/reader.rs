@@ -10,6 +10,7 @@ use std::{
 use super::{
     ConfigError, Member, Node, Section, Value,
     problem::{ConfigProblem, Mistakes, Place, escaped, shown},
+    said::Said,
     scalar::{Raw, Refusal},
     text::Source,
 };
@@ -125,12 +126,16 @@ impl<'a> Reader<'a> {
         if self.mistakes.borrow_mut().count_if_full() {
             return;
         }
-        let place = match spot {
-            Spot::At(offset) => self.source.place(*offset),
-            Spot::Origin(origin) => Place::Origin((*origin).to_owned()),
-        };
+        let place = self.place(spot);
         let problem = ConfigProblem { place, path: path.into(), message, help, snippet: None };
         self.mistakes.borrow_mut().push(problem);
+    }
+
+    fn place(&self, spot: &Spot<'_>) -> Place {
+        match spot {
+            Spot::At(offset) => self.source.place(*offset),
+            Spot::Origin(origin) => Place::Origin((*origin).to_owned()),
+        }
     }
 
     pub(super) fn overlays_at(&self, path: &str) -> Vec<&'a Overlay> {
@@ -222,6 +227,11 @@ impl<'a> Found<'a> {
     /// Notes that this value is refused.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.reader.note(&self.spot, &self.path, refusal.or_found(self.raw));
+    }
+
+    /// Where it is said, for later.
+    pub(crate) fn said(&self) -> Said {
+        Said::at(self.reader.place(&self.spot), &self.path)
     }
 
     /// The items, of a list or of the one value that stands for a list of one; `what` they are.

@@ -198,7 +198,12 @@ fn check_says_what_run_would_say() {
     let with = |text: &str| well.replacen('{', &format!("{{ {text},"), 1);
     let tls = with(r#""tls": { "ca_file": "/does/not/exist.pem" }"#);
     for (text, key, code, words) in [
-        (&tls, None, 78, "/does/not/exist.pem"),
+        (
+            &tls,
+            None,
+            78,
+            ": error at $.tls.ca_file: found \"/does/not/exist.pem\", which cannot be",
+        ),
         (&well, Some("/does/not/exist.json"), 77, "the key cannot be read"),
         (&well, Some("Cargo.toml"), 77, "the file is no JSON"),
         (&with(r#""log": 5"#), None, 78, "found 5"),
