@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
-    a1::CellRef,
+    a1::{CellRef, quoted},
     config::Tab,
     wire::{NamedRange, Properties, Spot, TabProperties},
 };
@@ -110,11 +110,12 @@ fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProper
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
                 Some(meant) => {
-                    format!("Did you mean '{}'? Correct it in the configuration", excerpt(meant))
+                    let meant = quoted(&excerpt(meant));
+                    format!("Did you mean {meant}? Correct it in the configuration")
                 }
                 None => format!("Its tabs are: {}", list(properties)),
             };
-            failure(format!("there is no tab '{title}'"), remedy)
+            failure(format!("there is no tab {}", quoted(title)), remedy)
         })
 }
 
@@ -134,7 +135,7 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), Failure
     let known = tab.rows > 0 && tab.columns > 0;
     if known && (row > tab.rows || column > tab.columns) {
         let size = format!("{} rows and {} columns", tab.rows, tab.columns);
-        let reason = format!("the tab '{}' has {size} only", excerpt(&tab.title));
+        let reason = format!("the tab {} has {size} only", quoted(&excerpt(&tab.title)));
         return Err(failure(reason, "Add rows or columns to it, or choose another cell"));
     }
     Ok(())
@@ -160,11 +161,11 @@ fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// Some of the tabs, in quotes.
+/// Some of the tabs, in quotes, as a cell of theirs is written.
 fn list(properties: &Properties) -> String {
     const MOST: usize = 8;
     let mut titles: Vec<String> =
-        properties.tabs.iter().take(MOST).map(|tab| format!("'{}'", excerpt(&tab.title))).collect();
+        properties.tabs.iter().take(MOST).map(|tab| quoted(&excerpt(&tab.title))).collect();
     if properties.tabs.len() > MOST {
         titles.push("…".into());
     }
@@ -245,7 +246,9 @@ mod tests {
     fn what_is_not_there_is_said_with_what_was_meant() {
         for (cell, tab, told) in [
             ("A1", Tab::Title("Shet 1".into()), "no tab 'Shet 1'. Did you mean 'Sheet 1'?"),
-            ("A1", Tab::Title("Prices".into()), "Its tabs are: 'Sheet 1', 'Bob's', 'Chart'"),
+            ("A1", Tab::Title("Prices".into()), "Its tabs are: 'Sheet 1', 'Bob''s', 'Chart'"),
+            ("'Bob''z'!A1", Tab::First, "no tab 'Bob''z'. Did you mean 'Bob''s'?"),
+            ("'Bob''s'!A11", Tab::First, "the tab 'Bob''s' has 10 rows"),
             ("A1", Tab::Gid(5), "no tab with the gid 5"),
             ("A1001", Tab::First, "has 1000 rows and 26 columns only"),
             ("AA1", Tab::First, "has 1000 rows and 26 columns only"),
