@@ -94,7 +94,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
-            drop(error.print());
+            drop(flags::with_advice(error).print());
             return Exit::Usage.into();
         }
         Err(help) => {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    a1::{CellRef, InvalidCell, is_title},
+    a1::{CellRef, InvalidCell, is_title, quoted},
     config::{CellMapping, EVERY, SheetConfig, SpreadsheetId, Tab},
 };
 use crate::{
     quote::{AssetPair, InvalidPair, QuoteField},
     suggest::did_you_mean,
-    tree::{Found, Raw, Refusal, Section, duration, shown, text},
+    tree::{Found, Raw, Refusal, Section, clipped, duration, shown, text},
 };
 
 /// The exchanges that there are.
@@ -189,7 +189,7 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
     if title.len() > 1 && title.starts_with('\'') && title.ends_with('\'') {
-        let bare = title.trim_matches('\'').replace("''", "'");
+        let bare = title[1..title.len() - 1].replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
     }
@@ -238,7 +238,7 @@ pub(super) fn source(text: &str) -> Result<(AssetPair, QuoteField), Refusal> {
 }
 
 fn inner(pair: &str, field: &str) -> String {
-    crate::tree::clipped(&format!("{pair}:{field}"))
+    clipped(&format!("{pair}:{field}"))
 }
 
 fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
@@ -248,9 +248,11 @@ fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
             found(format!("the pair {}", shown(pair))).help("write one key for each pair")
         }
         InvalidPair::Character(c) => {
-            let c = shown(&c.to_string());
-            found(format!("the pair {}", shown(pair)))
-                .help(format!("no pair has the character {c}"))
+            let help = match unsplit(pair) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => format!("no pair has the character {}", shown(&c.to_string())),
+            };
+            found(format!("the pair {}", shown(pair))).help(help)
         }
         InvalidPair::Length(length) => {
             let help = format!("a pair has 4 to 24 characters, not {length}");
@@ -258,6 +260,12 @@ fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
         }
         InvalidPair::NoLetter => found(format!("the pair {}", shown(pair))),
     }
+}
+
+/// `xbteur` of `xbt-eur`.
+fn unsplit(pair: &str) -> Option<String> {
+    let pair = pair.replace(['-', '_', ' '], "");
+    AssetPair::parse(&pair).is_ok().then_some(pair)
 }
 
 fn cell_value(raw: Raw<'_>) -> Result<CellRef, Refusal> {
@@ -274,8 +282,8 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
         InvalidCell::Empty => Refusal::new(CELL).found("an empty text"),
         InvalidCell::Unreadable => {
             let refusal = Refusal::new(CELL).found(shown(text));
-            match turned(text) {
-                Some(turned) => refusal.help(format!("did you mean \"{turned}\"?")),
+            match turned(text).or_else(|| unquoted(text)).or_else(|| spaced(text)) {
+                Some(meant) => refusal.help(format!("did you mean \"{meant}\"?")),
                 None => refusal,
             }
         }
@@ -296,4 +304,24 @@ fn turned(text: &str) -> Option<String> {
     let (digits, letters) = text.split_at(text.len() - letters.len());
     let turned = format!("{letters}{digits}");
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
+}
+
+/// `'Bob''s'!A1` of `'Bob's'!A1`.
+fn unquoted(text: &str) -> Option<String> {
+    let (title, place) = text.strip_prefix('\'')?.rsplit_once("'!")?;
+    meant(format!("{}!{place}", quoted(title)))
+}
+
+/// `'Sheet 1'!A1` of `Sheet 1 A1`, and `Price2` of `Price 2`: names have no blanks.
+fn spaced(text: &str) -> Option<String> {
+    let (title, place) = text.trim().rsplit_once(char::is_whitespace)?;
+    match CellRef::parse(place) {
+        Ok(CellRef::Cell { tab: None, .. }) => meant(format!("{}!{place}", quoted(title.trim()))),
+        _ => meant(text.split_whitespace().collect()),
+    }
+}
+
+/// A text, if it is a cell and short enough to be shown.
+fn meant(text: String) -> Option<String> {
+    (CellRef::parse(&text).is_ok() && clipped(&text) == text).then_some(text)
 }
