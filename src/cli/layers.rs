@@ -16,11 +16,16 @@ use super::{
 /// Where a configuration is looked for that no flag names.
 pub(super) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
+/// The path that is standard input.
+const STDIN: &str = "-";
+
 /// A configuration, and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Loaded {
     /// What it is called: the file, or `stdin`.
     pub(super) name: String,
+    /// Where it was read from, if anywhere; `-` is standard input.
+    pub(super) path: PathBuf,
     /// The configuration; its `credentials` are the environment's if it names none itself.
     pub(super) config: Config,
     /// What is perhaps not meant, beside what the configuration itself warns of.
@@ -41,6 +46,10 @@ impl Loaded {
 pub(super) enum LoadError {
     /// There is no file.
     Nowhere,
+    /// The file that was read before is no longer there.
+    Gone { name: String },
+    /// Standard input has been read, and has nothing more.
+    ReadOnce,
     /// The file cannot be read.
     Unreadable { name: String, why: io::Error },
     /// A variable cannot be heeded.
@@ -54,6 +63,15 @@ impl fmt::Display for LoadError {
         match self {
             Self::Nowhere => f.write_str(
                 "No configuration here. `ratesheet init` writes one; `ratesheet demo` needs none.",
+            ),
+            Self::Gone { name } => write!(
+                f,
+                "{}: error: the file is gone\n  help: put one in its place, and send SIGHUP again",
+                name.escape_debug()
+            ),
+            Self::ReadOnce => f.write_str(
+                "stdin: error: standard input can be read only once\n  help: name a file by \
+                 --config, which can be read again; or start ratesheet anew",
             ),
             Self::Unreadable { name, why } => {
                 write!(f, "{}: error: {why}", name.escape_debug())?;
@@ -77,7 +95,21 @@ pub(super) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, L
         None => usual_file().ok_or(LoadError::Nowhere)?,
     };
     let (name, text) = read(&path, &mut io::stdin().lock())?;
-    lay_over(name, &text, environment, flags)
+    let loaded = lay_over(name, &text, environment, flags)?;
+    Ok(Loaded { path, ..loaded })
+}
+
+/// As [`load`], once more: what was read the first time is what `flags` name since.
+pub(super) fn load_again(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
+    if flags.config.as_deref() == Some(Path::new(STDIN)) {
+        return Err(LoadError::ReadOnce);
+    }
+    load(environment, flags).map_err(|error| match error {
+        LoadError::Unreadable { name, why } if why.kind() == io::ErrorKind::NotFound => {
+            LoadError::Gone { name }
+        }
+        error => error,
+    })
 }
 
 /// What environment and flags say where there is no file.
@@ -107,7 +139,7 @@ pub(super) fn load_upstream(
 
 /// Reads the file, or standard input, and says what it is called.
 fn read(path: &Path, stdin: &mut dyn io::Read) -> Result<(String, Vec<u8>), LoadError> {
-    let (name, text) = if path == Path::new("-") {
+    let (name, text) = if path == Path::new(STDIN) {
         ("stdin".to_owned(), read_at_most(stdin, Config::MOST_BYTES))
     } else {
         (path.display().to_string(), read_regular(path, Config::MOST_BYTES))
@@ -138,7 +170,7 @@ fn lay_over(
         warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
     }
     let listen_by = listen_by(environment, flags);
-    Ok(Loaded { name, config, warnings, listen_by })
+    Ok(Loaded { name, path: PathBuf::new(), config, warnings, listen_by })
 }
 
 /// What says where the probes answer, should anything.
@@ -292,7 +324,7 @@ mod tests {
             let error = load(&Environment::default(), &flags).unwrap_err().to_string();
             assert_eq!(error, format!("{}: error: {words}", path.display()));
         }
-        let error = read(Path::new("-"), &mut io::repeat(0)).unwrap_err();
+        let error = read(Path::new(STDIN), &mut io::repeat(0)).unwrap_err();
         assert!(error.to_string().starts_with("stdin: error: it is larger"), "{error}");
     }
 }

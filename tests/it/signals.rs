@@ -121,6 +121,44 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
 }
 
 #[test]
+fn a_configuration_that_is_gone_is_told_by_its_name_and_the_old_one_stays() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ratesheet.json");
+    fs::copy(rig.file(&price_in(ONE, "A1")).path(), &file).unwrap();
+    let mut command = ratesheet(&["run"]);
+    command.current_dir(folder.path());
+    let mut process = Process::of(command);
+    rig.shows("A1");
+    fs::remove_file(&file).unwrap();
+    process.signal("HUP");
+    let told = process.says("the old one stays");
+    assert!(told.contains("ratesheet.json: error: the file is gone"), "{told}");
+    assert!(told.contains("put one in its place, and send SIGHUP again"), "{told}");
+    rig.changes("A1");
+    fs::copy(rig.file(&price_in(ONE, "B1")).path(), &file).unwrap();
+    process.signal("HUP");
+    rig.shows("B1");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn standard_input_is_not_read_again_and_what_it_said_stays() {
+    let rig = Rig::new();
+    let mut command = ratesheet(&["run", "-c", "-"]);
+    command.stdin(fs::File::open(rig.file(&price_in(ONE, "A1")).path()).unwrap());
+    let mut process = Process::of(command);
+    rig.shows("A1");
+    process.signal("HUP");
+    let told = process.says("the old one stays");
+    assert!(told.contains("standard input can be read only once"), "{told}");
+    rig.changes("A1");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
 fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
     let arguments = ["demo", "--every", "20", "--drill", "kraken:panic:forever"];
     let output = ratesheet(&arguments).output().unwrap();
