@@ -165,10 +165,7 @@ fn lay_over(
         let named = environment.metadata_server().map_err(LoadError::Variable)?;
         *server = named.unwrap_or_default();
     }
-    let mut warnings = Vec::new();
-    if let Some(proxy) = environment.proxy() {
-        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
-    }
+    let warnings = environment.unheeded();
     let listen_by = listen_by(environment, flags);
     Ok(Loaded { name, path: PathBuf::new(), config, warnings, listen_by })
 }
@@ -221,6 +218,39 @@ mod tests {
         assert_eq!(config.status.listen, Some("127.0.0.1:2".parse().unwrap()));
         assert_eq!(config.credentials, Some(Path::new("/google.json").into()));
         assert!(loaded.warnings.iter().any(|warning| warning.contains("https_proxy is set")));
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_for_two_is_told_and_those_of_kubernetes_are_not() {
+        let environment = environment(&[
+            ("RATESHEET_TIMEOUT", "7s"),
+            ("ratesheet_kraken__url", "http://127.0.0.1:1"),
+            ("RATESHEET_KRAKEN_REQUESTS_PER_SECONDS", "1"),
+            ("RATESHEET_CREDENTIALS_FILE", "/key.json"),
+            ("RATESHEET_SERVICE_HOST", "10.0.0.1"),
+            ("RATESHEET_SERVICE_PORT", "80"),
+            ("RATESHEET_SERVICE_PORT_PROBES", "80"),
+            ("RATESHEET_PORT", "tcp://10.0.0.1:80"),
+            ("RATESHEET_PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("RATESHEET_PORT_80_TCP_ADDR", "10.0.0.1"),
+            ("RATESHEET_PORT_80_TCP_PORT", "80"),
+            ("RATESHEET_PORT_80_TCP_PROTO", "tcp"),
+        ]);
+        let loaded =
+            lay_over("f".into(), FILE.as_bytes(), &environment, &Flags::default()).unwrap();
+        assert_eq!(
+            loaded.warnings,
+            [
+                ("RATESHEET_CREDENTIALS_FILE", "RATESHEET__CREDENTIALS"),
+                ("RATESHEET_KRAKEN_REQUESTS_PER_SECONDS", "RATESHEET__KRAKEN__REQUESTS_PER_SECOND"),
+                ("RATESHEET_TIMEOUT", "RATESHEET__TIMEOUT"),
+                ("ratesheet_kraken__url", "RATESHEET__KRAKEN__URL"),
+            ]
+            .map(|(name, meant)| format!(
+                "{name} is set, and is not heeded: did you mean {meant}?"
+            ))
+        );
+        assert_eq!(loaded.config.sheets[0].every.as_secs(), 5);
     }
 
     /// In whose name it writes, with these variables, this in the file, and this flag.

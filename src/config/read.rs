@@ -23,6 +23,12 @@ impl Config {
         Reader::read(name, bytes, overlays, Self::from_root)
     }
 
+    /// The variable of the command's that was probably meant by a name that begins like one and is
+    /// none: `RATESHEET__KRAKEN__URL` by `RATESHEET_KRAKEN_URL`.
+    pub fn variable_meant(name: &str) -> Option<String> {
+        Reader::variable_meant(name, |root| drop(Self::from_root(root)))
+    }
+
     fn from_root(root: &mut Section<'_>) -> Self {
         let sheets = sheets(root);
         let default = Self::default();

@@ -117,6 +117,33 @@ impl<'a> Reader<'a> {
         Ok((value, reader.mistakes.into_inner()))
     }
 
+    /// The variable that was probably meant by a name that begins like one and is none, such as
+    /// `RATESHEET__KRAKEN__URL` by `RATESHEET_KRAKEN_URL`; `read` is given a root that is empty.
+    pub(crate) fn variable_meant(
+        name: &str,
+        read: impl FnOnce(&mut Section<'_>),
+    ) -> Option<String> {
+        let (source, overlays) = (Source::new("{}"), Overlays::new());
+        let reader = Reader {
+            source: &source,
+            overlays: &overlays,
+            asked: RefCell::default(),
+            mistakes: RefCell::default(),
+        };
+        read(&mut Section::new(&reader, Spot::At(0), &[], "$".into(), Some(String::new())));
+        let words = |name: &str| {
+            let words: Vec<_> = name.split(['_', '.']).filter(|word| !word.is_empty()).collect();
+            words.join("_").to_uppercase()
+        };
+        let typed = words(name);
+        let typed = typed.strip_prefix(PREFIX)?.trim_start_matches('_');
+        let known: HashMap<String, String> =
+            reader.asked.take().into_iter().map(|path| (words(&path), variable(&path))).collect();
+        let mut names: Vec<_> = known.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        known.get(did_you_mean(typed, names)?).cloned()
+    }
+
     pub(super) fn note(&self, spot: &Spot<'_>, path: &str, refusal: Refusal) {
         let (message, help) = refusal.words();
         self.say(spot, path, message, help);
@@ -174,9 +201,12 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What the names of variables begin with.
+const PREFIX: &str = "RATESHEET";
+
 /// The variable that says what is at a path.
 fn variable(path: &str) -> String {
-    format!("RATESHEET__{}", path.replace('.', "__").to_uppercase())
+    format!("{PREFIX}__{}", path.replace('.', "__").to_uppercase())
 }
 
 impl<'a> From<&'a Value<'a>> for Raw<'a> {
