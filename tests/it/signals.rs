@@ -111,6 +111,8 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
     let new = rig.file(&price_in(ONE, "B1"));
     std::fs::copy(new.path(), file.path()).unwrap();
     process.signal("HUP");
+    let told = process.says("no longer written, and keeping the last value: 'Sheet 1'!A1\"");
+    assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{told}");
     rig.shows("B1");
     std::fs::write(file.path(), "{ broken").unwrap();
     process.signal("HUP");
