@@ -254,6 +254,17 @@ impl<'a> Found<'a> {
         parse(self.raw).map_err(|refusal| self.refuse(refusal)).ok()
     }
 
+    /// As [`read`](Self::read), of what has parts that are refused one by one.
+    pub(crate) fn read_all<T>(
+        &self,
+        parse: impl FnOnce(Raw<'a>) -> Result<T, Vec<Refusal>>,
+    ) -> Option<T> {
+        let refuse = |refusals: Vec<Refusal>| {
+            refusals.into_iter().for_each(|refusal| self.refuse(refusal));
+        };
+        parse(self.raw).map_err(refuse).ok()
+    }
+
     /// Notes that this value is refused.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.reader.note(&self.spot, &self.path, refusal.or_found(self.raw));

@@ -65,6 +65,14 @@ impl Refusal {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// Says what was probably meant, if that is known.
+    pub(crate) fn or_meant(self, meant: Option<&str>) -> Self {
+        match meant {
+            Some(meant) => self.help(format!("did you mean \"{meant}\"?")),
+            None => self,
+        }
+    }
+
     /// Says what was found, unless that is said already.
     pub(crate) fn or_found(self, found: impl fmt::Display) -> Self {
         if self.found.is_empty() { self.found(found.to_string()) } else { self }
@@ -256,10 +264,7 @@ pub(super) fn choice<T: Copy>(raw: Raw<'_>, choices: &[(&str, T)]) -> Result<T, 
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
-    Err(match did_you_mean(text, choices.iter().map(|(name, _)| *name)) {
-        Some(meant) => refusal.help(format!("did you mean \"{meant}\"?")),
-        None => refusal,
-    })
+    Err(refusal.or_meant(did_you_mean(text, choices.iter().map(|(name, _)| *name))))
 }
 
 #[cfg(test)]
