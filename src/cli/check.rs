@@ -37,12 +37,18 @@ pub(crate) fn check(
     arguments: Arguments,
     out: &mut dyn io::Write,
 ) -> Exit {
-    let loaded = load(environment, flags).map_err(|error| error.to_string()).and_then(|loaded| {
-        let trusted = loaded.config.tls.check(&loaded.name);
-        trusted.map(|()| loaded).map_err(|error| error.to_string())
-    });
+    let loaded =
+        load(environment, flags).map_err(|error| error.to_string()).and_then(with_authorities);
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     told(out.write_all(text.as_bytes()).and_then(|()| out.flush()), code)
+}
+
+/// A configuration whose certificate authorities can be read; or why they cannot, and what else
+/// there is that cannot.
+fn with_authorities(loaded: Loaded) -> Result<Loaded, String> {
+    let Err(error) = loaded.config.tls.check(&loaded.name) else { return Ok(loaded) };
+    let key = identity(&loaded.config).err().map(|error| format!("\n{error}"));
+    Err(format!("{error}{}", key.unwrap_or_default()))
 }
 
 /// What is printed, and the exit code.

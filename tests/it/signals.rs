@@ -244,6 +244,8 @@ fn check_says_what_run_would_say() {
             78,
             ": error at $.tls.ca_file: found \"/does/not/exist.pem\", which cannot be",
         ),
+        (&tls, Some("/does/not/exist.json"), 78, ".pem\", which cannot be"),
+        (&tls, Some("/does/not/exist.json"), 78, "/does/not/exist.json: error: the key cannot be"),
         (&well, Some("/does/not/exist.json"), 77, "the key cannot be read"),
         (&well, Some("Cargo.toml"), 77, "the file is no JSON"),
         (&with(r#""log": 5"#), None, 78, "found 5"),
