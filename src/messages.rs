@@ -318,7 +318,7 @@ pub enum CellContent {
 
 impl CellContent {
     /// Whether it is a time, which is told in the spreadsheet's own zone.
-    pub(crate) const fn tells_time(&self) -> bool {
+    pub const fn tells_time(&self) -> bool {
         matches!(self, Self::Updated | Self::Quote(_, QuoteField::Time))
     }
 }

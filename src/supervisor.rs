@@ -413,6 +413,10 @@ impl Handler<Reload> for SupervisorActor {
             error!(self.log, "the new configuration cannot be used, the old one stays: {}", reason);
             return Box::pin(fut::ready(Err(reason)));
         }
+        for (spreadsheet, cells) in self.config.left_behind(&config) {
+            warn!(self.log, "no longer written, and keeping the last value: {}", cells;
+                "spreadsheet" => spreadsheet.as_str());
+        }
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);
         Box::pin(rebuilt)

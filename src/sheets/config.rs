@@ -191,9 +191,12 @@ impl SheetConfig {
     #[must_use]
     pub fn cell(mut self, source: &str, cell: &str) -> Self {
         let path = format!("cell({}, {})", crate::tree::shown(source), crate::tree::shown(cell));
-        let source = self.noted(&path, source, reading::source(source));
+        let source = reading::source(source).map_err(|refusals| {
+            let note = |refusal| self.mistakes.code(path.as_str(), refusal);
+            refusals.into_iter().for_each(note);
+        });
         let place = self.noted(&path, cell, reading::cell(cell));
-        if let (Some((pair, field)), Some(cell)) = (source, place) {
+        if let (Ok((pair, field)), Some(cell)) = (source, place) {
             self.cells.push(CellMapping { cell, pair, field });
         }
         self
