@@ -1,26 +1,21 @@
 //! What holds in every tick, however slow or broken the servers are. The sandbox's journal is
 //! the only witness.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use actix::Actor as _;
 use ratesheet::{
-    SpreadsheetReport,
-    sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
+    Shutdown, SpreadsheetReport, SupervisorActor,
+    sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, with_tree, writes,
+    ONE, Rig, TAB, TWO, block_on, cells, eventually, one_price, report, sheet, status, tickers,
+    with_tree, writes,
 };
-
-/// Every cell of a write: its range, and the value that was sent.
-fn cells(entry: &Entry) -> Vec<(String, serde_json::Value)> {
-    let body = entry.json();
-    let data = body["data"].as_array().cloned().unwrap_or_default();
-    let cell = |one: &serde_json::Value| {
-        (one["range"].as_str().unwrap().to_owned(), one["values"][0][0].clone())
-    };
-    data.iter().map(cell).collect()
-}
 
 #[test]
 fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
@@ -44,8 +39,7 @@ fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
         with_tree(config, async |_| {
             // Prices only ever rise, so that an older one shows.
             for price in 1..60 {
-                let text = price.to_string();
-                rig.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+                rig.set_price(price);
                 let before = count(&rig.sandbox);
                 rig.until("the next fetch", |sandbox| count(sandbox) > before).await;
             }
@@ -68,22 +62,26 @@ fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
 
 #[test]
 fn fetches_do_not_overlap_and_ticks_that_find_one_unfinished_are_skipped() {
+    const TICKS: u64 = 40;
     block_on(async {
         let rig = Rig::new();
         rig.sandbox.fault(Service::Kraken, Fault::Delay(Duration::from_millis(70)));
-        with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
-            rig.until("ten fetches", |sandbox| sandbox.count(Service::Kraken) >= 10).await;
-            let fetches = rig.sandbox.requests(Service::Kraken);
-            for pair in fetches.windows(2) {
-                assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
-            }
-            let status = status(supervisor).await;
-            let ticks = status.schedule.ticks;
-            let skipped = status.kraken.skipped;
-            // Each fetch takes three and a half ticks' time, so most ticks are skipped.
-            assert!(skipped * 2 > ticks && skipped < ticks, "{skipped} of {ticks}");
+        let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE))).ticks(TICKS).start();
+        let kraken = async || status(&tree).await.kraken;
+        eventually("every tick is fetched or skipped", async || {
+            let kraken = kraken().await;
+            kraken.fetches + kraken.skipped == TICKS
         })
         .await;
+        let kraken = kraken().await;
+        tree.send(Shutdown).await.unwrap();
+        let asked = tickers(&rig.sandbox);
+        for pair in asked.windows(2) {
+            assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
+        }
+        // Each fetch takes three and a half ticks' time, so most ticks are skipped.
+        assert_eq!(asked.len() as u64, TICKS - kraken.skipped, "{kraken:?}");
+        assert!(asked.len() > 2 && kraken.skipped > TICKS / 2, "{kraken:?}");
     });
 }
 
@@ -103,18 +101,24 @@ fn only_configured_cells_are_written_raw_and_in_one_request_for_each_spreadsheet
             requests.iter().partition(|entry| entry.method == "POST");
         assert!(others.iter().all(|entry| entry.method == "GET"));
         assert_eq!(others.len(), 2, "the properties of each spreadsheet are read once");
+        let of_one: BTreeSet<_> = (1..=50).map(|row| format!("'Sheet 1'!D{row}")).collect();
+        let of_two = BTreeSet::from(["'Sheet 1'!A1".to_owned()]);
         for write in posts {
             assert!(write.path().ends_with("/values:batchUpdate"), "{}", write.target);
             assert_eq!(write.json()["valueInputOption"], "RAW");
-            let column =
-                if write.spreadsheet() == Some(ONE) { "'Sheet 1'!D" } else { "'Sheet 1'!A" };
-            for (range, value) in cells(write) {
-                assert!(range.starts_with(column) && value.is_number(), "{range} {value}");
-            }
+            let cells = cells(write);
+            assert!(cells.iter().all(|(_, value)| value.is_number()), "{cells:?}");
+            let expected = if write.spreadsheet() == Some(ONE) { &of_one } else { &of_two };
+            assert_eq!(cells.len(), expected.len(), "a cell twice: {cells:?}");
+            assert_eq!(
+                &cells.into_iter().map(|(range, _)| range).collect::<BTreeSet<_>>(),
+                expected
+            );
         }
-        let tickers = rig.sandbox.requests(Service::Kraken);
-        let tickers = tickers.iter().filter(|entry| entry.path().ends_with("/Ticker"));
-        assert!(tickers.into_iter().all(|entry| entry.target.ends_with("?pair=XXBTZEUR")));
+        assert!(tickers(&rig.sandbox).iter().all(|e| e.target.ends_with("?pair=XXBTZEUR")));
+        let known = [Service::Kraken, Service::Sheets, Service::Token];
+        let others = rig.sandbox.journal().into_iter().filter(|e| !known.contains(&e.service));
+        assert_eq!(others.count(), 0, "somebody else is asked");
     });
 }
 
