@@ -2,13 +2,15 @@
 
 use std::{ops::Range, time::Duration};
 
+use actix::Actor as _;
 use ratesheet::{
-    GetStatus, SheetConfig, SpreadsheetReport,
-    sandbox::{Fault, FaultRule, Service},
+    GetStatus, SheetConfig, Shutdown, SpreadsheetReport, SupervisorActor,
+    sandbox::{Entry, Fault, FaultRule, Service},
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, ticks, with_tree,
+    ONE, Rig, TAB, TWO, block_on, eventually, one_price, report, sheet, status, tickers, ticks,
+    with_tree,
 };
 
 /// A ticker.
@@ -67,6 +69,34 @@ fn a_partial_failure_is_tried_again() {
             .await;
         })
         .await;
+    });
+}
+
+#[test]
+fn more_pairs_than_a_request_holds_are_just_so_many_requests_a_tick() {
+    const TICKS: u64 = 10;
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(0..250)).path("/Ticker"));
+        let sheet = (0..250).fold(sheet(ONE), |sheet, n| {
+            sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
+        });
+        let tree = SupervisorActor::new(rig.config().sheet(sheet)).ticks(TICKS).start();
+        eventually("every tick is fetched or skipped", async || {
+            let kraken = status(&tree).await.kraken;
+            kraken.fetches + kraken.skipped == TICKS
+        })
+        .await;
+        let fetches = status(&tree).await.kraken.fetches as usize;
+        tree.send(Shutdown).await.unwrap();
+        let asked = tickers(&rig.sandbox);
+        assert_eq!(asked.len(), 3 * fetches);
+        let named = |entry: &Entry| entry.target.matches("EUR").count();
+        for fetch in asked.chunks(3) {
+            assert_eq!(fetch.iter().map(named).sum::<usize>(), 250, "{fetch:?}");
+            assert!(fetch.iter().all(|entry| named(entry) <= 100), "{fetch:?}");
+        }
     });
 }
 
