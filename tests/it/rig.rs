@@ -272,6 +272,11 @@ pub(crate) fn price(write: &Entry) -> f64 {
     cells(write)[0].1.as_f64().unwrap()
 }
 
+/// How long a request was open. One that still is has no end.
+pub(crate) fn took(entry: &Entry) -> Option<Duration> {
+    Some(entry.ended_at?.duration_since(entry.at).unsigned_abs())
+}
+
 /// Every write takes so long.
 pub(crate) fn slow(ms: u64) -> FaultRule {
     FaultRule::new(Service::Sheets, Fault::Delay(Duration::from_millis(ms))).path("batchUpdate")
