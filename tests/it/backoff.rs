@@ -4,7 +4,7 @@
 use std::{cell::RefCell, future::ready, rc::Rc, time::Duration};
 
 use actix::Actor as _;
-use ratesheet::{Backoff, Config, Dialer, Line, Shutdown, SupervisorActor};
+use ratesheet::{Backoff, Config, Dialer, Line, RetryConfig, Shutdown, SupervisorActor};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     runtime::Builder,
@@ -12,7 +12,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::rig::{ONE, one_price};
+use crate::{
+    journal::Journal,
+    rig::{ONE, one_price},
+};
 
 const INSTANCES: usize = 30;
 
@@ -22,7 +25,7 @@ const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duratio
 const LONG: Duration = Duration::from_secs(60);
 
 /// What the servers answer, by what is in a request.
-const ANSWERS: [(&str, &str); 5] = [
+const ANSWERS: [(&str, &str); 6] = [
     (
         "/AssetPairs",
         r#"{"error":[],"result":{"XXBTZEUR":{"altname":"XBTEUR","wsname":"XBT/EUR"}}}"#,
@@ -34,27 +37,48 @@ const ANSWERS: [(&str, &str); 5] = [
     ),
     ("/email", "ratesheet@tests.iam.gserviceaccount.com"),
     ("/token", r#"{"access_token":"a-token","expires_in":3599}"#),
+    (":batchUpdate", r#"{"totalUpdatedCells":1}"#),
     ("fields=", r#"{"sheets":[{"properties":{"sheetId":0,"title":"Sheet 1"}}]}"#),
 ];
 
-/// When somebody was asked for what fails.
-type Attempts = Rc<RefCell<Vec<Instant>>>;
+/// Requests with `what` in them fail with `status` for so long, each in other words.
+#[derive(Clone)]
+struct Outage {
+    what: &'static str,
+    status: &'static str,
+    until: Instant,
+    /// When there was one.
+    attempts: Rc<RefCell<Vec<Instant>>>,
+}
 
-/// Answers one request after the other; those with `what` in them fail.
-async fn serve(mut wire: DuplexStream, what: &str, attempts: Attempts) {
+impl Outage {
+    fn new(what: &'static str, status: &'static str, lasts: Duration) -> Self {
+        Self { what, status, until: Instant::now() + lasts, attempts: Rc::default() }
+    }
+
+    /// The status and the body of an answer.
+    fn answer(&self, request: &str) -> (&'static str, String) {
+        if request.contains(self.what) {
+            self.attempts.borrow_mut().push(Instant::now());
+            if Instant::now() < self.until {
+                let message = format!("No. {} today.", self.attempts.borrow().len());
+                return (self.status, format!(r#"{{"error":{{"message":"{message}"}}}}"#));
+            }
+        }
+        let known = ANSWERS.iter().find(|(part, _)| request.contains(part));
+        ("200 OK", known.unwrap_or_else(|| panic!("nobody asks for {request}")).1.into())
+    }
+}
+
+/// Answers one request after the other.
+async fn serve(mut wire: DuplexStream, outage: Outage) {
     let (mut request, mut bytes) = (String::new(), [0; 4_096]);
     while let Ok(length @ 1..) = wire.read(&mut bytes).await {
         request.push_str(&String::from_utf8_lossy(&bytes[..length]));
         if !request.contains("\r\n\r\n") {
             continue;
         }
-        let (status, body) = if request.contains(what) {
-            attempts.borrow_mut().push(Instant::now());
-            ("503 Service Unavailable", "")
-        } else {
-            let known = ANSWERS.iter().find(|(part, _)| request.contains(part));
-            ("200 OK", known.unwrap_or_else(|| panic!("nobody asks for {request}")).1)
-        };
+        let (status, body) = outage.answer(&request);
         let length = body.len();
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
         wire.write_all(answer.as_bytes()).await.unwrap();
@@ -62,41 +86,53 @@ async fn serve(mut wire: DuplexStream, what: &str, attempts: Attempts) {
     }
 }
 
-/// A tree whose servers fail at `what` for long, and when they did.
-async fn fails(what: &'static str) -> Vec<Instant> {
-    let attempts = Attempts::default();
+/// A tree with one sheet that lives for so long, with servers that have an outage. What it logs.
+async fn lives(outage: &Outage, every: Duration, backoff: Backoff, lives: Duration) -> Vec<String> {
     let (calls, mut called) = unbounded_channel();
     let dialer = Dialer::new(move |_, _| {
         let (ours, theirs) = duplex(64 * 1024);
         calls.send(theirs).unwrap();
         ready(Ok(Line::new(ours)))
     });
-    let heard = Rc::clone(&attempts);
+    let outage = outage.clone();
     actix_rt::spawn(async move {
         while let Some(wire) = called.recv().await {
-            actix_rt::spawn(serve(wire, what, Rc::clone(&heard)));
+            actix_rt::spawn(serve(wire, outage.clone()));
         }
     });
     let mut config = Config::new().credentials("metadata");
-    config = config.sheet(one_price(ONE).every(LONG * 2));
+    config = config.sheet(one_price(ONE).every(every));
     config.kraken.url = "http://127.0.0.1".into();
     config.google.url = config.kraken.url.clone();
     config.kraken.requests_per_second = 1_000.0;
     config.google.writes_per_minute = 60_000;
-    config.retry.backoff = BACKOFF;
+    config.retry.backoff = backoff;
     config.supervision.ping = LONG;
-    let tree = SupervisorActor::new(config).dialer(dialer).start();
-    sleep(LONG).await;
+    let journal = Journal::default();
+    let tree = SupervisorActor::new(config).dialer(dialer).logger(journal.logger()).start();
+    sleep(lives).await;
     tree.send(Shutdown).await.unwrap();
-    attempts.take()
+    journal.take()
+}
+
+/// A system of its own whose clock runs on whenever everybody waits.
+fn in_no_time(test: impl Future<Output = ()>) {
+    fastrand::seed(7);
+    let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    actix_rt::System::with_tokio_rt(paused).block_on(test);
+}
+
+/// When a tree failed whose servers fail at `what` for long.
+async fn fails(what: &'static str) -> Vec<Instant> {
+    let outage = Outage::new(what, "503 Service Unavailable", 2 * LONG);
+    lives(&outage, 2 * LONG, BACKOFF, LONG).await;
+    outage.attempts.take()
 }
 
 /// Has thirty of us fail at the same moment. However often they have failed, they come back at all
 /// times up to one that doubles with each failure.
 fn waits_grow_and_are_spread(what: &'static str) {
-    fastrand::seed(7);
-    let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    actix_rt::System::with_tokio_rt(paused).block_on(async {
+    in_no_time(async {
         let all: Vec<_> = (0..INSTANCES).map(|_| actix_rt::spawn(fails(what))).collect();
         let mut waits = vec![Vec::new(); 10];
         for instance in all {
@@ -113,6 +149,12 @@ fn waits_grow_and_are_spread(what: &'static str) {
             let told = format!("after {failures} failures: {waits:?} up to {ceiling:?}");
             assert!(longest <= ceiling + Duration::from_millis(10), "{told}");
             assert!(longest > ceiling.mul_f64(0.7) && shortest < ceiling.mul_f64(0.3), "{told}");
+            // In no fifth of the time do three times as many come back as on the average.
+            for fifth in 0..5 {
+                let within = ceiling * fifth / 5..ceiling * (fifth + 1) / 5;
+                let many = waits.iter().filter(|wait| within.contains(*wait)).count();
+                assert!(many < 3 * INSTANCES / 5, "{many} at once {told}");
+            }
         }
     });
 }
@@ -125,4 +167,51 @@ fn thirty_instances_that_kraken_fails_together_come_back_apart_and_ever_later() 
 #[test]
 fn thirty_instances_that_google_fails_together_come_back_apart_and_ever_later() {
     waits_grow_and_are_spread(":batchUpdate");
+}
+
+/// Lets a tree with a tick every ten seconds live through an outage of an hour, which is told as
+/// `fails` and its end as `again`: after each failure there is one attempt, at least so long after
+/// it; the waits grow, and it is over soon; a line a minute tells of it.
+fn an_hour_is_survived(outage: (&'static str, &'static str), least: u64, fails: &str, again: &str) {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let backoff = RetryConfig::default().backoff;
+    let moment = Duration::from_millis(10);
+    in_no_time(async {
+        let outage = Outage::new(outage.0, outage.1, HOUR);
+        let log = lives(&outage, Duration::from_secs(10), backoff, HOUR + 2 * LONG).await;
+        let attempts = outage.attempts.take();
+        let failed = attempts.iter().filter(|at| **at < outage.until).count();
+        let waits: Vec<_> = attempts.windows(2).take(failed).map(|two| two[1] - two[0]).collect();
+        for (failures, wait) in (1..).zip(&waits) {
+            let ceiling = backoff.ceiling(failures).max(Duration::from_secs(least));
+            let told = format!("after {failures} failures: {wait:?} up to {ceiling:?}");
+            assert!(*wait <= ceiling + moment && *wait >= Duration::from_secs(least), "{told}");
+        }
+        let longest = waits.iter().max().unwrap();
+        assert!(*longest > backoff.max / 2, "{waits:?}");
+        let over = attempts[failed] - outage.until;
+        assert!(over <= backoff.max + moment, "again after {over:?}");
+        let told = |what: &str| log.iter().filter(|line| line.contains(what)).count();
+        assert!((30..=61).contains(&told(fails)), "{} lines: {log:?}", told(fails));
+        assert_eq!(told(again), 1, "{log:?}");
+        assert!(log.len() < 61 + 10, "{log:?}");
+    });
+}
+
+#[test]
+fn a_quota_that_is_spent_for_an_hour_costs_one_request_a_wait_and_one_line_a_minute() {
+    let (fails, again) = ("the spreadsheet is not written", "the spreadsheet is written again");
+    an_hour_is_survived((":batchUpdate", "429 Too Many Requests"), 1, fails, again);
+}
+
+#[test]
+fn an_hour_without_google_costs_one_request_a_wait_and_one_line_a_minute() {
+    let (fails, again) = ("the spreadsheet is not written", "the spreadsheet is written again");
+    an_hour_is_survived((":batchUpdate", "503 Service Unavailable"), 0, fails, again);
+}
+
+#[test]
+fn an_hour_without_kraken_costs_one_request_a_wait_and_one_line_a_minute() {
+    let (fails, again) = ("Kraken gives no quotes", "Kraken answers again");
+    an_hour_is_survived(("/Ticker", "503 Service Unavailable"), 0, fails, again);
 }

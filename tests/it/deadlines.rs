@@ -14,7 +14,7 @@ use ratesheet::{
 use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Rig, block_on, one_price, report, status, with_tree};
+use crate::rig::{ONE, Rig, block_on, one_price, report, status, took, with_tree};
 
 /// From one byte to the next.
 const QUICKLY: Duration = Duration::from_millis(50);
@@ -62,6 +62,16 @@ fn head_that_drips(every: Duration) -> Fault {
 
 fn body_that_drips() -> Fault {
     Fault::Drip { bytes: 1, every: QUICKLY }
+}
+
+/// No request that met a fault was open for longer than it may, and three, at least, for as long.
+fn each_was_given_up(rig: &Rig, service: Service, deadline: Duration) {
+    let all = rig.sandbox.requests(service);
+    let met: Vec<_> = all.iter().filter(|entry| entry.fault.is_some()).filter_map(took).collect();
+    // Those that the end of a tree has cut short are no matter.
+    let whole = met.iter().filter(|took| **took > deadline / 2).count();
+    let longest = met.iter().max().unwrap();
+    assert!(whole >= 3 && *longest < deadline + SLACK / 3, "{met:?}");
 }
 
 /// Three attempts at Kraken take no longer than three deadlines and waits.
@@ -132,9 +142,11 @@ fn a_head_that_drips_is_given_up() {
         rig.sandbox.fault(service, head_that_drips(QUICKLY));
     }
     kraken_is_given_up(rig.config());
+    each_was_given_up(&rig, Service::Kraken, rig.config().kraken.deadline);
     rig.sandbox.clear_faults();
     rig.sandbox.fault(Service::Sheets, head_that_drips(QUICKLY));
     google_is_given_up(rig.config());
+    each_was_given_up(&rig, Service::Sheets, rig.config().google.deadline);
 }
 
 #[test]
@@ -142,9 +154,11 @@ fn a_body_that_drips_is_given_up() {
     let rig = Rig::new();
     rig.sandbox.fault(Service::Kraken, body_that_drips());
     kraken_is_given_up(rig.config());
+    each_was_given_up(&rig, Service::Kraken, rig.config().kraken.deadline);
     rig.sandbox.clear_faults();
     rig.sandbox.fault(Service::Sheets, body_that_drips());
     google_is_given_up(rig.config());
+    each_was_given_up(&rig, Service::Sheets, rig.config().google.deadline);
 }
 
 /// A token has ten seconds, whatever is configured; all of these wait here at once.

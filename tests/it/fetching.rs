@@ -2,13 +2,15 @@
 
 use std::{ops::Range, time::Duration};
 
+use actix::Actor as _;
 use ratesheet::{
-    GetStatus, SheetConfig, SpreadsheetReport,
-    sandbox::{Fault, FaultRule, Service},
+    GetStatus, SheetConfig, Shutdown, SpreadsheetReport, SupervisorActor,
+    sandbox::{Entry, Fault, FaultRule, Service},
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, report, sheet, status, ticks, with_tree,
+    ONE, Rig, TAB, TWO, block_on, cells, eventually, one_price, price, report, sheet, status,
+    tickers, ticks, with_tree, writes,
 };
 
 /// A ticker.
@@ -67,6 +69,76 @@ fn a_partial_failure_is_tried_again() {
             .await;
         })
         .await;
+    });
+}
+
+#[test]
+fn more_pairs_than_a_request_holds_are_just_so_many_requests_a_tick() {
+    const TICKS: u64 = 10;
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, rows(0..250)).path("/Ticker"));
+        let sheet = (0..250).fold(sheet(ONE), |sheet, n| {
+            sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
+        });
+        let tree = SupervisorActor::new(rig.config().sheet(sheet)).ticks(TICKS).start();
+        eventually("every tick is fetched or skipped", async || {
+            let kraken = status(&tree).await.kraken;
+            kraken.fetches + kraken.skipped == TICKS
+        })
+        .await;
+        let fetches = status(&tree).await.kraken.fetches as usize;
+        tree.send(Shutdown).await.unwrap();
+        let asked = tickers(&rig.sandbox);
+        assert_eq!(asked.len(), 3 * fetches);
+        let named = |entry: &Entry| entry.target.matches("EUR").count();
+        for fetch in asked.chunks(3) {
+            assert_eq!(fetch.iter().map(named).sum::<usize>(), 250, "{fetch:?}");
+            assert!(fetch.iter().all(|entry| named(entry) <= 100), "{fetch:?}");
+        }
+    });
+}
+
+#[test]
+fn nineteen_pairs_of_twenty_are_written_with_every_tick_though_one_is_no_ticker() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        let sheet = (0..20).fold(sheet(ONE), |sheet, n| {
+            sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
+        });
+        // All of an answer is of one moment.
+        let answer = |price: u32| {
+            let row = ROW.replace(r#""c":["4""#, &format!(r#""c":["{price}""#));
+            let row = |n| format!(r#""AAA{n:03}EUR":{}"#, if n == 7 { "[]" } else { &row });
+            let rows = (0..20).map(row).collect::<Vec<_>>().join(",");
+            let answer = Fault::json(200, format!(r#"{{"error":[],"result":{{{rows}}}}}"#));
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, answer).path("/Ticker"))
+        };
+        let mut old = answer(1);
+        with_tree(rig.config().sheet(sheet), async |_| {
+            for price in 1..=30_u32 {
+                rig.until("the price", |_| rig.number("B1") == Some(price.into())).await;
+                // The older of two goes first.
+                let new = answer(price + 1);
+                rig.sandbox.clear_fault(old);
+                old = new;
+            }
+        })
+        .await;
+        let good = (1..=20).filter(|row| *row != 8).map(|row| format!("'{TAB}'!B{row}"));
+        let good: Vec<_> = good.collect();
+        let mut written = Vec::new();
+        for write in writes(&rig.sandbox) {
+            let (ranges, values): (Vec<_>, Vec<_>) = cells(&write).into_iter().unzip();
+            assert_eq!(ranges, good);
+            assert!(values.iter().all(|value| *value == values[0]), "of two ticks: {values:?}");
+            written.push(price(&write));
+        }
+        written.dedup();
+        let all: Vec<_> = (1..=30).map(f64::from).collect();
+        assert!(written.starts_with(&all), "{written:?}");
     });
 }
 

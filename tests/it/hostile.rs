@@ -15,12 +15,19 @@ use tempfile::NamedTempFile;
 use self::memory::Memory;
 use crate::{
     logged::Logged,
-    rig::{ONE, Rig, block_on, one_price},
+    rig::{ONE, Rig, block_on, one_price, took},
     stall::Stall,
 };
 
 /// A process may grow by so much, in KiB.
 const GROWTH: i64 = 4 * 1024;
+
+/// What [`config`] says, and what a token has whatever is configured.
+const DEADLINE: Duration = Duration::from_millis(500);
+const TOKEN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Room for a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// A loop may stand still for so long. Without optimization all takes some twenty times as long; a
 /// quarter of a second has been seen.
@@ -49,6 +56,7 @@ fn config(rig: &Rig) -> NamedTempFile {
 fn stays_small(service: Service) {
     let rig = Rig::new();
     let file = config(&rig);
+    let deadline = if service == Service::Token { TOKEN_DEADLINE } else { DEADLINE };
     let process = Logged::start(&file, "json", &[]);
     rig.changes("A1");
     let pid = process.process.id();
@@ -61,6 +69,9 @@ fn stays_small(service: Service) {
         rig.met(before, MET, what);
         rig.sandbox.clear_faults();
         assert!(rig.changed("A1"), "it does not recover from {what}");
+        let met = rig.sandbox.journal_since(before).into_iter().filter(|e| e.fault.is_some());
+        let longest = met.filter_map(|entry| took(&entry)).max().unwrap();
+        assert!(longest < deadline + SLACK, "{what}, of {service:?}: {longest:?}");
         let growth = memory.growth();
         assert!(growth <= GROWTH, "{what}, of {service:?}: {growth} KiB more");
     }

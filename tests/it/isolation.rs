@@ -1,20 +1,28 @@
 //! What fails alone: one pair, one cell, one tab, one spreadsheet. The others are as fresh as
 //! ever.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use actix::Addr;
 use ratesheet::{
-    SheetConfig,
+    Config, KrakenReport, SheetConfig, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Rig, SOON, TAB, TWO, block_on, one_price, report, sheet, with_tree};
+use crate::rig::{
+    ONE, Rig, SOON, TAB, TWO, block_on, cells, one_price, report, sheet, status, tickers, ticks,
+    with_tree,
+};
 
 /// Whether a request writes to this spreadsheet.
 fn writes(entry: &Entry, id: &str) -> bool {
     entry.is_write() && entry.spreadsheet() == Some(id)
+}
+
+async fn kraken(supervisor: &Addr<SupervisorActor>) -> KrakenReport {
+    status(supervisor).await.kraken
 }
 
 fn text(sandbox: &Sandbox, cell: &str) -> String {
@@ -43,6 +51,14 @@ fn an_unknown_pair_stops_its_own_cells_alone() {
     });
 }
 
+/// What was set aside is not tried again sooner, by [`Rig::config`].
+const SET_ASIDE: Duration = Duration::from_millis(240);
+
+/// How often something may have happened that happens once, and then once for each probe.
+fn once_and_by_probes(start: Instant) -> usize {
+    1 + start.elapsed().div_duration_f64(SET_ASIDE).ceil() as usize
+}
+
 #[test]
 fn a_pair_that_is_delisted_meanwhile_stops_its_own_cells_alone_until_it_is_back() {
     block_on(async {
@@ -51,20 +67,32 @@ fn a_pair_that_is_delisted_meanwhile_stops_its_own_cells_alone_until_it_is_back(
             let pairs = ["ETHEUR", "SOLEUR", "ADAEUR", "XRPEUR", "LTCEUR"];
             sheet.cell(&format!("kraken:{}:buy", pairs[row % 5]), &format!("B{}", row + 1))
         });
-        with_tree(rig.config().sheet(sheet), async |_| {
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
             rig.sandbox.delist("ADAEUR");
-            let before = rig.sandbox.count(Service::Kraken);
+            let start = Instant::now();
+            let (asked, fetched) = (tickers(&rig.sandbox).len(), kraken(supervisor).await.fetches);
             rig.fresh(&[(ONE, "A1")]).await;
-            rig.fresh(&[(ONE, "A1")]).await;
-            let extra: Vec<_> = rig
-                .sandbox
-                .requests(Service::Kraken)
-                .into_iter()
-                .skip(before)
-                .filter(|entry| entry.target == "/0/public/Ticker")
-                .collect();
-            assert!(!extra.is_empty() && extra.len() <= 3, "{}", extra.len());
+            let before = rig.last();
+            ticks(supervisor, 40).await;
+            // All others are had by each fetch; to find out which is refused takes one more request.
+            let now = kraken(supervisor).await;
+            assert_eq!(now.failures, 0);
+            assert_eq!(now.missing.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ADAEUR"]);
+            let more = tickers(&rig.sandbox).len() - asked - (now.fetches - fetched) as usize;
+            // One more may be on its way.
+            let (least, most) = (1, 1 + once_and_by_probes(start));
+            assert!((least..=most).contains(&more), "{more} requests beyond one a fetch");
+            let of = |rows: &[usize]| -> BTreeSet<_> {
+                rows.iter().map(|row| format!("'{TAB}'!B{row}")).collect()
+            };
+            let (own, others): (Vec<_>, Vec<_>) = (1..=20).partition(|row| row % 5 == 3);
+            let since = |sandbox: &Sandbox| -> BTreeSet<_> {
+                let writes = sandbox.journal_since(before).into_iter().filter(Entry::is_write);
+                writes.flat_map(|write| cells(&write)).map(|(range, _)| range).collect()
+            };
+            rig.until("all others", |sandbox| since(sandbox).is_superset(&of(&others))).await;
+            assert!(since(&rig.sandbox).is_disjoint(&of(&own)), "a price that is none");
             rig.sandbox.relist("ADAEUR");
             let old = rig.number("B3");
             rig.until("the pair is written again", |_| rig.number("B3") != old).await;
@@ -97,13 +125,22 @@ fn a_renamed_tab_stops_its_own_cells_alone_until_it_is_renamed_back() {
         rig.sandbox.add_tab(ONE, "Other", 10, 10);
         let sheet = one_price(ONE).cell("kraken:xbteur:buy", "Other!A1");
         let other = |sandbox: &Sandbox, tab: &str| sandbox.cell(ONE, tab, "A1");
-        with_tree(rig.config().sheet(sheet), async |_| {
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
             rig.until("both tabs", |sandbox| other(sandbox, "Other").is_some()).await;
+            let (before, start) = (rig.last(), Instant::now());
             rig.sandbox.rename_tab(ONE, "Other", "Another");
             rig.fresh(&[(ONE, "A1")]).await;
             let old = other(&rig.sandbox, "Another");
+            ticks(supervisor, 40).await;
             rig.fresh(&[(ONE, "A1")]).await;
             assert_eq!(other(&rig.sandbox, "Another"), old);
+            // The others are written without it, and it is not looked for with every tick.
+            let since = rig.sandbox.journal_since(before);
+            let refused = since.iter().filter(|entry| entry.status == Some(400)).count();
+            let read = since.iter().filter(|entry| entry.path().ends_with(ONE)).count();
+            let most = once_and_by_probes(start);
+            assert!((1..=most).contains(&refused), "{refused} writes are refused");
+            assert!((1..=most).contains(&read), "it is read {read} times");
             rig.sandbox.rename_tab(ONE, "Another", "Other");
             rig.until("the tab is written again", |sandbox| other(sandbox, "Other") != old).await;
         })
@@ -151,12 +188,22 @@ fn a_write_that_is_refused_without_a_reason_is_halved_until_the_cell_is_found() 
     });
 }
 
+/// Eight more spreadsheets, each with a price five times a second.
+fn eight_more(rig: &Rig, mut config: Config) -> (Config, Vec<String>) {
+    let ids: Vec<_> = (3..=10).map(|n| format!("{n}-one-of-ten-spreadsheets")).collect();
+    for id in &ids {
+        rig.sandbox.create_spreadsheet(id, "One of ten", &[(TAB, 10, 10)]);
+        config = config.sheet(one_price(id).every(Duration::from_millis(200)));
+    }
+    (config, ids)
+}
+
 /// How long each of forty prices takes from Kraken to the other spreadsheet, from the quickest on.
 async fn ages(rig: &Rig) -> Vec<Duration> {
     let mut ages = Vec::new();
     for price in 1..=40 {
-        let (text, start) = (price.to_string(), Instant::now());
-        rig.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+        let start = Instant::now();
+        rig.set_price(price);
         let shows = |sandbox: &Sandbox| {
             sandbox.cell(TWO, TAB, "A1").and_then(|value| value.as_f64()) == Some(price.into())
         };
@@ -184,10 +231,11 @@ fn a_spreadsheet_that_fails_for_ever_does_not_disturb_another() {
             let config = |rig: &Rig| {
                 let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
                 config.supervision.ping = SOON; // nobody who hangs is replaced
-                config
+                eight_more(rig, config)
             };
-            with_tree(config(&rig), async |_| {
-                with_tree(config(&control), async |_| {
+            let ((one, ids), (other, _)) = (config(&rig), config(&control));
+            with_tree(one, async |_| {
+                with_tree(other, async |_| {
                     rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
                     control.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
                     trouble(&rig);
@@ -196,6 +244,7 @@ fn a_spreadsheet_that_fails_for_ever_does_not_disturb_another() {
                     for at in [20, 36] {
                         assert!(beside[at] < 3 * alone[at], "{name}: {beside:?}, not {alone:?}");
                     }
+                    rig.fresh(&ids.iter().map(|id| (id.as_str(), "A1")).collect::<Vec<_>>()).await;
                 })
                 .await;
             })

@@ -18,6 +18,8 @@ mod host;
 mod hostile;
 mod invariants;
 mod isolation;
+#[path = "../../src/journal.rs"]
+mod journal;
 mod keyless;
 mod library;
 mod line;

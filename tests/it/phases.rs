@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 
-use ratesheet::sandbox::{Entry, Fault, FaultRule, Service};
+use ratesheet::sandbox::{Fault, FaultRule, Service};
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, price_in, ratesheet, writes};
+use crate::rig::{ONE, Process, Rig, SOON, price, price_in, ratesheet, writes};
 
 /// From its start to its first price it takes a quarter of a second, and on a busy machine some.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// Whoever waits out the grace of a stop waits for longer than any test does.
+const GRACE: Duration = SOON.saturating_mul(2);
 
 /// How often the process is ended by each signal.
 #[expect(clippy::disallowed_methods, reason = "a switch for whoever has the time")]
@@ -29,7 +32,8 @@ fn slow() -> (Rig, tempfile::TempDir) {
     for (service, ms) in [(Service::Kraken, 15), (Service::Sheets, 25)] {
         rig.sandbox.inject(FaultRule::new(service, Fault::Delay(Duration::from_millis(ms))));
     }
-    let sheet = price_in(ONE, "A1").replace("20,", "60,");
+    let grace = format!(r#"{{ "shutdown_grace": {},"#, GRACE.as_millis());
+    let sheet = price_in(ONE, "A1").replace("20,", "60,").replacen('{', &grace, 1);
     let folder = tempfile::tempdir().unwrap();
     fs::copy(rig.file(&sheet).path(), folder.path().join("ratesheet.json")).unwrap();
     (rig, folder)
@@ -54,8 +58,7 @@ fn rising(rig: &Rig, test: impl FnOnce()) {
             let mut price = 0;
             while stopped.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
                 price += 1;
-                let text = price.to_string();
-                rig.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+                rig.set_price(price);
             }
         });
         test();
@@ -79,11 +82,12 @@ fn asked_to_stop_in_any_phase_it_finishes_its_write_and_ends_with_0() {
     for n in 0..times() {
         let process = start(&rig, folder.path());
         to_a_phase(n);
-        let asked = Instant::now();
         process.signal("TERM");
+        let fetches = rig.sandbox.count(Service::Kraken);
         assert_eq!(process.end().status.code(), Some(0));
-        // Eight seconds of grace, and half of one.
-        assert!(asked.elapsed() < Duration::from_millis(8_500), "{:?}", asked.elapsed());
+        // But for one that was on its way, no tick asks Kraken any more.
+        let more = rig.sandbox.count(Service::Kraken) - fetches;
+        assert!(more <= 1, "{more} fetches since it was asked to stop");
     }
     for write in writes(&rig.sandbox) {
         assert!(write.applied && write.status == Some(200), "cut short: {write:?}");
@@ -104,7 +108,6 @@ fn killed_in_any_phase_it_leaves_nothing_behind_and_begins_afresh() {
         }
         drop(start(&rig, folder.path()));
     });
-    let price = |write: &Entry| write.json()["data"][0]["values"][0][0].as_f64().unwrap();
     let prices: Vec<_> = writes(&rig.sandbox).iter().map(price).collect();
     assert!(prices.is_sorted(), "an older price follows a newer one: {prices:?}");
 }

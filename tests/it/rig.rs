@@ -141,11 +141,16 @@ impl Rig {
         }
     }
 
+    /// Has Kraken give this price on both sides, until it is told another.
+    pub(crate) fn set_price(&self, price: impl ToString) {
+        let text = price.to_string();
+        self.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+    }
+
     /// Waits until both spreadsheets, or the one, show a price that Kraken has not had before.
     pub(crate) async fn fresh(&self, cells: &[(&str, &str)]) {
         let marker = 40_000.0 + f64::from(fastrand::u16(..)) / 8.0;
-        let text = format!("{marker:.5}");
-        self.sandbox.set_ticker("XXBTZEUR", &text, &text, &text);
+        self.set_price(format!("{marker:.5}"));
         for (id, cell) in cells {
             let shows = |sandbox: &Sandbox| {
                 sandbox.cell(id, TAB, cell).and_then(|value| value.as_f64()) == Some(marker)
@@ -226,17 +231,50 @@ pub(crate) async fn report(
 
 /// Waits until so many more ticks have been sent: for what must not happen meanwhile.
 pub(crate) async fn ticks(supervisor: &Addr<SupervisorActor>, more: u64) {
-    let start = Instant::now();
     let wanted = status(supervisor).await.schedule.ticks + more;
-    while status(supervisor).await.schedule.ticks < wanted {
-        assert!(start.elapsed() < SOON, "the ticks have ended");
+    let sent = async || status(supervisor).await.schedule.ticks >= wanted;
+    eventually("the ticks go on", sent).await;
+}
+
+/// Waits until it holds, of whatever the journal does not tell; fails with `what` if it does not.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < SOON, "this did not happen: {what}");
         tokio::task::yield_now().await;
     }
+}
+
+/// Every request for tickers so far.
+pub(crate) fn tickers(sandbox: &Sandbox) -> Vec<Entry> {
+    let mut all = sandbox.requests(Service::Kraken);
+    all.retain(|entry| entry.path().ends_with("/Ticker"));
+    all
 }
 
 /// Every write so far.
 pub(crate) fn writes(sandbox: &Sandbox) -> Vec<Entry> {
     sandbox.journal().into_iter().filter(Entry::is_write).collect()
+}
+
+/// Every cell of a write: its range, and the value that was sent.
+pub(crate) fn cells(write: &Entry) -> Vec<(String, serde_json::Value)> {
+    let body = write.json();
+    let data = body["data"].as_array().cloned().unwrap_or_default();
+    let cell = |one: &serde_json::Value| {
+        (one["range"].as_str().unwrap().to_owned(), one["values"][0][0].clone())
+    };
+    data.iter().map(cell).collect()
+}
+
+/// The number in the first cell of a write.
+pub(crate) fn price(write: &Entry) -> f64 {
+    cells(write)[0].1.as_f64().unwrap()
+}
+
+/// How long a request was open. One that still is has no end.
+pub(crate) fn took(entry: &Entry) -> Option<Duration> {
+    Some(entry.ended_at?.duration_since(entry.at).unsigned_abs())
 }
 
 /// Every write takes so long.

@@ -162,10 +162,14 @@ fn standard_input_is_not_read_again_and_what_it_said_stays() {
 
 #[test]
 fn kraken_panicking_for_ever_ends_the_process_with_70_and_says_why_last() {
-    let arguments = ["demo", "--every", "20", "--drill", "kraken:panic:forever"];
-    let output = ratesheet(&arguments).output().unwrap();
+    let demo = ["demo", "--every", "20", "--log-level", "warn"];
+    let arguments = [&demo[..], &["--drill", "kraken:panic:forever"]].concat();
+    let output = finish(ratesheet(&arguments));
     assert_eq!(output.status.code(), Some(70));
     let log = String::from_utf8(output.stderr).unwrap();
+    let waits = Regex::new(r#""restart_in_ms":(\d+)"#).unwrap();
+    let waits: Vec<_> = waits.captures_iter(&log).map(|found| found[1].to_owned()).collect();
+    assert_eq!(waits, ["500", "1000", "2000", "2000", "2000"], "{log}");
     let last = log.lines().last().unwrap();
     assert!(last.contains("giving up: KrakenActor failed 6 times: panicked: a drill"), "{log}");
     let place = Regex::new(r#""msg":"a panic at src/[a-z/]+\.rs:\d+:\d+","#).unwrap();

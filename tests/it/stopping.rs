@@ -11,12 +11,13 @@ use actix::{Actor, Addr};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, GetStatus, Reload, Restart, Shutdown, State,
     SupervisorActor,
-    sandbox::{Entry, Fault, FaultRule, Service},
+    sandbox::{Fault, FaultRule, Service},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::rig::{
-    ONE, Process, Rig, SOON, block_on, in_flight, one_price, price_in, slow, status, writes,
+    ONE, Process, Rig, SOON, block_on, eventually, in_flight, one_price, price, price_in, slow,
+    status, writes,
 };
 
 /// A configuration with a grace that no test waits for.
@@ -57,6 +58,49 @@ fn two_restarts_at_once_make_no_second_writer() {
     });
 }
 
+/// Breaks a SheetsActor that has a write in flight: it is restarted, and what was in flight is gone
+/// before it writes again.
+fn breaks_in_the_middle_of_a_write(drill: Drill) {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.deadline = 2 * SOON;
+        rig.set_price(1);
+        let tree = SupervisorActor::new(config).start();
+        rig.until("the first price", |_| rig.number("A1") == Some(1.0)).await;
+        // For longer than the test: who does not give it up has two in flight.
+        rig.sandbox.inject(slow(60_000).times(1));
+        rig.set_price(2);
+        rig.until("a write in flight", in_flight).await;
+        rig.set_price(3);
+        let actor = ActorName::Sheets(ONE.into());
+        tree.send(DrillActor { actor, drill, relentless: false }).await.unwrap();
+        rig.until("the newest price", |_| rig.number("A1") == Some(3.0)).await;
+        assert_eq!(status(&tree).await.restarts.len(), 1);
+        tree.send(Shutdown).await.unwrap();
+        let all = writes(&rig.sandbox);
+        let cut: Vec<_> = all.iter().filter(|write| write.status.is_none()).map(price).collect();
+        assert_eq!(cut, [2.0], "it was in flight");
+        assert!(!all.windows(2).any(|two| two[0].overlaps(&two[1])), "two in flight: {all:?}");
+        assert!(all.iter().map(price).is_sorted(), "an older price after a newer: {all:?}");
+    });
+}
+
+#[test]
+fn a_spreadsheet_that_panics_in_the_middle_of_a_write_makes_no_second_writer() {
+    breaks_in_the_middle_of_a_write(Drill::Panic);
+}
+
+#[test]
+fn a_spreadsheet_that_stops_in_the_middle_of_a_write_makes_no_second_writer() {
+    breaks_in_the_middle_of_a_write(Drill::Stop);
+}
+
+#[test]
+fn a_spreadsheet_that_hangs_in_the_middle_of_a_write_makes_no_second_writer() {
+    breaks_in_the_middle_of_a_write(Drill::Hang);
+}
+
 #[test]
 fn a_second_shutdown_does_not_cut_the_write() {
     block_on(async {
@@ -94,11 +138,8 @@ fn a_restart_during_an_escalation_does_not_lie() {
         rig.until("a write in flight", in_flight).await;
         let order = DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: false };
         tree.send(order).await.unwrap();
-        let start = Instant::now();
-        while tree.send(GetStatus).await.unwrap().state == State::Running {
-            assert!(start.elapsed() < SOON, "it does not escalate");
-            tokio::task::yield_now().await;
-        }
+        let given_up = async || status(&tree).await.state != State::Running;
+        eventually("it gives up", given_up).await;
         tree.send(Restart).await.unwrap();
         rig.fresh(&[(ONE, "A1")]).await;
         let state = tree.send(GetStatus).await.unwrap().state;
@@ -113,13 +154,13 @@ fn no_price_goes_back_when_a_reload_meets_a_restart() {
         let rig = Rig::new();
         let mut config = rig.config().sheet(one_price(ONE));
         config.google.deadline = Duration::from_secs(5);
-        rig.sandbox.set_ticker("XXBTZEUR", "50", "50", "50");
+        rig.set_price(50);
         let tree = SupervisorActor::new(config.clone()).start();
         rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
         rig.sandbox.inject(slow(800).times(1));
-        rig.sandbox.set_ticker("XXBTZEUR", "100", "100", "100");
+        rig.set_price(100);
         rig.until("a write in flight", in_flight).await;
-        rig.sandbox.set_ticker("XXBTZEUR", "200", "200", "200");
+        rig.set_price(200);
         let both = actix_rt::spawn({
             let tree = tree.clone();
             let reload = Reload(Box::new(config));
@@ -134,8 +175,7 @@ fn no_price_goes_back_when_a_reload_meets_a_restart() {
         // What was in the cell, in the order in which it got there.
         let mut seen: Vec<_> = writes(&rig.sandbox).into_iter().filter(|e| e.applied).collect();
         seen.sort_by_key(|entry| entry.ended);
-        let price = |e: &Entry| e.json()["data"][0]["values"][0][0].as_f64();
-        let seen: Vec<_> = seen.iter().filter_map(price).collect();
+        let seen: Vec<_> = seen.iter().map(price).collect();
         assert!(seen.is_sorted(), "{seen:?}");
     });
 }

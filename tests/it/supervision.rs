@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, Escalated, Event, Exit, Fault as ActorFault, Next,
-    Reload, Restart, Shutdown, State, SupervisorActor,
+    Reload, Restart, ScheduleReport, Shutdown, State, SupervisorActor,
     sandbox::{Fault, FaultRule, Service},
 };
 use tokio::{
@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use crate::rig::{
-    Ear, ONE, Rig, SOON, TWO, block_on, in_flight, one_price, sheet, slow, status, with_tree,
-    writes,
+    Ear, ONE, Rig, SOON, TWO, block_on, eventually, in_flight, one_price, sheet, slow, status,
+    tickers, ticks, with_tree, writes,
 };
 
 fn sheets(id: &str) -> ActorName {
@@ -155,14 +155,34 @@ fn who_was_down_gets_the_newest_quotes_and_not_the_oldest_that_waited() {
         let tree = SupervisorActor::new(config).ticks(40).start();
         rig.until("the first price", |_| rig.number("A1").is_some()).await;
         tree.send(drill(sheets(ONE), Drill::Hang)).await.unwrap();
-        let tickers = |sandbox: &ratesheet::sandbox::Sandbox| {
-            let all = sandbox.requests(Service::Kraken);
-            all.iter().filter(|entry| entry.path().ends_with("/Ticker")).count()
-        };
-        rig.until("half of the ticks", |sandbox| tickers(sandbox) >= 20).await;
-        rig.sandbox.set_ticker("XXBTZEUR", "7", "7", "7");
+        rig.until("half of the ticks", |sandbox| tickers(sandbox).len() >= 20).await;
+        rig.set_price(7);
         rig.until("the newest price", |_| rig.number("A1") == Some(7.0)).await;
         tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn ticks_that_find_a_full_mailbox_are_counted_and_held_up_by_nobody() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.supervision.ping = SOON; // nobody who hangs is replaced
+        with_tree(config, async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            tree.send(drill(ActorName::Kraken, Drill::Hang)).await.unwrap();
+            let schedule = async || status(tree).await.schedule;
+            eventually("its mailbox is full", async || schedule().await.undelivered > 0).await;
+            let full = schedule().await;
+            ticks(tree, 30).await;
+            let later = schedule().await;
+            // From then on each of them is counted.
+            let taken = |report: &ScheduleReport| report.ticks - report.undelivered;
+            assert_eq!(taken(&later), taken(&full), "{full:?}, {later:?}");
+            tree.send(Restart).await.unwrap();
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
     });
 }
 

@@ -6,11 +6,12 @@ use actix::Actor as _;
 use ratesheet::{
     ActorName, CellValue, Drill, DrillActor, SheetConfig, Shutdown, SpreadsheetReport,
     SupervisorActor, Tab,
-    sandbox::{Fault, FaultRule, Service},
+    sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, ratesheet, report, ticks, with_tree, writes,
+    ONE, Rig, TAB, TWO, block_on, one_price, price, ratesheet, report, tickers, ticks, with_tree,
+    writes,
 };
 
 #[test]
@@ -55,6 +56,45 @@ fn after_a_pause_no_old_quotes_are_written() {
             "a second and more after 300 was known: {}",
             first.body
         );
+    });
+}
+
+#[test]
+fn a_retry_carries_the_price_that_came_while_it_waited() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.retry.backoff.min = Duration::from_millis(400);
+        config.retry.backoff.max = Duration::from_millis(400);
+        rig.set_price(1);
+        with_tree(config, async |_| {
+            rig.until("the first price", |_| rig.number("A1") == Some(1.0)).await;
+            let away = Fault::google(503, "UNAVAILABLE", "It is away.");
+            let away = rig.sandbox.fault(Service::Sheets, away);
+            let failed = |s: &Sandbox| {
+                writes(s).iter().filter(|e| e.fault.is_some() && e.ended.is_some()).count()
+            };
+            // A wait that is long enough for some fetches of a newer price.
+            let mut newest = 1;
+            let begun = loop {
+                let before = failed(&rig.sandbox);
+                newest += 1;
+                rig.set_price(newest);
+                rig.until("a write fails", |s| failed(s) > before).await;
+                let (begun, fetched) = (writes(&rig.sandbox).len(), tickers(&rig.sandbox).len());
+                newest += 1;
+                rig.set_price(newest);
+                rig.until("five fetches", |s| tickers(s).len() > fetched + 5).await;
+                if before > 1 && writes(&rig.sandbox).len() == begun {
+                    break begun;
+                }
+            };
+            rig.sandbox.clear_fault(away);
+            rig.until("it is written again", |_| rig.number("A1") == Some(newest.into())).await;
+            let retry = &writes(&rig.sandbox)[begun];
+            assert_eq!(price(retry), f64::from(newest), "{retry:?}");
+        })
+        .await;
     });
 }
 

@@ -11,10 +11,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// From now on. The kernel forgets the most that it had before; where it must not, what comes
-    /// is compared with that.
+    /// From now on. The kernel forgets the most that it had before.
     pub(super) fn of(pid: u32) -> Self {
-        drop(fs::write(format!("/proc/{pid}/clear_refs"), "5"));
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
         Self { pid, most: read(pid, "VmHWM"), files: read(pid, "RssFile") }
     }
 
