@@ -79,11 +79,7 @@ impl Question {
     /// then every ticker there is is asked for, once, and what is not among them is it.
     pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
         let mut answers = Answers::default();
-        let mut chunks = chunks(self.names.keys().cloned());
-        if chunks.len() > MOST_REQUESTS {
-            chunks = vec![Vec::new()];
-        }
-        for chunk in chunks {
+        for chunk in self.requests() {
             match answers.to(&chunk, client, gate).await {
                 Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => answers.refusal = true,
                 Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
@@ -101,6 +97,12 @@ impl Question {
             }
         }
         answers
+    }
+
+    /// The names that each request asks for; all of Kraken's by none, where that is cheaper.
+    fn requests(&self) -> Vec<Vec<String>> {
+        let chunks = chunks(self.names.keys().cloned());
+        if chunks.len() > MOST_REQUESTS { vec![Vec::new()] } else { chunks }
     }
 
     /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
@@ -192,7 +194,7 @@ fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
     for name in names {
-        let fits = bytes + name.len() < CHUNK_BYTES;
+        let fits = bytes + name.len() <= CHUNK_BYTES;
         match chunks.last_mut().filter(|chunk| chunk.len() < PAIRS_PER_REQUEST && fits) {
             Some(chunk) => {
                 bytes += name.len() + 1;
@@ -210,6 +212,7 @@ fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kraken::requests_for;
 
     #[test]
     fn chunks_hold_all_names_once_and_keep_to_their_limits() {
@@ -226,6 +229,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_request_takes_as_many_bytes_as_it_may_and_not_one_more() {
+        for (lengths, expected) in [
+            (&[900, 899][..], 1),
+            (&[900, 900], 2),
+            (&[600, 599, 599], 1),
+            (&[600, 599, 600], 2),
+            (&[900, 900, 899], 2),
+            (&[900, 900, 900], 3),
+        ] {
+            let names = lengths.iter().map(|&length| "X".repeat(length));
+            assert_eq!(chunks(names).len(), expected, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_requests_as_the_warnings_of_a_configuration_count() {
+        for count in [0, 1, 100, 101, 400, 401] {
+            let pairs = (0..count).map(|n| AssetPair::parse(&format!("AAA{n:03}EUR")).unwrap());
+            let requests = Question::of(pairs.collect(), None).requests();
+            assert_eq!(requests.len(), requests_for(count) as usize, "{count}");
+            let named = requests.concat().len();
+            assert_eq!(named, if count > 400 { 0 } else { count }, "all of Kraken's by none");
+        }
+    }
+
+    #[test]
+    fn without_a_list_a_pair_is_found_by_its_name_or_by_what_may_stand_for_it() {
+        let pair = AssetPair::parse("BTC/EUR").unwrap();
+        let question = Question::of([pair.clone()].into(), None);
+        for (key, found) in [("BTCEUR", true), ("XXBTZEUR", true), ("XETHZEUR", false)] {
+            let rows = [(key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH)))].into();
+            let answers = Answers { rows, requests: 3, ..Answers::default() };
+            let fetched = question.deal_out(answers, "https://x");
+            assert_eq!(fetched.quotes.contains_key(&pair), found, "{key}");
+            assert_eq!(
+                fetched.refused.contains(&pair),
+                !found,
+                "{key}: there is no list to say more"
+            );
+            assert_eq!(fetched.requests, 3);
+        }
+    }
+
     /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.
     fn dealt(row: Option<&str>, refusal: bool, error: Option<KrakenError>) -> Fetched {
         let pair = AssetPair::parse("ADA/EUR").unwrap();
@@ -239,7 +286,7 @@ mod tests {
     #[test]
     fn a_pair_without_a_ticker_is_refused_only_if_kraken_has_refused_something() {
         let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
-        let odd = dealt(Some("ADAEURX"), false, None);
+        let odd = dealt(Some("ADA/EUR"), false, None);
         assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
         let refused = dealt(None, true, None);
         assert!(refused.refused.len() == 1 && why(&refused).unwrap().contains("does not know"));
