@@ -129,18 +129,14 @@ impl TargetKey {
     }
 }
 
-/// Reads `id:Title`, an id, or an URL, perhaps with `:Title`.
+/// Reads `id:Title`, an id, or an URL, perhaps with `:Title`: the title is behind the first colon
+/// that is none of an URL's `://`.
 pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
-    let after = text.find("://").map_or(0, |at| at + "://".len());
-    let (place, own) = match text[after..].find(':') {
-        Some(colon) => (&text[..after + colon], Some(&text[after + colon + 1..])),
-        None => (text, None),
-    };
-    let (id, tab) = spreadsheet(place)?;
-    match own {
-        None => Ok((id, tab)),
-        Some(own) => title(own).map(|()| (id, Tab::Title(own.to_owned()))),
-    }
+    let ends = |&(colon, _): &(usize, &str)| !text[colon..].starts_with("://");
+    let Some((colon, _)) = text.match_indices(':').find(ends) else { return spreadsheet(text) };
+    let (id, _) = spreadsheet(&text[..colon])?;
+    let own = &text[colon + 1..];
+    title(own).map(|()| (id, Tab::Title(own.to_owned())))
 }
 
 /// Reads a spreadsheet's id or its URL, which may name a tab by its `gid`.
@@ -188,8 +184,8 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
     if title.trim().is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
-    if title.len() > 1 && title.starts_with('\'') && title.ends_with('\'') {
-        let bare = title.trim_matches('\'').replace("''", "'");
+    if let Some(bare) = title.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        let bare = bare.replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
     }
@@ -292,8 +288,7 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
 
 /// `A1` of `1A`.
 fn turned(text: &str) -> Option<String> {
-    let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let (digits, letters) = text.split_at(text.len() - letters.len());
+    let (digits, letters) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let turned = format!("{letters}{digits}");
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
 }
