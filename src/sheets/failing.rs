@@ -96,3 +96,6 @@ impl SheetsActor {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
