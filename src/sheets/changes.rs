@@ -176,4 +176,14 @@ mod tests {
         assert_eq!(lines.len(), MOST_REASONS + 1);
         assert!(lines[MOST_REASONS].starts_with("WARN 990 more cells stand still"), "{lines:?}");
     }
+
+    #[test]
+    fn of_many_cells_the_first_ten_are_named() {
+        let cell = |row| CellReport::new(SheetIndex(0), &format!("A{row}"), CellContent::Updated);
+        let cells: Vec<_> = (0..11).map(cell).collect();
+        let cells: Vec<_> = cells.iter().collect();
+        let ten = "A0, A1, A2, A3, A4, A5, A6, A7, A8, A9";
+        assert_eq!(names(&cells[..10]), ten);
+        assert_eq!(names(&cells), format!("{ten}, …"));
+    }
 }

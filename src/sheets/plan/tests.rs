@@ -255,6 +255,7 @@ impl Bench {
         let (later, mut writes) = (self.later(), 0);
         while let Some(write) = self.plan.render(self.now) {
             writes += 1;
+            assert!(writes < 1_000, "it never comes to rest");
             if write.ranges.iter().any(|entry| bad(&entry.range)) {
                 self.plan.refused(&write, "", later);
             } else {
