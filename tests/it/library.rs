@@ -218,7 +218,7 @@ fn under_a_plain_tokio_host_three_engines_live_in_threads_of_their_own() {
             relentless: false,
         };
         a.tree.send(calm).await.unwrap();
-        a.tree.send(Restart).await.unwrap();
+        a.tree.send(Restart).await.unwrap().unwrap();
         rigs[0].fresh(&[(ONE, "A1")]).await;
         a.stop();
         c.stop();

@@ -122,7 +122,7 @@ fn after(time: Duration, scenario: Scenario) -> Outcome {
         let reports = Reports(Arc::clone(&newest)).start();
         let id = SpreadsheetId::parse(ID).unwrap();
         let actor = SheetsActor::new(id, vec![(SheetIndex(0), sheet)], account, retry).unwrap();
-        let actor = actor.reports(reports.clone().recipient()).logger(&journal.logger()).start();
+        let actor = actor.reports(reports.clone().recipient()).logger(journal.logger()).start();
         let mut quote = Quote::empty(Timestamp::UNIX_EPOCH);
         quote.last = Price::new(2.into());
         let pairs = ["xbteur", "etheur"].map(|pair| AssetPair::parse(pair).unwrap());
