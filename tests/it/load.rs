@@ -9,8 +9,12 @@ use ratesheet::{
 };
 use tokio::time::Instant;
 
-use crate::rig::{
-    ONE, Process, Rig, TAB, TWO, block_on, one_price, price_in, sheet, status, ticks, with_tree,
+use crate::{
+    rhythm::Rhythm,
+    rig::{
+        ONE, Process, Rig, SOON, TAB, TWO, block_on, one_price, price_in, sheet, status, ticks,
+        with_tree,
+    },
 };
 
 /// The requests for tickers so far.
@@ -35,6 +39,43 @@ fn a_tick_is_one_request_however_many_cells_and_spreadsheets_there_are() {
         assert!(asked.len() <= 20, "{} requests in 20 ticks", asked.len());
         assert!(asked.iter().all(|entry| entry.target.ends_with("?pair=XXBTZEUR")), "{asked:?}");
     });
+}
+
+/// So many rounds of so many ticks, twenty a second.
+const ROUNDS: usize = 5;
+const TICKS: u64 = 40;
+
+#[test]
+fn at_twenty_ticks_a_second_none_is_skipped_and_one_that_were_would_be_counted() {
+    const EVERY: Duration = Duration::from_millis(50);
+    let skipped = (0..ROUNDS).map(|_| {
+        block_on(async {
+            let rig = Rig::new();
+            let sheet = SheetConfig::new(ONE, TAB).every(EVERY);
+            let mut config = rig.config().sheet(sheet.cell("kraken:xbteur:sell", "A1"));
+            config.kraken.deadline = SOON; // nobody fails, however busy the machine is
+            let tree = SupervisorActor::new(config).ticks(TICKS).start();
+            let begin = Instant::now();
+            let status = loop {
+                let status = status(&tree).await;
+                let (kraken, undelivered) = (&status.kraken, status.schedule.undelivered);
+                // One that was sent is fetched, or finds another unfinished, or was not delivered.
+                if kraken.fetches + kraken.skipped + undelivered == TICKS {
+                    break status;
+                }
+                assert!(begin.elapsed() < SOON, "some are not told: {kraken:?}");
+                tokio::time::sleep(EVERY).await;
+            };
+            let mut rhythm = Rhythm::new(EVERY);
+            rhythm.hear(&rig.sandbox.journal());
+            tree.send(Shutdown).await.unwrap();
+            assert_eq!(rhythm.fetches() as u64, status.kraken.fetches, "some are not fetched");
+            rhythm.skipped() as u64 + status.kraken.skipped + status.schedule.missed
+        })
+    });
+    // The best of some: the others may have been held up by the machine.
+    let least = skipped.min();
+    assert_eq!(least, Some(0), "{least:?} of {TICKS} ticks are skipped");
 }
 
 #[test]

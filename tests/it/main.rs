@@ -36,6 +36,7 @@ mod phases;
 mod picture;
 mod probes;
 mod readme;
+mod rhythm;
 mod rig;
 mod schema;
 mod secrets;
