@@ -27,6 +27,9 @@
 //! answered well the next tick has its own. Only a fetch that a fault meets, which lasts longer
 //! than a tick or is followed by a wait, may cost the ticks meanwhile. Without faults none is
 //! skipped at twenty ticks a second, and at two hundred less than one in a hundred.
+//!
+//! On a machine that has other work to do, build it (`--no-run`), and then let it go before the
+//! rest: `chrt -r 5 cargo bench --bench soak`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for developers")]
 
@@ -192,7 +195,10 @@ fn what_is_kept(rhythm: &Rhythm, order: &Order) -> Vec<Verdict> {
     let (due, fetches, skipped) = (rhythm.due(), rhythm.fetches(), rhythm.skipped());
     let missing = due.saturating_sub(fetches);
     let rate = 1.0 / order.every.as_secs_f64();
-    println!("     {fetches} fetches in {due} ticks, {rate:.0} a second");
+    let pause = rhythm.pause();
+    println!(
+        "     {fetches} fetches in {due} ticks, {rate:.0} a second; the longest pause: {pause:.1?}"
+    );
     let late = rhythm.lateness();
     let [middle, most, longest] = [50, 99, 100].map(|of| percentile(&late, of));
     let lateness = format!("late by {most:.1?} (99 of 100), {middle:.1?} (half), {longest:.1?}");

@@ -61,6 +61,12 @@ impl Rhythm {
         after_good_ones.map(|two| self.beats(&two[0], &two[1]).saturating_sub(1)).sum()
     }
 
+    /// The longest time from one to the next.
+    pub(crate) fn pause(&self) -> Duration {
+        let gaps = self.fetches.windows(2).map(|two| nanos(&two[0], &two[1]));
+        Duration::from_nanos(gaps.max().and_then(|gap| u64::try_from(gap).ok()).unwrap_or(0))
+    }
+
     /// By how much those that follow a good one are late, the least first.
     pub(crate) fn lateness(&self) -> Vec<Duration> {
         let mut all = Vec::new();
@@ -69,7 +75,12 @@ impl Rhythm {
             let in_time: Vec<_> =
                 window.iter().filter(|two| two[0].well).map(|two| two[1]).collect();
             let Some(first) = in_time.first() else { continue };
-            let off: Vec<i128> = in_time.iter().map(|fetch| self.off(first, fetch)).collect();
+            // By the middle one: who is late by more than half of a beat is not early.
+            let mut off: Vec<_> =
+                in_time.iter().map(|fetch| self.wrapped(nanos(first, fetch), 2)).collect();
+            off.sort_unstable();
+            let middle = off[off.len() / 2];
+            off.iter_mut().for_each(|off| *off = self.wrapped(*off - middle, 4));
             let earliest = off.iter().min().copied().unwrap_or_default();
             let late = |off: i128| u64::try_from(off - earliest).unwrap_or(u64::MAX);
             all.extend(off.into_iter().map(|off| Duration::from_nanos(late(off))));
@@ -84,10 +95,10 @@ impl Rhythm {
         ((nanos(earlier, later) + every / 2) / every) as usize
     }
 
-    /// By how many nanoseconds one is off the beat of another, before it or behind.
-    fn off(&self, earlier: &Fetch, later: &Fetch) -> i128 {
+    /// So many nanoseconds, less whole beats: early by such a part of one at the most, or else late.
+    fn wrapped(&self, nanos: i128, part: i128) -> i128 {
         let every = self.every.as_nanos() as i128;
-        (nanos(earlier, later) + every / 2).rem_euclid(every) - every / 2
+        (nanos + every / part).rem_euclid(every) - every / part
     }
 }
 
@@ -146,5 +157,8 @@ mod tests {
         assert_eq!((percentile(&late, 50), percentile(&late, 99)), (ms(0), ms(1)));
         assert_eq!((late[998], percentile(&late, 100)), (ms(9), ms(9)));
         assert_eq!(percentile(&[], 99), ms(0));
+        // Late by more than half of a beat is not early.
+        let late = heard((0..90).map(|n| 50 * n + if n == 40 { 30 } else { 0 }), &[]).lateness();
+        assert_eq!((late[87], late[88]), (ms(0), ms(30)));
     }
 }
