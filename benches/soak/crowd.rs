@@ -9,8 +9,10 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// So many connections that ask, each so often: a thousand times a second in all.
 const CONNECTIONS: u32 = 8;

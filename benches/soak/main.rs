@@ -40,13 +40,10 @@ mod rhythm;
 mod sample;
 mod service;
 
-use std::{
-    process::ExitCode,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{process::ExitCode, thread, time::Duration};
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use tokio::time::Instant;
 
 use self::{
     crowd::Crowd,
