@@ -14,8 +14,8 @@
 //! **What grows.** The first third is left out, and of each thousand ticks the least is what
 //! counts, since answers of all sizes come and go: the slope of what is alive on the heap must be
 //! below 2 KB for a thousand ticks, and below a quarter for descriptors and threads; the peak of
-//! the memory may grow by 1 MB. A task that is left behind is on the heap, with some hundreds of
-//! bytes at the least: so less than ten in a thousand ticks would be seen.
+//! the memory may grow by 1 MB. A task that is left behind is on the heap, with 160 bytes at the
+//! least, so that thirteen in a thousand ticks are seen, and fewer of those that do anything.
 //!
 //! What is alive is counted by `alive.c`, which is built with `cc` and loaded before the C library.
 //! The pages that the allocator holds for it are shown and not judged: they are eight times as
