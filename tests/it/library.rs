@@ -242,7 +242,7 @@ fn a_host_that_stops_its_system_hears_no_panic() {
     host.join().expect("it stops without a panic");
 }
 
-/// As above, with a write in flight, and an ear for every panic of the thread.
+/// As above, with a write in flight. Of panics that tokio catches, `tests/guest.rs` hears.
 #[test]
 fn a_host_that_stops_in_the_middle_of_a_write_hears_no_panic() {
     let rig = Rig::new();
