@@ -210,9 +210,9 @@ fn own_memory(id: u32) -> u64 {
 }
 
 /// A service with a thousand ticks a second, in which these servers hang once it writes, does not
-/// grow in two thousand ticks. How many requests of each service there have been meanwhile.
+/// grow with every thousand of them. How many requests of each service there have been meanwhile.
 fn grows_not_while_some_hang(hanging: &[Service]) -> [usize; 2] {
-    const TICKS: usize = 2_000;
+    const TICKS: usize = 1_000;
     let rig = Rig::new();
     let file = rig.file(&price_in(ONE, "A1").replace("20,", "1,"));
     let text = fs::read_to_string(file.path()).unwrap();
@@ -238,10 +238,13 @@ fn grows_not_while_some_hang(hanging: &[Service]) -> [usize; 2] {
     assert!(rig.sandbox.wait_for_blocking(hangs, SOON).is_ok(), "nothing hangs");
     let count = || [Service::Kraken, Service::Sheets].map(|service| rig.sandbox.count(service));
     let (id, asked) = (service.process.id(), count());
-    let before = own_memory(id);
-    some_more();
-    let after = own_memory(id);
-    assert!(after <= before + 256, "{before} KiB, then {after} KiB");
+    let memory = [(); 4].map(|()| {
+        some_more();
+        own_memory(id)
+    });
+    // Whatever waits for a log that is slow to be written has its bounds: it grows once.
+    let growth = memory.windows(2).map(|two| two[1].saturating_sub(two[0])).min();
+    assert!(growth <= Some(128), "{memory:?} KiB");
     let now = count();
     [now[0] - asked[0], now[1] - asked[1]]
 }
