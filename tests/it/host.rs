@@ -346,7 +346,7 @@ fn a_long_outage_is_told_in_a_few_lines_and_its_end_in_one() {
 fn check_asks_nobody() {
     let rig = Rig::new();
     let file = rig.file(&price_in(ONE, "A1"));
-    let output = ratesheet(&["check", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["check", "-c", file.path().to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(rig.sandbox.journal().is_empty());
 }

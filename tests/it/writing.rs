@@ -9,8 +9,8 @@ use ratesheet::{
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, price, ratesheet, report, tickers, ticks, with_tree,
-    writes,
+    ONE, Rig, TAB, TWO, block_on, finish, one_price, price, ratesheet, report, tickers, ticks,
+    with_tree, writes,
 };
 
 #[test]
@@ -130,7 +130,7 @@ fn once_waits_until_the_halving_is_over() {
         r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": [{}] }} }}"#,
         cells.join(",")
     ));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("15 of 16 cells written"), "{text}");
 }
@@ -219,7 +219,7 @@ fn a_cell_that_is_not_located_says_so() {
                "data": {{ "kraken:xbteur:buy": "B1" }}, "problem": "'Sheet 1'!E1" }} ] }}"#
     ));
     rig.sandbox.set_time_zone(ONE, "Asia/Tokyo");
-    let output = ratesheet(&[
+    let output = finish(ratesheet(&[
         "once",
         "-c",
         file.path().to_str().unwrap(),
@@ -227,9 +227,7 @@ fn a_cell_that_is_not_located_says_so() {
         "trace",
         "--output",
         "json",
-    ])
-    .output()
-    .unwrap();
+    ]));
     let text = String::from_utf8(output.stdout).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     for cell in json["cells"].as_array().unwrap() {
