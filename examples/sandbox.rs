@@ -7,11 +7,18 @@
 //! `cells` by what the first tab holds, row by row; any other by the journal so far. With `--key`
 //! the key is written to a file as well, for whoever runs there; with `--watch` the cells are also
 //! printed whenever they have changed; with `--generous` there are no quotas, and any id is a
-//! spreadsheet.
+//! spreadsheet. On a terminal a configuration to try stands in place of the object.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
-use std::{env, fs, io, net::SocketAddr, process::ExitCode, thread, time::Duration};
+use std::{
+    env, fs,
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
 
 use ratesheet::sandbox::{Sandbox, Walk};
 use serde_json::{Value, json};
@@ -29,7 +36,8 @@ Usage: sandbox [--listen ADDRESS] [--key FILE] [--watch] [--generous]
   --watch           prints the cells whenever they have changed
   --generous        has no quotas, and a spreadsheet under any id
 
-The first line of its output says where they answer, and which spreadsheet there is.
+The first line of its output says where they answer, and which spreadsheet there is; on a terminal,
+it begins with a configuration to try.
 ";
 
 /// What the arguments ask for.
@@ -97,10 +105,14 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         sandbox.auto_create(&tabs);
     }
     let key: Value = serde_json::from_str(&sandbox.service_account_key())?;
-    if let Some(file) = key_file {
-        write_key(&file, &sandbox.service_account_key())?;
+    if let Some(file) = &key_file {
+        write_key(file, &sandbox.service_account_key())?;
     }
-    println!("{}", json!({ "url": sandbox.url(), "spreadsheet": SPREADSHEET, "key": key }));
+    if io::stdout().is_terminal() {
+        println!("{}", greeting(&sandbox.url(), key_file.as_deref()));
+    } else {
+        println!("{}", json!({ "url": sandbox.url(), "spreadsheet": SPREADSHEET, "key": key }));
+    }
     if watched {
         let sandbox = sandbox.clone();
         thread::spawn(move || watch(&sandbox));
@@ -119,6 +131,29 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         println!("{}", Value::from_iter(entries));
     }
     Ok(())
+}
+
+/// What a person needs to know.
+fn greeting(url: &str, key_file: Option<&str>) -> String {
+    let (key, without) = match key_file {
+        Some(file) => (file, ""),
+        None => ("key.json", "\n(Start it with --key key.json, and the key is written there.)"),
+    };
+    format!(
+        r#"Stand-ins of Kraken and Google are at {url}
+A configuration to try with them, such as by `ratesheet once`:
+
+{{
+  "sheet": "{SPREADSHEET}:{TAB}",
+  "timeout": 5000,
+  "data": {{ "kraken:xbteur:sell": "A1" }},
+  "credentials": {key:?},
+  "kraken": {{ "url": "{url}" }},
+  "google": {{ "url": "{url}" }}
+}}
+{without}
+Type `cells` to see the sheet, `journal` to see what was asked; Ctrl-D ends it."#
+    )
 }
 
 /// Writes the key where its owner alone can read it, as it should be with a real one.

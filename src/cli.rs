@@ -94,7 +94,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
-            drop(error.print());
+            drop(flags::with_advice(error).print());
             return Exit::Usage.into();
         }
         Err(help) => {
@@ -134,29 +134,45 @@ fn obey(command: Command, flags: &Flags) -> Exit {
 }
 
 /// The configuration to go by, with credentials that can be used; or how to end. What is wrong has
-/// been told then; what is merely odd is still to be told.
+/// been told then, all of it; what is merely odd is still to be told.
 fn load(flags: &Flags) -> Result<Loaded, Exit> {
-    let mut loaded = load_keyless(flags)?;
-    if let Err(error) = credentials::identity(&loaded.config) {
-        print_error(&format!("{error}\n"));
-        return Err(error.exit());
-    }
+    let mut loaded = load_unread(flags)?;
+    let identity = credentials::identity(&loaded.config).map(drop);
+    let identity = identity.map_err(|error| (error.to_string(), error.exit()));
+    all_well(&[trusted(&loaded), identity])?;
     loaded.warnings.extend(credentials::warning(&loaded.config));
     Ok(loaded)
 }
 
 /// As [`load`], whatever the key.
 fn load_keyless(flags: &Flags) -> Result<Loaded, Exit> {
-    let loaded = layers::load(&Environment::of_process(), flags);
-    let loaded = loaded.map_err(|error| {
+    let loaded = load_unread(flags)?;
+    all_well(&[trusted(&loaded)])?;
+    Ok(loaded)
+}
+
+/// As [`load`], whatever the files that it names.
+fn load_unread(flags: &Flags) -> Result<Loaded, Exit> {
+    layers::load(&Environment::of_process(), flags).map_err(|error| {
         print_error(&format!("{error}\n"));
         Exit::Config
-    })?;
-    if let Err(error) = loaded.config.tls.check() {
-        print_error(&format!("{error}\n"));
-        return Err(Exit::Config);
-    }
-    Ok(loaded)
+    })
+}
+
+/// What is wrong, and how to end for it.
+type Wrong = (String, Exit);
+
+/// Whether the certificate authorities can be read.
+fn trusted(loaded: &Loaded) -> Result<(), Wrong> {
+    let checked = loaded.config.tls.check(&loaded.name);
+    checked.map_err(|error| (error.to_string(), Exit::Config))
+}
+
+/// Tells all that is wrong, and ends for the first of it.
+fn all_well(looked_at: &[Result<(), Wrong>]) -> Result<(), Exit> {
+    let wrong: Vec<&Wrong> = looked_at.iter().filter_map(|found| found.as_ref().err()).collect();
+    wrong.iter().for_each(|(told, _)| print_error(&format!("{told}\n")));
+    wrong.first().map_or(Ok(()), |(_, exit)| Err(*exit))
 }
 
 /// Prints to standard output, all of it at once.

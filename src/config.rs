@@ -1,5 +1,6 @@
 //! The whole configuration: composed of the rooms' own. Pure: no I/O, no clock, no randomness.
 
+mod left;
 mod read;
 mod rhythm;
 mod schema;

@@ -41,12 +41,38 @@ fn read_opened(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 
 fn only_regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_dir() {
-        return Err(io::Error::other("it is no regular file but a directory"));
+        let why = "it is no regular file but a directory";
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, why));
     }
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file but a pipe, a socket or a device"));
     }
     Ok(())
+}
+
+/// What a person can do about a file that [`read_regular`] does not read: a sentence without a full
+/// stop, or nothing.
+pub fn reading_remedy(path: &Path, why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::NotFound if path.to_string_lossy().starts_with(['~', '$']) => {
+            "Neither ~ nor a variable is expanded here: write the whole path"
+        }
+        io::ErrorKind::NotFound if path.is_relative() => {
+            "The path leads from the folder in which ratesheet is started"
+        }
+        io::ErrorKind::NotFound => {
+            "Check the path; within a container it is the one at which the file is mounted"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Let the user that ratesheet runs as read it, by chown or chmod; or run it, as a \
+             container by --user, as the user that the file belongs to"
+        }
+        io::ErrorKind::IsADirectory => {
+            "Name the file in it. If there was to be a file here, perhaps Docker has made the \
+             directory, since what it was to mount is not there: remove it, and correct the mount"
+        }
+        _ => "",
+    }
 }
 
 /// Reads whatever ends within `most` bytes, such as a standard input.
@@ -96,6 +122,25 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert_eq!(read_regular(&place("large"), 2049).unwrap().len(), 2049);
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_what_to_do_by_its_cause() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(reading_remedy(Path::new("key.json"), &denied).contains("by chown or chmod"));
+        for (path, words) in [
+            ("~/key.json", "Neither ~ nor a variable is expanded"),
+            ("$HOME/key.json", "write the whole path"),
+            ("no/key.json", "leads from the folder in which"),
+            ("/no/key.json", "within a container"),
+            ("/", "perhaps Docker has made the directory"),
+            ("/dev/null", ""),
+        ] {
+            let path = Path::new(path);
+            let why = read_regular(path, 1).unwrap_err();
+            let told = reading_remedy(path, &why);
+            assert!(told.contains(words) && told.is_empty() == words.is_empty(), "{path:?} {told}");
+        }
     }
 
     #[cfg(unix)]

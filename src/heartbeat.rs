@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use self::health::Health;
 use crate::{
     http::{Http, HttpError, Tls, TlsError},
-    messages::{Report, Stop},
+    messages::{ActorName, Fault, Next, Report, Stop},
     timer::later,
 };
 
@@ -45,6 +45,11 @@ impl Heart {
         log: &Logger,
     ) -> Result<Self, TlsError> {
         Ok(Self(HeartbeatActor::new(url, spreadsheets, tls, log)?.start()))
+    }
+
+    /// Tells it that a child has failed.
+    pub(crate) fn fault(&self, fault: &Fault) {
+        drop(self.0.try_send(fault.clone()));
     }
 
     /// Tells it how a child is doing.
@@ -165,6 +170,17 @@ impl Handler<Report> for HeartbeatActor {
         if let Report::Spreadsheet(report) = report {
             self.health.note(&report, Instant::now());
             self.beat_if_due(ctx);
+        }
+    }
+}
+
+/// Who is left alone reports nothing any more.
+impl Handler<Fault> for HeartbeatActor {
+    type Result = ();
+
+    fn handle(&mut self, Fault { actor, next, .. }: Fault, _: &mut Self::Context) {
+        if let (ActorName::Sheets(spreadsheet), Next::Park(_)) = (actor, next) {
+            self.health.left_alone(&spreadsheet);
         }
     }
 }

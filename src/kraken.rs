@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod delivery;
 mod error;
 mod fetch;
 #[cfg(any(test, fuzzing))]
@@ -22,7 +23,7 @@ use std::{
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
-    WeakRecipient, WrapFuture, dev::SendError,
+    WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
 use slog::{Logger, debug, info, warn};
@@ -43,8 +44,9 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
+    newest::Newest,
     pace::{RetryConfig, Seldom},
-    quote::{AssetPair, Quote},
+    quote::AssetPair,
     setup::{SetupError, checked},
     timer::later,
 };
@@ -59,9 +61,6 @@ const BURST: u32 = 2;
 /// A pair that Kraken refuses although it is in the list of asset pairs may have been delisted
 /// since: the list is fetched again after this long.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
-
-/// A receiver that has no room is offered the newest quotes again after this long.
-const DELIVER_AGAIN: Duration = Duration::from_millis(250);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
@@ -95,9 +94,8 @@ pub struct KrakenActor {
     retry: RetryConfig,
     client: KrakenClient,
     gate: Rc<Gate>,
-    feeds: Vec<Feed>,
-    /// What each feed's receiver had no room for, in one batch.
-    late: BTreeMap<usize, QuoteBatch>,
+    /// Who gets quotes, and what each of them has not had yet.
+    feeds: Vec<(Feed, Newest)>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
@@ -108,6 +106,8 @@ pub struct KrakenActor {
     again: BTreeSet<SheetIndex>,
     tick: u64,
     seldom: Seldom,
+    /// What is said of receivers that are gone.
+    nobody: Seldom,
     report: KrakenReport,
 }
 
@@ -157,7 +157,6 @@ impl KrakenActor {
             config,
             retry,
             feeds: Vec::new(),
-            late: BTreeMap::new(),
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
@@ -166,6 +165,7 @@ impl KrakenActor {
             again: BTreeSet::new(),
             tick: 0,
             seldom: Seldom::default(),
+            nobody: Seldom::default(),
             report: KrakenReport::default(),
         })
     }
@@ -173,7 +173,8 @@ impl KrakenActor {
     /// Gives quotes to one more receiver.
     #[must_use]
     pub fn feed(mut self, feed: Feed) -> Self {
-        self.feeds.push(feed);
+        let late = Newest::of(feed.sheets.keys().copied());
+        self.feeds.push((feed, late));
         self
     }
 
@@ -210,7 +211,7 @@ impl KrakenActor {
         let mut wanted = self.pairs_of(&due);
         let left_out = self.left_out(&wanted);
         wanted.retain(|pair| !left_out.contains_key(pair));
-        let question = Question::of(wanted, self.roster.index());
+        let question = Question::of(wanted, self.roster.index(), &self.roster.failed);
         self.phase = Phase::Fetching(Arc::clone(&due));
         let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
@@ -238,19 +239,25 @@ impl KrakenActor {
     }
 
     fn pairs_of(&self, due: &[SheetIndex]) -> BTreeSet<AssetPair> {
-        let sheets = self.feeds.iter().flat_map(|feed| &feed.sheets);
+        let sheets = self.feeds.iter().flat_map(|(feed, _)| &feed.sheets);
         let of_due = sheets.filter(|(sheet, _)| due.contains(sheet));
         of_due.flat_map(|(_, pairs)| pairs).cloned().collect()
     }
 
     /// Takes in what a fetch brought, passes it on, and decides when the next begins.
     fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
-        let Fetched { quotes, missing, refused, error, note, incomplete, requests } = fetched;
+        let Fetched { quotes, missing, refused, by_key, failed, error, note, incomplete, requests } =
+            fetched;
+        self.roster.failed = failed;
         self.report.requests += requests;
         if let Some(note) = note {
             debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
         }
-        if !refused.is_empty() {
+        // By a list that has come meanwhile they may be known.
+        let outdated = !by_key && self.roster.index().is_some();
+        if !refused.is_empty() && outdated {
+            self.pending.extend(asked.due.iter());
+        } else if !refused.is_empty() {
             self.hold_back(refused, &missing);
         }
         let brought = !quotes.is_empty();
@@ -304,7 +311,7 @@ impl KrakenActor {
         let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
-        let wait = wait.max(error.wait().unwrap_or_default());
+        let wait = wait.max(self.heed(error));
         if say {
             warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
@@ -325,61 +332,6 @@ impl KrakenActor {
             self.roster.refuse(pair, failure.clone(), until);
         }
         self.roster.doubted(now + ASK_AGAIN_AFTER);
-    }
-
-    fn pass_on(
-        &mut self,
-        Asked { due, tick, at: _ }: &Asked,
-        quotes: Arc<BTreeMap<AssetPair, Quote>>,
-        ctx: &mut Context<Self>,
-    ) {
-        let batch = QuoteBatch {
-            tick: *tick,
-            due: Arc::clone(due),
-            quotes,
-            missing: Arc::clone(&self.report.missing),
-        };
-        let nobody_is_late = self.late.is_empty();
-        for (number, feed) in self.feeds.iter().enumerate() {
-            if due.iter().any(|sheet| feed.sheets.contains_key(sheet)) {
-                let batch = match self.late.remove(&number) {
-                    Some(late) => late.then(batch.clone()),
-                    None => batch.clone(),
-                };
-                self.late.insert(number, batch);
-            }
-        }
-        self.deliver();
-        if nobody_is_late {
-            self.deliver_later(ctx);
-        }
-    }
-
-    /// Gives every receiver that has room what it has not had. One without room is in trouble,
-    /// which is its supervisor's business; it gets the newest as soon as it has.
-    fn deliver(&mut self) {
-        let feeds = &self.feeds;
-        let undelivered = &mut self.report.undelivered;
-        self.late.retain(|number, batch| {
-            let Some(feed) = feeds.get(*number) else { return false };
-            match feed.to.try_send(batch.clone()) {
-                Ok(()) | Err(SendError::Closed(_)) => false,
-                Err(SendError::Full(_)) => {
-                    *undelivered += 1;
-                    true
-                }
-            }
-        });
-    }
-
-    fn deliver_later(&self, ctx: &mut Context<Self>) {
-        if !self.late.is_empty() {
-            debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
-            later(ctx, DELIVER_AGAIN, |actor: &mut Self, ctx| {
-                actor.deliver();
-                actor.deliver_later(ctx);
-            });
-        }
     }
 
     /// Begins the next fetch after `wait`.
@@ -418,7 +370,17 @@ impl KrakenActor {
             );
         }
         let wait = self.retry.backoff.jittered(failures, fastrand::f64());
-        self.roster.failed(Instant::now() + wait.max(error.wait().unwrap_or_default()));
+        self.roster.failed(Instant::now() + wait.max(self.heed(error)));
+    }
+
+    /// Asks for nothing at all for as long as Kraken wants to be left alone, whatever it was asked
+    /// for, and whatever becomes of this actor; for how long that is.
+    fn heed(&self, error: &KrakenError) -> Duration {
+        let wait = error.wait().unwrap_or_default();
+        if !wait.is_zero() {
+            self.gate.shut_for(wait);
+        }
+        wait
     }
 
     fn tell(&self) {

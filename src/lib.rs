@@ -81,6 +81,7 @@ mod http;
 mod journal;
 mod kraken;
 mod messages;
+mod newest;
 mod pace;
 mod patience;
 mod quote;
@@ -99,7 +100,7 @@ mod tree;
 pub use crate::{
     config::{Config, HeartbeatConfig, LogConfig, LogFormat, LogLevel, StatusConfig},
     dial::{Dialer, Line},
-    file::{read_at_most, read_regular},
+    file::{read_at_most, read_regular, reading_remedy},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
     messages::*,

@@ -4,12 +4,7 @@
 //! Down the corridor go [`Tick`] and [`QuoteBatch`]; up to the supervisor go [`Report`] and
 //! [`Fault`]; [`Ping`] and [`Stop`] come from the supervisor.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use actix::Message;
 use jiff::Timestamp;
@@ -90,21 +85,6 @@ impl QuoteBatch {
     pub fn missing(self, missing: impl IntoIterator<Item = (AssetPair, Failure)>) -> Self {
         Self { missing: Arc::new(missing.into_iter().collect()), ..self }
     }
-
-    /// This batch and a newer one in one: the sheets of both, and of each pair the newest.
-    pub(crate) fn then(mut self, newer: Self) -> Self {
-        if self.due.iter().all(|sheet| newer.due.contains(sheet)) {
-            return newer;
-        }
-        let due: BTreeSet<_> = self.due.iter().chain(newer.due.iter()).copied().collect();
-        let quotes = Arc::make_mut(&mut self.quotes);
-        quotes.retain(|pair, _| !newer.missing.contains_key(pair));
-        quotes.extend(newer.quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone())));
-        let missing = Arc::make_mut(&mut self.missing);
-        missing.retain(|pair, _| !newer.quotes.contains_key(pair));
-        missing.extend(newer.missing.iter().map(|(pair, why)| (pair.clone(), why.clone())));
-        Self { tick: newer.tick, due: due.into_iter().collect(), ..self }
-    }
 }
 
 /// Something expected went wrong: it is told, and tried again. Never a bug.
@@ -167,7 +147,8 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
-    /// Whether somebody has to do something before it can succeed.
+    /// Whether it lasts until somebody changes something at Kraken, at Google or in the
+    /// configuration. A clock that is wrong is not among them: most machines set theirs themselves.
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Pair | Self::Cell | Self::Spreadsheet | Self::Credentials)
     }
@@ -247,7 +228,7 @@ pub struct KrakenReport {
     /// Attempts to hand a batch to a receiver whose mailbox had no room, since the start: the
     /// newest is offered again.
     pub undelivered: u64,
-    /// When the last fetch that brought quotes was sent.
+    /// When the last fetch that brought quotes began: before it waited for its turn.
     pub last_success: Option<Timestamp>,
     /// Why fetches fail, while they do.
     pub failing: Option<Failing>,
@@ -267,7 +248,8 @@ pub struct SpreadsheetReport {
     pub settled: u64,
     /// Writes that succeeded since the start.
     pub writes: u64,
-    /// Writes that failed since the start.
+    /// Attempts to write that came to nothing since the start, be it for want of a token or for what
+    /// has to be read before.
     pub write_failures: u64,
     /// Ticks in which no value had changed, so that nothing was sent: a success too.
     pub unchanged: u64,
@@ -308,7 +290,8 @@ pub struct CellReport {
     pub cell: Arc<str>,
     /// What it shows.
     pub content: CellContent,
-    /// The newest value that Google has confirmed.
+    /// The newest value that Google has confirmed; none after a write whose outcome is not known, or
+    /// a restart of its actor, until the next that is confirmed.
     pub written: Option<CellValue>,
     /// Why it stands still, while it does.
     pub failing: Option<Failure>,
@@ -335,7 +318,7 @@ pub enum CellContent {
 
 impl CellContent {
     /// Whether it is a time, which is told in the spreadsheet's own zone.
-    pub(crate) const fn tells_time(&self) -> bool {
+    pub const fn tells_time(&self) -> bool {
         matches!(self, Self::Updated | Self::Quote(_, QuoteField::Time))
     }
 }

@@ -31,8 +31,9 @@ pub(crate) fn of_spreadsheets(config: &Config) -> BTreeMap<Arc<str>, Duration> {
     }
     let turn = writers_turn(config, cadences.len()).max(askers_turn(config));
     let deadlines = [config.kraken.deadline, TOKEN_DEADLINE, config.google.deadline];
-    let deadlines: Duration = deadlines.iter().sum();
-    let patience = |every: Duration| every.max(turn).saturating_mul(TICKS) + deadlines;
+    let deadlines = deadlines.into_iter().fold(Duration::ZERO, Duration::saturating_add);
+    let patience =
+        |every: Duration| every.max(turn).saturating_mul(TICKS).saturating_add(deadlines);
     cadences.into_iter().map(|(id, every)| (id, patience(every).max(LEAST))).collect()
 }
 

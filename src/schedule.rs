@@ -3,7 +3,7 @@
 
 mod cadence;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use actix::{
     Actor, ActorContext, Context, Handler, Recipient, Supervised, WeakRecipient, dev::SendError,
@@ -31,6 +31,10 @@ const MAILBOX: usize = 16;
 #[derive(Debug)]
 pub struct ScheduleActor {
     cadences: Cadences,
+    /// Sheets whose tick could not be delivered: they are due with the next.
+    overdue: BTreeSet<SheetIndex>,
+    /// It was down: that is known, and is not the process's fault.
+    was_down: bool,
     ticks: Recipient<Tick>,
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
@@ -51,6 +55,8 @@ impl ScheduleActor {
     ) -> Self {
         Self {
             cadences: Cadences::new(sheets, Instant::now()),
+            overdue: BTreeSet::new(),
+            was_down: false,
             ticks,
             reports: None,
             log: crate::log_facade(),
@@ -102,7 +108,8 @@ impl ScheduleActor {
         let now = Instant::now();
         let (due, missed) = self.cadences.due(now);
         self.report.missed += missed;
-        let stood_still = now.saturating_duration_since(self.due) > STANDSTILL;
+        let was_down = std::mem::take(&mut self.was_down);
+        let stood_still = !was_down && now.saturating_duration_since(self.due) > STANDSTILL;
         if missed > 0 && self.stood_still.say(false, stood_still, now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
         }
@@ -111,10 +118,12 @@ impl ScheduleActor {
         }
         self.report.ticks += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let tick = Tick { seq: self.report.ticks, due };
+        let due = std::mem::take(&mut self.overdue).into_iter().chain(due).collect::<BTreeSet<_>>();
+        let tick = Tick { seq: self.report.ticks, due: due.iter().copied().collect() };
         debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
         if let Err(cause) = self.ticks.try_send(tick) {
             self.report.undelivered += 1;
+            self.overdue = due;
             let why = match cause {
                 SendError::Full(_) => "its mailbox is full",
                 SendError::Closed(_) => "it is gone",
@@ -135,12 +144,20 @@ impl Actor for ScheduleActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        if self.report.ticks == 0 {
+            // However long ago it was made.
+            self.cadences.begin(Instant::now());
+        }
         self.arm(ctx);
     }
 }
 
 /// The cadences are kept, so that the rhythm is not lost; the timer is armed anew in `started`.
-impl Supervised for ScheduleActor {}
+impl Supervised for ScheduleActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.was_down = true;
+    }
+}
 
 impl Handler<Ping> for ScheduleActor {
     type Result = ();
@@ -158,6 +175,8 @@ impl Handler<Stop> for ScheduleActor {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
     use actix::Actor as _;
 
     use super::*;
@@ -178,6 +197,76 @@ mod tests {
         type Result = ();
 
         fn handle(&mut self, _: Tick, _: &mut Self::Context) {}
+    }
+
+    /// Keeps the sheets that are due, and has room for one tick until it is its turn.
+    struct Kraken(Rc<RefCell<Vec<Vec<SheetIndex>>>>);
+
+    impl Actor for Kraken {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Tick> for Kraken {
+        type Result = ();
+
+        fn handle(&mut self, tick: Tick, _: &mut Self::Context) {
+            self.0.borrow_mut().push(tick.due);
+        }
+    }
+
+    #[test]
+    fn a_sheet_whose_tick_finds_no_room_is_due_with_the_next() {
+        const FAST: SheetIndex = SheetIndex(0);
+        const SLOW: SheetIndex = SheetIndex(1);
+        const SECOND: Duration = Duration::from_secs(1);
+        actix_rt::System::new().block_on(async {
+            let due = Rc::new(RefCell::new(Vec::new()));
+            let kraken = Kraken::create(|ctx| {
+                ctx.set_mailbox_capacity(1);
+                Kraken(Rc::clone(&due))
+            });
+            tokio::time::pause();
+            let cadences = [(FAST, SECOND), (SLOW, SECOND * 3_600)];
+            let mut actor = ScheduleActor::new(cadences, kraken.recipient());
+            while actor.ticks.try_send(Tick::new(0, Vec::new())).is_ok() {}
+            actor.tick();
+            assert_eq!(actor.report.undelivered, 1, "there is room");
+            while due.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..2 {
+                tokio::time::advance(SECOND).await;
+                actor.tick();
+                tokio::task::yield_now().await;
+            }
+            while due.borrow().last() != Some(&vec![FAST]) {
+                tokio::task::yield_now().await;
+            }
+            due.borrow_mut().retain(|due| !due.is_empty());
+            assert_eq!(due.take(), [vec![FAST, SLOW], vec![FAST]]);
+        });
+    }
+
+    #[test]
+    fn only_a_standstill_of_the_process_is_called_one_and_ticks_begin_when_it_starts() {
+        actix_rt::System::new().block_on(async {
+            let due = Rc::new(RefCell::new(Vec::new()));
+            let kraken = Kraken(Rc::clone(&due)).start();
+            let journal = Journal::default();
+            let every_second = [(SheetIndex(0), Duration::from_secs(1))];
+            let mut actor = ScheduleActor::new(every_second, kraken.recipient());
+            actor = actor.logger(journal.logger());
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(10)).await;
+            let mut ctx = Context::new();
+            actor.started(&mut ctx);
+            actor.tick();
+            tokio::time::advance(Duration::from_secs(10)).await;
+            actor.restarting(&mut ctx);
+            actor.tick();
+            assert_eq!(journal.take(), Vec::<String>::new());
+            assert_eq!((actor.report.ticks, actor.report.missed), (2, 9));
+        });
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod survey;
 mod tokens;
 mod trouble;
 mod wire;
+mod writing;
 
 use std::{fmt, time::Duration};
 
@@ -32,7 +33,6 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
     WeakRecipient, WrapFuture,
 };
-use jiff::Timestamp;
 use slog::{Logger, debug, info, o, warn};
 use tokio::time::Instant;
 
@@ -47,10 +47,8 @@ pub use self::{
 };
 use self::{
     account::Budget,
-    auth::AccessToken,
     changes::Changes,
-    error::SheetsError,
-    plan::{Plan, Write},
+    plan::Plan,
     survey::Survey,
     trouble::{Setback, Trouble},
     wire::Properties,
@@ -62,6 +60,7 @@ pub(crate) use self::{
 };
 use crate::{
     messages::{Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
+    newest::Newest,
     pace::{RetryConfig, Seldom},
     setup::checked,
     timer::later,
@@ -74,10 +73,6 @@ const MAILBOX: usize = 4;
 /// After a restart the mailbox has the oldest quotes of the meantime; by then the newest have been
 /// offered again.
 const SETTLE: Duration = Duration::from_millis(400);
-
-/// A write that was never answered may be carried out after all, and over a newer one: for this
-/// long its cells are written at every tick.
-const APPLIED_LATE: Duration = Duration::from_secs(60);
 
 /// Writes the quotes that it is given into the cells of one spreadsheet.
 ///
@@ -99,10 +94,15 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
-    /// The quotes that have come since everything was last as it should be.
-    unsettled: Option<QuoteBatch>,
+    /// The newest quotes of each sheet, for the case of a restart.
+    newest: Newest,
+    /// Quotes of up to this tick have been taken over by a restart, and were not all written
+    /// since: they might be what broke the actor.
+    suspect: u64,
     /// There has been a price in the spreadsheet.
     priced: bool,
+    /// Until when a write that was never answered may be carried out.
+    unanswered: Option<Instant>,
     seldom: Seldom,
     changes: Changes,
     report: SpreadsheetReport,
@@ -123,6 +123,8 @@ enum Phase {
     Writing,
     /// Something has failed; the next attempt begins when its timer fires.
     Waiting,
+    /// It has been restarted; it begins when its timer fires.
+    Settling,
 }
 
 impl SheetsActor {
@@ -148,13 +150,15 @@ impl SheetsActor {
             retry,
             account,
             reports: None,
+            newest: Newest::of(plan.sheets()),
             plan,
             phase: Phase::Idle,
             survey: Survey::new(Instant::now(), retry.probe),
             rejected_tokens: 0,
             tick: 0,
-            unsettled: None,
+            suspect: 0,
             priced: false,
+            unanswered: None,
             seldom: Seldom::default(),
             changes: Changes::default(),
             report,
@@ -181,6 +185,7 @@ impl SheetsActor {
     /// Goes on with whatever there is to do.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.stopping && self.phase != Phase::Writing {
+            self.tell();
             ctx.stop();
             return;
         }
@@ -201,7 +206,7 @@ impl SheetsActor {
 
     /// Every healthy cell is as it should be.
     fn nothing_to_do(&mut self, ctx: &mut Context<Self>) {
-        self.unsettled = None;
+        self.suspect = 0;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
             if self.plan.has_healthy_cell() {
@@ -268,10 +273,10 @@ impl SheetsActor {
             Err(trouble) => {
                 let attempts = self.survey.failed();
                 let setback = self.setback(trouble, attempts, Budget::Reads);
-                let Setback { failure, wait, is_passing, .. } = &setback;
+                let Setback { failure, wait, others_may_succeed, .. } = &setback;
                 let lost = self.plan.locate_blindly(failure, now + *wait);
                 // Should only the reading be in trouble, what is known is enough to write by.
-                if !is_passing || !self.plan.can_go_on() {
+                if !others_may_succeed || !self.plan.can_go_on() {
                     self.fall_back(setback, ctx);
                     return;
                 }
@@ -287,101 +292,6 @@ impl SheetsActor {
                 self.survey.again_at(now + *wait);
                 self.proceed(ctx);
             }
-        }
-    }
-
-    fn prepare_write(&mut self, ctx: &mut Context<Self>) {
-        self.phase = Phase::Preparing;
-        let account = self.account.clone();
-        let prepare = async move { account.turn(Budget::Writes).await.map_err(Trouble::Token) };
-        ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
-            actor.phase = Phase::Idle;
-            match prepared {
-                Ok(token) => actor.write(token, ctx),
-                Err(trouble) => actor.fail(trouble, Budget::Writes, ctx),
-            }
-        }));
-    }
-
-    /// Writes whatever is newest by now.
-    fn write(&mut self, token: AccessToken, ctx: &mut Context<Self>) {
-        let Some(write) = self.plan.render(Instant::now()) else {
-            self.proceed(ctx);
-            return;
-        };
-        self.phase = Phase::Writing;
-        let (account, id) = (self.account.clone(), self.spreadsheet.clone());
-        let tick = self.tick;
-        let send = async move {
-            let outcome = account.client().batch_update(&token, id.as_str(), &write.ranges).await;
-            (outcome, write, token)
-        };
-        ctx.spawn(send.into_actor(self).map(move |(outcome, write, token), actor, ctx| {
-            actor.phase = Phase::Idle;
-            actor.settle(outcome, &write, token, tick, ctx);
-        }));
-    }
-
-    fn settle(
-        &mut self,
-        outcome: Result<usize, SheetsError>,
-        write: &Write,
-        token: AccessToken,
-        tick: u64,
-        ctx: &mut Context<Self>,
-    ) {
-        let sent = write.ranges.len();
-        let now = Instant::now();
-        let until = now + self.retry.probe_in(fastrand::f64());
-        let late = now + APPLIED_LATE;
-        match outcome {
-            Ok(updated) if updated >= sent => {
-                self.plan.confirmed(write);
-                self.report.writes += 1;
-                self.report.cells_written += sent as u64;
-                if !self.priced && self.plan.has_quotes(write) {
-                    self.priced = true;
-                    info!(self.log, "the first prices are in the spreadsheet"; "cells" => sent);
-                }
-                self.confirmed(tick);
-                self.proceed(ctx);
-            }
-            Ok(updated) => {
-                self.plan.ambiguous(write, late);
-                self.fail(Trouble::Partial { updated, sent }, Budget::Writes, ctx);
-            }
-            Err(SheetsError::BadEntry { index, text }) => {
-                self.plan.rejected(write, index, &text, until);
-                self.refused(&text, ctx);
-            }
-            Err(SheetsError::BadRequest(text)) => {
-                self.plan.refused(write, &text, until);
-                self.refused(&text, ctx);
-            }
-            Err(error) => {
-                if error.is_ambiguous() {
-                    self.plan.ambiguous(write, late);
-                }
-                self.fail(Trouble::Sheets(error, token), Budget::Writes, ctx);
-            }
-        }
-    }
-
-    /// A write has been confirmed. The tick has been dealt with when nothing is left to write.
-    fn confirmed(&mut self, tick: u64) {
-        self.succeeded();
-        if !self.plan.is_due(Instant::now()) {
-            self.report.settled = self.report.settled.max(tick);
-        }
-        self.tell();
-    }
-
-    fn succeeded(&mut self) {
-        self.report.last_success = Some(Timestamp::now());
-        self.rejected_tokens = 0;
-        if let Some(failing) = self.report.failing.take() {
-            info!(self.log, "the spreadsheet is written again";
-                "attempts" => failing.attempts, "failed_since" => %failing.since);
         }
     }
 
@@ -410,21 +320,30 @@ impl Actor for SheetsActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         if std::mem::take(&mut self.settling) {
-            self.wait(SETTLE, ctx);
+            self.phase = Phase::Settling;
+            self.wake_after(SETTLE, ctx);
         }
     }
 }
 
-/// What has not been written yet is kept, since the next tick of its sheet may be a day away: for
-/// once, as it might be what broke the actor.
+/// The newest quotes are kept, since the next tick of their sheet may be a day away: for once,
+/// should they not have been written yet, as they might be what broke the actor.
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
+        let now = Instant::now();
         self.plan = Plan::new(&self.sheets, self.retry.probe / 30);
-        if let Some(batch) = self.unsettled.take() {
-            self.plan.apply(&batch, Instant::now());
+        if self.phase == Phase::Writing {
+            self.unanswered = Some(now + writing::APPLIED_LATE);
+        }
+        if let Some(until) = self.unanswered.filter(|until| now < *until) {
+            self.plan.all_may_come_late(until);
+        }
+        self.newest.forget_until(std::mem::replace(&mut self.suspect, self.tick));
+        for batch in self.newest.batches() {
+            self.plan.apply(batch, now);
         }
         self.phase = Phase::Idle;
-        self.survey = Survey::new(Instant::now(), self.retry.probe);
+        self.survey = Survey::new(now, self.retry.probe);
         self.rejected_tokens = 0;
         self.settling = true;
         // It is gone, with all that was under way.
@@ -438,10 +357,7 @@ impl Handler<QuoteBatch> for SheetsActor {
     fn handle(&mut self, batch: QuoteBatch, ctx: &mut Self::Context) {
         self.tick = batch.tick;
         self.plan.apply(&batch, Instant::now());
-        self.unsettled = Some(match self.unsettled.take() {
-            Some(before) => before.then(batch),
-            None => batch,
-        });
+        self.newest.take_in(batch);
         self.look_again();
         match self.phase {
             Phase::Waiting => {

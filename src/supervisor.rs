@@ -228,8 +228,8 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "a write was not finished within shutdown_grace and is abandoned: Google \
-                    may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "who writes it did not stop within shutdown_grace: a write that was under \
+                    way is abandoned, and Google may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)
@@ -335,9 +335,10 @@ impl Handler<Fault> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, fault: Fault, ctx: &mut Self::Context) {
-        if self.tree.is_none() {
+        let Some(tree) = &self.tree else {
             return; // it is being stopped, whoever fails on the way
-        }
+        };
+        tree.fault(&fault);
         self.log_fault(&fault);
         let goes_on = self.board.fault(&fault);
         self.mention(&Event::Fault(fault.clone()));
@@ -411,6 +412,10 @@ impl Handler<Reload> for SupervisorActor {
         if let Err(reason) = usable {
             error!(self.log, "the new configuration cannot be used, the old one stays: {}", reason);
             return Box::pin(fut::ready(Err(reason)));
+        }
+        for (spreadsheet, cells) in self.config.left_behind(&config) {
+            warn!(self.log, "no longer written, and keeping the last value: {}", cells;
+                "spreadsheet" => spreadsheet.as_str());
         }
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);

@@ -7,6 +7,7 @@
 
 mod problem;
 mod reader;
+mod said;
 mod scalar;
 mod section;
 mod syntax;
@@ -20,6 +21,7 @@ pub use self::{
 pub(crate) use self::{
     problem::{Mistakes, clipped, is_invisible, shown},
     reader::{Found, Reader},
+    said::Said,
     scalar::{DurationRange, Raw, Refusal, duration, millis, span, text},
     section::Section,
     text::MOST_BYTES,

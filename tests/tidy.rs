@@ -10,10 +10,11 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 17] = [
+const WALLS: [(&str, &[&str]); 18] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
+    ("newest", &["messages", "quote"]),
     ("pace", &["tree"]),
     ("gate", &["pace"]),
     ("tree", &["suggest"]),
@@ -21,10 +22,16 @@ const WALLS: [(&str, &[&str]); 17] = [
     ("file", &[]),
     ("http", &["dial", "file", "messages", "pace", "tree"]),
     ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
-    ("kraken", &["messages", "quote", "http", "pace", "gate", "setup", "tree", "suggest"]),
+    (
+        "kraken",
+        &["messages", "newest", "quote", "http", "pace", "gate", "setup", "tree", "suggest"],
+    ),
     (
         "sheets",
-        &["messages", "quote", "dial", "file", "http", "pace", "gate", "setup", "tree", "suggest"],
+        &[
+            "messages", "newest", "quote", "dial", "file", "http", "pace", "gate", "setup", "tree",
+            "suggest",
+        ],
     ),
     ("setup", &["http", "tree"]),
     ("patience", &["config", "kraken", "sheets"]),

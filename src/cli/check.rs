@@ -37,12 +37,18 @@ pub(crate) fn check(
     arguments: Arguments,
     out: &mut dyn io::Write,
 ) -> Exit {
-    let loaded = load(environment, flags).map_err(|error| error.to_string()).and_then(|loaded| {
-        let trusted = loaded.config.tls.check();
-        trusted.map(|()| loaded).map_err(|error| error.to_string())
-    });
+    let loaded =
+        load(environment, flags).map_err(|error| error.to_string()).and_then(with_authorities);
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     told(out.write_all(text.as_bytes()).and_then(|()| out.flush()), code)
+}
+
+/// A configuration whose certificate authorities can be read; or why they cannot, and what else
+/// there is that cannot.
+fn with_authorities(loaded: Loaded) -> Result<Loaded, String> {
+    let Err(error) = loaded.config.tls.check(&loaded.name) else { return Ok(loaded) };
+    let key = identity(&loaded.config).err().map(|error| format!("\n{error}"));
+    Err(format!("{error}{}", key.unwrap_or_default()))
 }
 
 /// What is printed, and the exit code.
@@ -103,7 +109,7 @@ fn sheets(config: &Config) -> String {
         let cells = count(sheet.targets().count(), "cell");
         let pairs = count(pairs.len(), "pair");
         let tab = match &sheet.tab {
-            Tab::Title(title) => format!("tab '{}'", title.escape_debug()),
+            Tab::Title(title) => format!("tab {}", quoted(title)),
             other => other.to_string(),
         };
         let id = sheet.spreadsheet.as_str();
@@ -114,6 +120,12 @@ fn sheets(config: &Config) -> String {
         add(&mut text, format_args!("  and {}; {all} cells in all", count(more, "more sheet")));
     }
     text
+}
+
+/// A title as a cell of its tab is written, whatever is in it.
+fn quoted(title: &str) -> String {
+    let parts: Vec<_> = title.split('\'').map(|part| part.escape_debug().to_string()).collect();
+    format!("'{}'", parts.join("''"))
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -160,6 +172,12 @@ warning: A timeout of 1 s is shorter than Kraken's cache: its answers change eve
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";
         assert_eq!((text.as_str(), code), (expected, Exit::Done));
+    }
+
+    #[test]
+    fn a_title_is_shown_as_a_cell_of_its_tab_is_written() {
+        let (text, _) = checked(&FILE.replace("Sheet 1", "Bob's\u{202e}"), &[]);
+        assert!(text.contains("  tab 'Bob''s\\u{202e}' of 15Cc"), "{text}");
     }
 
     #[test]

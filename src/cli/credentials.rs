@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ratesheet::{Config, Credentials, InvalidKey, ServiceAccountKey, read_regular};
+use ratesheet::{Config, Credentials, InvalidKey, ServiceAccountKey, read_regular, reading_remedy};
 
 use super::exit::Exit;
 
@@ -52,9 +52,8 @@ impl Unusable {
                  account's key; on Google Cloud, \"credentials\": \"metadata\" needs none",
             ),
             Self::Unreadable(path, why) => {
-                let from = "The path leads from the folder in which ratesheet is started";
-                let remedy = if path.is_relative() { from } else { "" };
-                (format!("{}: error: the key cannot be read: {why}", name(path)), remedy)
+                let reason = format!("{}: error: the key cannot be read: {why}", name(path));
+                (reason, reading_remedy(path, why))
             }
             Self::Invalid(path, why) => (format!("{}: error: {why}", name(path)), why.remedy()),
         }
@@ -147,6 +146,8 @@ mod tests {
                 "lacks its \"private_key\"\n  help: A service",
             ),
             (&config("/does/not/exist"), Exit::Credentials, "the key cannot be read: No such file"),
+            (&config("~/key.json"), Exit::Credentials, "\n  help: Neither ~ nor a variable"),
+            (&config("/"), Exit::Credentials, "but a directory\n  help: Name the file in it."),
             (&none, Exit::Config, "There are no credentials\n  help: Set \"credentials\""),
         ] {
             let error = identity(config).unwrap_err();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use ::config::Source as _;
-use ratesheet::{Credentials, MetadataServer, Overlays};
+use ratesheet::{Config, Credentials, MetadataServer, Overlays};
 
 const PREFIX: &str = "RATESHEET";
 
@@ -26,6 +26,9 @@ pub(super) struct Environment {
     google_credentials: Option<PathBuf>,
     metadata_host: Option<String>,
     proxy: Option<String>,
+    /// Variables that begin like ours, and are none: Kubernetes makes such of any service that is
+    /// called like this, and so do people who write one `_` for two.
+    alike: Vec<String>,
 }
 
 /// Names alone: what they say may be a secret.
@@ -52,6 +55,8 @@ impl Environment {
                     Ok(value) => environment.set(upper, name.into(), value),
                     Err(_) => environment.unreadable.push(name.into()),
                 }
+            } else if upper.starts_with("RATESHEET_") {
+                environment.alike.push(name.into());
             } else if name == "GOOGLE_APPLICATION_CREDENTIALS" && !value.is_empty() {
                 environment.google_credentials = Some(value.into());
             } else if name == "GCE_METADATA_HOST" && !value.is_empty() {
@@ -62,6 +67,7 @@ impl Environment {
         }
         environment.unreadable.sort();
         environment.twice.sort();
+        environment.alike.sort();
         environment
     }
 
@@ -103,9 +109,17 @@ impl Environment {
         self.google_credentials.clone().map(Credentials::File)
     }
 
-    /// The variable that names a proxy, if one does.
-    pub(super) fn proxy(&self) -> Option<&str> {
-        self.proxy.as_deref()
+    /// What is set and not heeded, although it is perhaps meant to be: sentences for a person.
+    pub(super) fn unheeded(&self) -> Vec<String> {
+        let proxy = self.proxy.iter().map(|proxy| {
+            format!("{proxy} is set; proxies are not supported, and it is not heeded.")
+        });
+        let alike = self.alike.iter().filter_map(|name| {
+            let bare = name.strip_suffix("_FILE").unwrap_or(name);
+            let meant = Config::variable_meant(name).or_else(|| Config::variable_meant(bare))?;
+            Some(format!("{name} is set, and is not heeded: did you mean {meant}?"))
+        });
+        proxy.chain(alike).collect()
     }
 
     /// What it says of these sections of the configuration, and nothing else.

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ratesheet::Overlays;
 
 /// What every command may be told.
@@ -41,4 +42,22 @@ impl Flags {
             }
         }
     }
+}
+
+/// An error of the command line, with how a configuration is named if somebody has named one
+/// without its flag.
+pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
+    let kind = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return error,
+    };
+    if let Some(ContextValue::String(text)) = error.get(kind)
+        && text.ends_with(".json")
+        && !text.starts_with('-')
+    {
+        let advice = format!("a configuration is named by its flag: `--config {text}`");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
+    }
+    error
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular};
+use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular, reading_remedy};
 
 use super::{
     environment::{Environment, InvalidVariable},
@@ -16,11 +16,16 @@ use super::{
 /// Where a configuration is looked for that no flag names.
 pub(super) const USUAL_FILES: [&str; 2] = ["ratesheet.json", "/etc/ratesheet/ratesheet.json"];
 
+/// The path that is standard input.
+const STDIN: &str = "-";
+
 /// A configuration, and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Loaded {
     /// What it is called: the file, or `stdin`.
     pub(super) name: String,
+    /// Where it was read from, if anywhere; `-` is standard input.
+    pub(super) path: PathBuf,
     /// The configuration; its `credentials` are the environment's if it names none itself.
     pub(super) config: Config,
     /// What is perhaps not meant, beside what the configuration itself warns of.
@@ -41,6 +46,10 @@ impl Loaded {
 pub(super) enum LoadError {
     /// There is no file.
     Nowhere,
+    /// The file that was read before is no longer there.
+    Gone { name: String },
+    /// Standard input has been read, and has nothing more.
+    ReadOnce,
     /// The file cannot be read.
     Unreadable { name: String, why: io::Error },
     /// A variable cannot be heeded.
@@ -55,7 +64,22 @@ impl fmt::Display for LoadError {
             Self::Nowhere => f.write_str(
                 "No configuration here. `ratesheet init` writes one; `ratesheet demo` needs none.",
             ),
-            Self::Unreadable { name, why } => write!(f, "{}: error: {why}", name.escape_debug()),
+            Self::Gone { name } => write!(
+                f,
+                "{}: error: the file is gone\n  help: put one in its place, and send SIGHUP again",
+                name.escape_debug()
+            ),
+            Self::ReadOnce => f.write_str(
+                "stdin: error: standard input can be read only once\n  help: name a file by \
+                 --config, which can be read again; or start ratesheet anew",
+            ),
+            Self::Unreadable { name, why } => {
+                write!(f, "{}: error: {why}", name.escape_debug())?;
+                match reading_remedy(Path::new(name), why) {
+                    "" => Ok(()),
+                    remedy => write!(f, "\n  help: {remedy}"),
+                }
+            }
             Self::Variable(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
         }
@@ -71,7 +95,21 @@ pub(super) fn load(environment: &Environment, flags: &Flags) -> Result<Loaded, L
         None => usual_file().ok_or(LoadError::Nowhere)?,
     };
     let (name, text) = read(&path, &mut io::stdin().lock())?;
-    lay_over(name, &text, environment, flags)
+    let loaded = lay_over(name, &text, environment, flags)?;
+    Ok(Loaded { path, ..loaded })
+}
+
+/// As [`load`], once more: what was read the first time is what `flags` name since.
+pub(super) fn load_again(environment: &Environment, flags: &Flags) -> Result<Loaded, LoadError> {
+    if flags.config.as_deref() == Some(Path::new(STDIN)) {
+        return Err(LoadError::ReadOnce);
+    }
+    load(environment, flags).map_err(|error| match error {
+        LoadError::Unreadable { name, why } if why.kind() == io::ErrorKind::NotFound => {
+            LoadError::Gone { name }
+        }
+        error => error,
+    })
 }
 
 /// What environment and flags say where there is no file.
@@ -101,7 +139,7 @@ pub(super) fn load_upstream(
 
 /// Reads the file, or standard input, and says what it is called.
 fn read(path: &Path, stdin: &mut dyn io::Read) -> Result<(String, Vec<u8>), LoadError> {
-    let (name, text) = if path == Path::new("-") {
+    let (name, text) = if path == Path::new(STDIN) {
         ("stdin".to_owned(), read_at_most(stdin, Config::MOST_BYTES))
     } else {
         (path.display().to_string(), read_regular(path, Config::MOST_BYTES))
@@ -127,12 +165,9 @@ fn lay_over(
         let named = environment.metadata_server().map_err(LoadError::Variable)?;
         *server = named.unwrap_or_default();
     }
-    let mut warnings = Vec::new();
-    if let Some(proxy) = environment.proxy() {
-        warnings.push(format!("{proxy} is set; proxies are not supported, and it is not heeded."));
-    }
+    let warnings = environment.unheeded();
     let listen_by = listen_by(environment, flags);
-    Ok(Loaded { name, config, warnings, listen_by })
+    Ok(Loaded { name, path: PathBuf::new(), config, warnings, listen_by })
 }
 
 /// What says where the probes answer, should anything.
@@ -183,6 +218,39 @@ mod tests {
         assert_eq!(config.status.listen, Some("127.0.0.1:2".parse().unwrap()));
         assert_eq!(config.credentials, Some(Path::new("/google.json").into()));
         assert!(loaded.warnings.iter().any(|warning| warning.contains("https_proxy is set")));
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_for_two_is_told_and_those_of_kubernetes_are_not() {
+        let environment = environment(&[
+            ("RATESHEET_TIMEOUT", "7s"),
+            ("ratesheet_kraken__url", "http://127.0.0.1:1"),
+            ("RATESHEET_KRAKEN_REQUESTS_PER_SECONDS", "1"),
+            ("RATESHEET_CREDENTIALS_FILE", "/key.json"),
+            ("RATESHEET_SERVICE_HOST", "10.0.0.1"),
+            ("RATESHEET_SERVICE_PORT", "80"),
+            ("RATESHEET_SERVICE_PORT_PROBES", "80"),
+            ("RATESHEET_PORT", "tcp://10.0.0.1:80"),
+            ("RATESHEET_PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("RATESHEET_PORT_80_TCP_ADDR", "10.0.0.1"),
+            ("RATESHEET_PORT_80_TCP_PORT", "80"),
+            ("RATESHEET_PORT_80_TCP_PROTO", "tcp"),
+        ]);
+        let loaded =
+            lay_over("f".into(), FILE.as_bytes(), &environment, &Flags::default()).unwrap();
+        assert_eq!(
+            loaded.warnings,
+            [
+                ("RATESHEET_CREDENTIALS_FILE", "RATESHEET__CREDENTIALS"),
+                ("RATESHEET_KRAKEN_REQUESTS_PER_SECONDS", "RATESHEET__KRAKEN__REQUESTS_PER_SECOND"),
+                ("RATESHEET_TIMEOUT", "RATESHEET__TIMEOUT"),
+                ("ratesheet_kraken__url", "RATESHEET__KRAKEN__URL"),
+            ]
+            .map(|(name, meant)| format!(
+                "{name} is set, and is not heeded: did you mean {meant}?"
+            ))
+        );
+        assert_eq!(loaded.config.sheets[0].every.as_secs(), 5);
     }
 
     /// In whose name it writes, with these variables, this in the file, and this flag.
@@ -286,7 +354,7 @@ mod tests {
             let error = load(&Environment::default(), &flags).unwrap_err().to_string();
             assert_eq!(error, format!("{}: error: {words}", path.display()));
         }
-        let error = read(Path::new("-"), &mut io::repeat(0)).unwrap_err();
+        let error = read(Path::new(STDIN), &mut io::repeat(0)).unwrap_err();
         assert!(error.to_string().starts_with("stdin: error: it is larger"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use actix::Actor;
 use ratesheet::{
     Config, Event, Feed, GetStatus, HeartbeatConfig, KrakenActor, LogLevel, QuoteBatch, Report,
-    SheetIndex, Shutdown, SupervisorActor, Tick,
+    SheetIndex, Shutdown, StatusConfig, SupervisorActor, Tick,
 };
 use slog::Logger;
 use tokio::time::{Instant, timeout};
@@ -38,16 +38,15 @@ pub(super) struct Arguments {
 /// Writes the sheets once.
 pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
     let loaded = if arguments.dry_run { load_keyless(flags) } else { load(flags) };
-    let loaded = match loaded {
+    let mut loaded = match loaded {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    without_the_services_own(&mut loaded.config);
     for warning in loaded.all_warnings() {
         print_error(&format!("warning: {warning}\n"));
     }
     let mut config = loaded.config;
-    // That is the service's.
-    config.heartbeat = HeartbeatConfig::default();
     if flags.log_level.is_none() {
         // Whatever goes wrong with a cell or a server is told at the end, once.
         config.log.level = LogLevel::Error;
@@ -76,6 +75,15 @@ pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
             Exit::GaveUp
         }
     }
+}
+
+/// Leaves out what concerns the service alone, so that nobody is warned of it either: with one tick,
+/// no cadence is too fast.
+fn without_the_services_own(config: &mut Config) {
+    const SELDOM: Duration = Duration::from_secs(86_400);
+    config.heartbeat = HeartbeatConfig::default();
+    config.status = StatusConfig::default();
+    config.sheets.iter_mut().for_each(|sheet| sheet.every = SELDOM);
 }
 
 /// Has the tree tick once, and waits until every spreadsheet has been dealt with.

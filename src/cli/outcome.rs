@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ratesheet::{
     AssetPair, CellContent, CellReport, CellValue, Config, Failure, FailureClass, QuoteBatch,
-    QuoteField, SheetConfig, Status, jiff::Timestamp,
+    QuoteField, SheetConfig, Status,
+    jiff::{SignedDuration, Timestamp, civil::date},
 };
 use serde_json::{Value, json};
 
@@ -37,7 +38,7 @@ impl Outcome {
                 cell: cell.cell.to_string(),
                 content: cell.content.clone(),
                 value: cell.written.clone(),
-                failure: why_not(cell, whole),
+                failure: why_not(cell, whole).or_else(|| no_time(cell, &report.cells)),
             })
         });
         Self { preview: false, rows: rows.collect() }
@@ -50,7 +51,7 @@ impl Outcome {
             sheet.targets().map(move |(cell, content)| {
                 let (value, failure) = match &content {
                     CellContent::Quote(pair, field) => price(batch, pair, *field),
-                    CellContent::Updated => (updated.clone(), None),
+                    CellContent::Updated => updated.clone(),
                     CellContent::Problem => (Some(problem.clone()), None),
                     _ => (None, None),
                 };
@@ -161,6 +162,16 @@ fn why_not(cell: &CellReport, whole: Option<&Failure>) -> Option<Failure> {
     own.or_else(|| cell.written.is_none().then(|| whole.cloned()).flatten())
 }
 
+/// Why a cell is not written that tells the time of its sheet's prices: it is for lack of them,
+/// and so for the reason of the first.
+fn no_time(cell: &CellReport, all: &[CellReport]) -> Option<Failure> {
+    if cell.content != CellContent::Updated || cell.written.is_some() {
+        return None;
+    }
+    let mut own = all.iter().filter(|other| other.sheet == cell.sheet);
+    own.find_map(|other| other.failing.clone())
+}
+
 /// What would be written of a field of a pair, or why nothing would.
 fn price(
     batch: &QuoteBatch,
@@ -179,10 +190,13 @@ fn price(
     }
 }
 
-/// What an `updated` cell would show.
-fn oldest(batch: &QuoteBatch, sheet: &SheetConfig) -> Option<CellValue> {
+/// What an `updated` cell would show; where there is no price, the reason is that of the first.
+fn oldest(batch: &QuoteBatch, sheet: &SheetConfig) -> (Option<CellValue>, Option<Failure>) {
     let quotes = sheet.cells.iter().filter_map(|mapping| batch.quotes.get(&mapping.pair));
-    quotes.map(|quote| quote.at).min().map(moment)
+    let oldest = quotes.map(|quote| quote.at).min().map(moment);
+    let missing = sheet.cells.iter().find_map(|mapping| batch.missing.get(&mapping.pair));
+    let failure = if oldest.is_none() { missing.cloned() } else { None };
+    (oldest, failure)
 }
 
 /// What a `problem` cell would show, roughly.
@@ -197,6 +211,23 @@ fn moment(at: Timestamp) -> CellValue {
     CellValue::Text(at.to_string().into())
 }
 
+/// A time as a person reads it: of a cell, in its spreadsheet's time zone, as the cell itself shows
+/// it in the format of a date and time; else in UTC.
+fn time(value: &CellValue) -> String {
+    const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
+    let read = match value {
+        CellValue::Number(days) => SignedDuration::try_from_secs_f64((days * 86_400.0).round())
+            .ok()
+            .and_then(|since| date(1899, 12, 30).at(0, 0, 0, 0).checked_add(since).ok())
+            .map(|time| time.strftime(FORMAT).to_string()),
+        CellValue::Text(text) => {
+            let at: Option<Timestamp> = text.parse().ok();
+            at.map(|at| format!("{} UTC", at.strftime(FORMAT)))
+        }
+    };
+    read.unwrap_or_else(|| value.to_string())
+}
+
 impl Row {
     fn is_good(&self) -> bool {
         self.value.is_some() && self.failure.is_none()
@@ -204,6 +235,7 @@ impl Row {
 
     fn columns(&self, preview: bool, notes: &[&Failure]) -> [String; 4] {
         let value = match &self.value {
+            Some(value) if self.content.tells_time() => time(value),
             Some(CellValue::Text(text)) if text.is_empty() => "(empty)".into(),
             Some(CellValue::Text(text)) => shortened(text),
             Some(value) => value.to_string(),

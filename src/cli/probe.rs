@@ -170,6 +170,7 @@ fn spreadsheet(id: &str, inspection: &Inspection, findings: &mut Findings) {
     notes.extend(formulas(&there));
     notes.extend(texts(&there));
     notes.extend(ranges(&there));
+    notes.extend(namesakes(&there));
     let (all, there) = (inspection.cells.len(), there.len());
     let result = match all {
         1 if there == 1 => "the cell is there".into(),
@@ -253,6 +254,15 @@ fn ranges(there: &There<'_>) -> Vec<Note> {
         Note::new(Weight::Warning, reason, "Give the name to a single cell")
     };
     several.map(note).collect()
+}
+
+/// Cells that are called like something else, and perhaps not what is meant.
+fn namesakes(there: &There<'_>) -> Vec<Note> {
+    let note = |(cell, _): &(&InspectedCell, &FoundCell)| {
+        let reason = format!("{} is a cell, and there is {}", cell.cell, cell.namesake.as_ref()?);
+        Some(Note::new(Weight::Warning, reason, ""))
+    };
+    there.iter().filter_map(note).collect()
 }
 
 /// Whether this machine's clock is right, as far as the servers know.

@@ -19,7 +19,7 @@ use super::{
 
 /// Writes the sheets until it is asked to stop.
 pub(super) fn run(flags: &Flags) -> Exit {
-    let Loaded { config, warnings, listen_by, .. } = match load(flags) {
+    let Loaded { path, config, warnings, listen_by, .. } = match load(flags) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -31,9 +31,11 @@ pub(super) fn run(flags: &Flags) -> Exit {
     for warning in warnings {
         warn!(log, "{}", warning);
     }
+    // What is read again is this file, even if another usual one is there by then.
+    let flags = Flags { config: Some(path), ..flags.clone() };
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config, listen_by) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, flags, &logging)),
+        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, &flags, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::System
@@ -60,9 +62,9 @@ async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Lo
         }
     };
     let reload = || {
-        let loaded = layers::load(&Environment::of_process(), flags);
-        let Loaded { config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
-        config.tls.check().map_err(|error| error.to_string())?;
+        let loaded = layers::load_again(&Environment::of_process(), flags);
+        let Loaded { name, config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
+        config.tls.check(&name).map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;
         face.follow(&config, listen_by)?;
         logging.follow(&config.log);

@@ -23,6 +23,12 @@ impl Config {
         Reader::read(name, bytes, overlays, Self::from_root)
     }
 
+    /// The variable of the command's that was probably meant by a name that begins like one and is
+    /// none: `RATESHEET__KRAKEN__URL` by `RATESHEET_KRAKEN_URL`.
+    pub fn variable_meant(name: &str) -> Option<String> {
+        Reader::variable_meant(name, |root| drop(Self::from_root(root)))
+    }
+
     fn from_root(root: &mut Section<'_>) -> Self {
         let sheets = sheets(root);
         let default = Self::default();
@@ -67,9 +73,12 @@ fn sheets(root: &mut Section<'_>) -> Vec<SheetConfig> {
     }
     let Raw::List(nodes) = list.raw() else {
         let refusal = Refusal::new("a list of sheets");
-        let one = matches!(list.raw(), Raw::Object(_));
-        list.refuse(if one { refusal.help("put it in [ ]") } else { refusal });
-        return Vec::new();
+        if !matches!(list.raw(), Raw::Object(_)) {
+            list.refuse(refusal);
+            return Vec::new();
+        }
+        list.refuse(refusal.help("put it in [ ]"));
+        return without_places(list.section(PlacedSheet::from_section).into_iter().collect());
     };
     let items = list.nodes(nodes);
     without_places(items.filter_map(|item| item.section(PlacedSheet::from_section)).collect())
@@ -79,7 +88,7 @@ fn sheets(root: &mut Section<'_>) -> Vec<SheetConfig> {
 fn without_places(placed: Vec<PlacedSheet<'_>>) -> Vec<SheetConfig> {
     let mut first: HashMap<TargetKey, &Found<'_>> = HashMap::new();
     for PlacedSheet { sheet, places } in &placed {
-        for ((cell, _), place) in sheet.targets().zip(places) {
+        for (cell, place) in places {
             let key = TargetKey::new(sheet, cell);
             if let Some(there) = first.get(&key) {
                 if place.is_moot() {

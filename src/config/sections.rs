@@ -118,8 +118,8 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeartbeatConfig {
-    /// An https address that is fetched after a cycle in which everything succeeded, at most once
-    /// a minute; without one, nothing is. Such addresses are mostly secret.
+    /// An https address, or an http one of this machine, that is fetched once a minute while
+    /// everything succeeds; without one, nothing is. Such addresses are mostly secret.
     pub url: Option<String>,
 }
 

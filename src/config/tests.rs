@@ -184,6 +184,51 @@ fn sheets(count: usize, pairs: usize, every: Duration) -> Config {
 }
 
 #[test]
+fn authorities_that_cannot_be_read_are_told_where_they_are_named_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let (folder, empty) = (folder.path().to_str().unwrap(), empty.path().to_str().unwrap());
+    for (file, cause, remedy) in [
+        ("no/ca.pem", "which cannot be read: No such file", "leads from the folder in which"),
+        ("~/ca.pem", "which cannot be read: No such file", "write the whole path"),
+        (folder, "which cannot be read: it is no regular file but a directory", "Name the file"),
+        (empty, "which is empty", "-----BEGIN CERTIFICATE-----"),
+        ("/dev/null", "which cannot be read: it is no regular file but a pipe", ""),
+        ("Cargo.toml", "which holds no certificate", "`openssl x509 -inform der"),
+    ] {
+        let section = format!("{{ \"tls\": {{ \"ca_file\": {file:?} }},");
+        let tls = read(&ARTICLE.replacen('{', &section, 1)).unwrap().tls;
+        let told = tls.check("ratesheet.json").unwrap_err().to_string();
+        let begin = format!("ratesheet.json:1:23: error at $.tls.ca_file: found {file:?}, {cause}");
+        assert!(told.starts_with(&begin), "{told}");
+        let help = told.split_once("\n  help: ").map_or("", |(_, help)| help);
+        assert!(help.contains(remedy) && help.is_empty() == remedy.is_empty(), "{told}");
+    }
+    let tls = read_under(ARTICLE, &[("tls.ca_file", "/nonexistent")]).unwrap().tls;
+    let told = tls.check("ratesheet.json").unwrap_err().to_string();
+    assert!(told.starts_with("RATESHEET__TLS__CA_FILE: error at $.tls.ca_file: found"), "{told}");
+    let mut tls = TlsConfig::default();
+    tls.ca_file = Some("/nonexistent".into());
+    let told = tls.check("ratesheet.json").unwrap_err().to_string();
+    assert!(told.starts_with("error at tls.ca_file: found \"/nonexistent\""), "{told}");
+}
+
+#[test]
+fn a_deadline_in_which_hardly_anything_is_answered_is_warned_of() {
+    for (server, deadline, told) in [
+        ("kraken", 10, Some("kraken.deadline is 10 ms, in which few requests are answered")),
+        ("google", 499, Some("google.deadline is 499 ms")),
+        ("kraken", 500, None),
+        ("google", 500, None),
+    ] {
+        let section = format!("{{ \"{server}\": {{ \"deadline\": {deadline} }},");
+        let warnings = read(&ARTICLE.replacen('{', &section, 1)).unwrap().warnings();
+        assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert!(warnings.concat().contains(told.unwrap_or_default()), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_cadence_that_does_not_fit_is_warned_of_with_the_smallest_that_does() {
     let (ms, s) = (Duration::from_millis, Duration::from_secs);
     assert_eq!(sheets(4, 100, s(5)).warnings(), [""; 0]);

@@ -16,6 +16,10 @@ use crate::{
 /// Kraken's edge answers from its cache for about as long.
 const KRAKEN_CACHE: Duration = Duration::from_secs(2);
 
+/// A new connection takes three round trips before there is an answer (TCP, TLS, the request), and
+/// one around the world takes some 150 ms.
+const NEW_CONNECTION: Duration = Duration::from_millis(500);
+
 /// Docker kills after this long.
 const DOCKER_STOP: Duration = Duration::from_secs(10);
 
@@ -47,6 +51,17 @@ impl Config {
                 "google.writes_per_minute is {}; Google allows {GOOGLE_ALLOWS}.",
                 self.google.writes_per_minute
             ));
+        }
+        for (key, deadline) in
+            [("kraken.deadline", self.kraken.deadline), ("google.deadline", self.google.deadline)]
+        {
+            if deadline < NEW_CONNECTION {
+                warnings.push(format!(
+                    "{key} is {}, in which few requests are answered over the Internet; a number \
+                     without a unit is milliseconds, and seconds are written as \"10s\".",
+                    span(deadline)
+                ));
+            }
         }
         if self.shutdown_grace > DOCKER_STOP {
             warnings.push(format!(

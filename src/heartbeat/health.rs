@@ -40,6 +40,13 @@ impl Health {
         }
     }
 
+    /// Nobody writes this spreadsheet for now: it is good again after its next success.
+    pub(super) fn left_alone(&mut self, spreadsheet: &str) {
+        if let Some(known) = self.0.get_mut(spreadsheet) {
+            known.good_until = None;
+        }
+    }
+
     /// Whether every spreadsheet has succeeded lately, and nothing fails. Where there is none,
     /// nothing is well.
     pub(super) fn is_good(&self, now: Instant) -> bool {
@@ -124,6 +131,16 @@ mod tests {
             assert!(!bench.after(4, &[report("a", 11)]), "which is no success");
             assert!(bench.after(5, &[report("a", 12)]));
         }
+    }
+
+    #[test]
+    fn one_that_is_left_alone_is_not_well_however_long_its_success_is_good() {
+        let mut bench = Bench::new();
+        assert!(bench.after(0, &[report("a", 10), report("b", 10)]));
+        bench.health.left_alone("b");
+        bench.health.left_alone("stranger");
+        assert!(!bench.after(1, &[report("a", 11), report("b", 10)]));
+        assert!(bench.after(2, &[report("b", 12)]), "it is written again");
     }
 
     #[test]

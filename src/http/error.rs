@@ -66,6 +66,11 @@ impl HttpError {
         Self::Connect(why)
     }
 
+    /// Whether nothing of the request can have reached the server.
+    pub(crate) const fn is_unsent(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Certificate(_) | Self::InTheClear)
+    }
+
     /// The error with nothing in it that could repeat `secret`.
     pub(super) fn without(self, secret: &str) -> Self {
         if !tells(self.to_string().as_bytes(), secret) {

@@ -9,7 +9,11 @@ use std::{
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{dial::Dialer, file::read_regular, tree::Section};
+use crate::{
+    dial::Dialer,
+    file::{read_regular, reading_remedy},
+    tree::{ConfigError, Found, Refusal, Said, Section},
+};
 
 /// The largest file of certificate authorities; a whole system's has some 250 KB.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -20,20 +24,24 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 pub struct TlsConfig {
     /// A PEM file with certificate authorities that are trusted beside the compiled-in ones.
     pub ca_file: Option<PathBuf>,
+    said: Said,
 }
 
 impl TlsConfig {
-    /// Whether the certificate authorities can be read, before anybody needs them.
+    /// Whether the certificate authorities can be read, before anybody needs them; `name` is the
+    /// configuration's.
     ///
     /// # Errors
-    /// When they cannot.
-    pub fn check(&self) -> Result<(), TlsError> {
-        Tls::new(self).map(drop)
+    /// When they cannot: the error tells where their file is named, and what to do.
+    pub fn check(&self, name: &str) -> Result<(), ConfigError> {
+        let refused = |why: TlsError| self.said.refused(name, "tls.ca_file", why.into());
+        Tls::new(self).map(drop).map_err(refused)
     }
 
     /// Reads the section `tls`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
-        Self { ca_file: section.path("ca_file") }
+        let said = section.values("ca_file").last().map(Found::said).unwrap_or_default();
+        Self { ca_file: section.path("ca_file"), said }
     }
 }
 
@@ -49,6 +57,9 @@ pub enum TlsError {
         /// The system's reason.
         source: io::Error,
     },
+    /// There is nothing in the file.
+    #[error("tls.ca_file {0:?} is empty")]
+    Empty(PathBuf),
     /// The file has no certificate in it.
     #[error("tls.ca_file {0:?} holds no certificate; it must be PEM: -----BEGIN CERTIFICATE-----")]
     NoCertificate(PathBuf),
@@ -66,6 +77,28 @@ pub enum TlsError {
     /// rustls or awc could not be set up.
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
+}
+
+/// As a mistake of whoever named the file.
+impl From<TlsError> for Refusal {
+    fn from(why: TlsError) -> Self {
+        const PEM: &str = "a PEM file has -----BEGIN CERTIFICATE----- in it; `openssl x509 -inform \
+                           der -in FILE` makes one of a certificate in DER";
+        let (found, help) = match &why {
+            TlsError::Unreadable { path, source } => {
+                (format!("{path:?}, which cannot be read: {source}"), reading_remedy(path, source))
+            }
+            TlsError::Empty(path) => (format!("{path:?}, which is empty"), PEM),
+            TlsError::NoCertificate(path) => (format!("{path:?}, which holds no certificate"), PEM),
+            TlsError::BadCertificate { path, number } => (
+                format!("{path:?}, whose certificate number {number} from the top cannot be used"),
+                "replace it, or take it out",
+            ),
+            TlsError::Setup(_) => (why.to_string(), ""),
+        };
+        let refusal = Self::new("a PEM file of certificate authorities").found(found);
+        if help.is_empty() { refusal } else { refusal.help(help) }
+    }
 }
 
 /// The one TLS configuration of a tree, for awc and for yup-oauth2's client alike, and what it is
@@ -120,6 +153,9 @@ impl Tls {
 fn add_authorities(roots: &mut rustls::RootCertStore, path: &Path) -> Result<(), TlsError> {
     let unreadable = |source| TlsError::Unreadable { path: path.into(), source };
     let pem = read_regular(path, MOST_BYTES).map_err(unreadable)?;
+    if pem.trim_ascii().is_empty() {
+        return Err(TlsError::Empty(path.into()));
+    }
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         found += 1;
@@ -135,7 +171,7 @@ mod tests {
 
     /// What is wrong with a file of authorities.
     fn told(path: &Path) -> String {
-        let config = TlsConfig { ca_file: Some(path.into()) };
+        let config = TlsConfig { ca_file: Some(path.into()), ..TlsConfig::default() };
         let text = Tls::new(&config).err().unwrap().to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");
         text
@@ -144,6 +180,8 @@ mod tests {
     #[test]
     fn a_file_without_certificates_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(told(file.path()).contains("is empty"));
+        std::fs::write(file.path(), "authority").unwrap();
         assert!(told(file.path()).contains("no certificate; it must be PEM"));
         assert!(told(Path::new("/nonexistent/ca.pem")).contains("No such file"));
     }

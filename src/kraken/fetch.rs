@@ -28,6 +28,9 @@ pub(super) struct Question {
     names: BTreeMap<String, Vec<AssetPair>>,
     /// Whether the names are Kraken's own keys, which its answers repeat.
     by_key: bool,
+    /// The names whose request failed last: they are asked for last, so that they do not keep the
+    /// others from being asked for.
+    last: BTreeSet<String>,
 }
 
 /// What Kraken has answered.
@@ -39,6 +42,8 @@ pub(super) struct Answers {
     refusal: bool,
     /// Why there is less than was asked for, or why to wait before asking for more.
     error: Option<KrakenError>,
+    /// The names of the request that failed.
+    failed: BTreeSet<String>,
     requests: u64,
 }
 
@@ -49,6 +54,10 @@ pub(super) struct Fetched {
     pub(super) missing: BTreeMap<AssetPair, Failure>,
     /// Pairs that Kraken refused although nothing here knew better: not to be asked for soon.
     pub(super) refused: BTreeSet<AssetPair>,
+    /// Whether they were asked for by Kraken's own keys.
+    pub(super) by_key: bool,
+    /// The names whose request has failed last, this time or before.
+    pub(super) failed: BTreeSet<String>,
     /// Why there is less than was asked for, or why to wait before asking for more.
     pub(super) error: Option<KrakenError>,
     /// What Kraken said that has cost nothing.
@@ -60,8 +69,12 @@ pub(super) struct Fetched {
 
 impl Question {
     /// The question for these pairs. Those that an index does not have are left out; without one
-    /// their own names have to do: Kraken takes most.
-    pub(super) fn of(pairs: BTreeSet<AssetPair>, index: Option<&PairIndex>) -> Self {
+    /// their own names have to do: Kraken takes most. Those of `last` are asked for last.
+    pub(super) fn of(
+        pairs: BTreeSet<AssetPair>,
+        index: Option<&PairIndex>,
+        last: &BTreeSet<String>,
+    ) -> Self {
         let mut names: BTreeMap<String, Vec<AssetPair>> = BTreeMap::new();
         for pair in pairs {
             let name = match index {
@@ -72,14 +85,14 @@ impl Question {
                 names.entry(name).or_default().push(pair);
             }
         }
-        Self { names, by_key: index.is_some() }
+        Self { names, by_key: index.is_some(), last: last.clone() }
     }
 
     /// Asks it. One unknown pair makes Kraken refuse all of a request, without saying which it is:
     /// then every ticker there is is asked for, once, and what is not among them is it.
     pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
         let mut answers = Answers::default();
-        let mut chunks = chunks(self.names.keys().cloned());
+        let mut chunks = self.chunks();
         if chunks.len() > MOST_REQUESTS {
             chunks = vec![Vec::new()];
         }
@@ -94,6 +107,9 @@ impl Question {
                 }
                 Err(error) => {
                     answers.error = Some(error);
+                    if !answers.is_asked_for_less() {
+                        answers.failed.extend(chunk);
+                    }
                     break;
                 }
                 Ok(()) if answers.is_asked_for_less() => break,
@@ -103,11 +119,22 @@ impl Question {
         answers
     }
 
+    /// The names, in lists that one request each can carry.
+    fn chunks(&self) -> Vec<Vec<String>> {
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.names.keys().cloned().partition(|name| self.last.contains(name));
+        [chunks(first.into_iter()), chunks(last.into_iter())].concat()
+    }
+
     /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
     pub(super) fn deal_out(&self, answers: Answers, url: &str) -> Fetched {
         let asked_for_less = answers.is_asked_for_less();
-        let Answers { rows, refusal, error, requests } = answers;
-        let mut fetched = Fetched { requests, ..Fetched::default() };
+        let Answers { rows, refusal, error, mut failed, requests } = answers;
+        // Of those that were not asked for nothing new is known.
+        let others = self.last.iter().filter(|name| !self.names.contains_key(*name));
+        failed.extend(others.cloned());
+        let by_key = self.by_key;
+        let mut fetched = Fetched { by_key, failed, requests, ..Fetched::default() };
         let unasked = error.as_ref().map(|error| error.failure(url));
         for (name, pair) in self.pairs() {
             match self.ticker_of(name, pair, &rows) {
@@ -121,8 +148,8 @@ impl Question {
                 None => {
                     fetched.incomplete = true;
                     let failure = unasked.clone().unwrap_or_else(|| {
-                        // Kraken lists it and has not refused it: an odd answer, no more.
-                        if self.by_key && !refusal {
+                        // Kraken has not refused it: an odd answer, no more.
+                        if !refusal {
                             return left_out(pair);
                         }
                         fetched.refused.insert(pair.clone());
@@ -178,7 +205,7 @@ impl Answers {
     }
 }
 
-/// That an answer has nothing for a pair which Kraken lists and has not refused.
+/// That an answer has nothing for a pair which Kraken has not refused.
 fn left_out(pair: &AssetPair) -> Failure {
     Failure {
         class: FailureClass::Pair,
@@ -226,14 +253,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn names_whose_request_failed_come_last_and_by_themselves() {
+        let pairs = |range: std::ops::Range<u32>| -> BTreeSet<AssetPair> {
+            range.map(|n| format!("aaa{n:03}eur").parse().unwrap()).collect()
+        };
+        let chunks = |last: &BTreeSet<String>| Question::of(pairs(0..250), None, last).chunks();
+        let before = chunks(&BTreeSet::new());
+        assert_eq!(before.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
+        let after = chunks(&before[1].iter().cloned().chain(["GONE".to_owned()]).collect());
+        assert_eq!(after.iter().map(Vec::len).collect::<Vec<_>>(), [100, 50, 100]);
+        assert_eq!(after[2], before[1]);
+    }
+
     /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.
     fn dealt(row: Option<&str>, refusal: bool, error: Option<KrakenError>) -> Fetched {
         let pair = AssetPair::parse("ADA/EUR").unwrap();
         let names = [("ADAEUR".to_owned(), vec![pair])].into();
         let row = row.map(|key| (key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH))));
         let rows = row.into_iter().collect();
-        let answers = Answers { rows, refusal, error, requests: 1 };
-        Question { names, by_key: true }.deal_out(answers, "https://x")
+        let answers = Answers { rows, refusal, error, requests: 1, ..Answers::default() };
+        Question { names, by_key: true, last: BTreeSet::new() }.deal_out(answers, "https://x")
     }
 
     #[test]

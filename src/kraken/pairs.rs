@@ -3,7 +3,7 @@
 //!
 //! Kraken calls one market by many names: `XXBTZEUR` is its key, `XBTEUR` its altname, `XBT/EUR`
 //! its wsname; people say `BTC/EUR`. Requests are made with keys, which answers echo, so that an
-//! answer is never matched by guessing.
+//! answer is not matched by guessing; only while the list of keys is not to be had, by its shape.
 
 use std::collections::BTreeMap;
 
@@ -110,8 +110,14 @@ pub(super) fn may_answer(key: &str, pair: &AssetPair) -> bool {
     };
     let canonical = AssetPair::canonical(key);
     let canonical = canonical.replace("BTC", "XBT");
-    canonical == wanted || unprefixed(&canonical).is_some_and(|short| short == wanted)
+    let short =
+        if canonical == USDT_USD.0 { Some(USDT_USD.1.to_owned()) } else { unprefixed(&canonical) };
+    canonical == wanted || short.is_some_and(|short| short == wanted)
 }
+
+/// The one key whose money has a prefix while its coin has none
+/// (<https://github.com/dominiktraxl/pykrakenapi/issues/23>), and what it is called.
+const USDT_USD: (&str, &str) = ("USDTZUSD", "USDTUSD");
 
 /// `XXBTZEUR` is `XBTEUR`: the older codes of assets have an X before coins and a Z before money.
 fn unprefixed(key: &str) -> Option<String> {
@@ -184,6 +190,8 @@ mod tests {
             ("BTC/EUR", "BTC/EUR", true),
             ("ADAEUR", "ada/eur", true),
             ("XDGEUR", "dogeeur", true),
+            ("USDTZUSD", "usdt/usd", true),
+            ("USDTZUSD", "usdtzusd", true),
             ("XXBTZUSD", "xbteur", false),
             ("XETHXXBT", "ethbtc", true),
             ("AXBTZEUR", "xbteur", false),

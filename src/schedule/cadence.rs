@@ -31,6 +31,11 @@ impl Cadences {
         Self(sheets.into_iter().map(cadence).collect())
     }
 
+    /// Has all sheets due at `start`.
+    pub(super) fn begin(&mut self, start: Instant) {
+        self.0.iter_mut().for_each(|cadence| cadence.next = start);
+    }
+
     /// When the next sheet is due; `None` without sheets.
     pub(super) fn next(&self) -> Option<Instant> {
         self.0.iter().map(|cadence| cadence.next).min()

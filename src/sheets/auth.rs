@@ -24,7 +24,7 @@ use yup_oauth2::{
 
 use super::{key::ServiceAccountKey, limited::client, overheard::Heard};
 use crate::{
-    file::read_regular,
+    file::{read_regular, reading_remedy},
     http::{Tls, UNTRUSTED_REMEDY, clause, excerpt, untrusted},
     messages::{Failure, FailureClass},
 };
@@ -214,7 +214,7 @@ pub(super) fn read_key(path: &Path) -> Result<ServiceAccountKey, TokenError> {
     let bytes = read_regular(path, ServiceAccountKey::MOST_BYTES).map_err(|cause| {
         unusable(
             format!("the key file {} cannot be read: {cause}", path.display()),
-            "Check its path and mode",
+            reading_remedy(path, &cause),
         )
     })?;
     ServiceAccountKey::from_json(&bytes).map_err(|why| {

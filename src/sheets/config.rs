@@ -191,9 +191,12 @@ impl SheetConfig {
     #[must_use]
     pub fn cell(mut self, source: &str, cell: &str) -> Self {
         let path = format!("cell({}, {})", crate::tree::shown(source), crate::tree::shown(cell));
-        let source = self.noted(&path, source, reading::source(source));
+        let source = reading::source(source).map_err(|refusals| {
+            let note = |refusal| self.mistakes.code(path.as_str(), refusal);
+            refusals.into_iter().for_each(note);
+        });
         let place = self.noted(&path, cell, reading::cell(cell));
-        if let (Some((pair, field)), Some(cell)) = (source, place) {
+        if let (Ok((pair, field)), Some(cell)) = (source, place) {
             self.cells.push(CellMapping { cell, pair, field });
         }
         self
@@ -278,7 +281,7 @@ pub struct GoogleConfig {
     pub url: String,
     /// The longest that one request may take in all, from connecting to the last byte: 30 s.
     pub deadline: Duration,
-    /// Writes a minute for all the spreadsheets of one identity: 50. Google allows 60 a minute
+    /// Writes a minute for all the spreadsheets of one identity, and as many reads: 50. Google allows 60 a minute
     /// for each user of a project, and a service account is one user
     /// (<https://developers.google.com/sheets/api/limits>).
     pub writes_per_minute: u32,

@@ -95,6 +95,14 @@ impl SheetsError {
 
     /// Whether the spreadsheet may have been written all the same.
     pub(super) const fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Http(error) => !error.is_unsent(),
+            _ => self.others_may_succeed(),
+        }
+    }
+
+    /// Whether a request of another kind may succeed meanwhile: it is no answer to this one.
+    pub(super) const fn others_may_succeed(&self) -> bool {
         matches!(self, Self::Http(_) | Self::Server { .. } | Self::NotGoogle(_))
     }
 

@@ -64,7 +64,7 @@ impl SheetsActor {
                 "attempts" => failing.attempts);
         }
         self.report.failing = Some(failing);
-        // Only a write shows that it is over.
+        // It takes a write to see that it is over.
         self.plan.all_afresh();
         self.report.settled = self.tick;
         self.tell();
@@ -90,6 +90,10 @@ impl SheetsActor {
             return;
         }
         self.phase = Phase::Waiting;
+        self.wake_after(wait, ctx);
+    }
+
+    pub(super) fn wake_after(&self, wait: Duration, ctx: &mut Context<Self>) {
         later(ctx, wait, |actor: &mut Self, ctx| {
             actor.phase = Phase::Idle;
             actor.proceed(ctx);

@@ -43,6 +43,8 @@ pub struct InspectedCell {
     pub content: CellContent,
     /// Where it is, in Google's words, and what is in it; or why it cannot be written to.
     pub found: Result<FoundCell, Failure>,
+    /// What else of the spreadsheet is called like it, in words, if anything is: `Q1` may be a tab.
+    pub namesake: Option<String>,
 }
 
 /// Where a cell is, and what is in it.
@@ -144,9 +146,11 @@ fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Ve
     let wanted =
         all.iter().map(|(_, tab, cell, name, content)| Wanted { cell, tab, name, content });
     let places = locate::place(wanted, properties);
-    let inspected = all.iter().zip(places).map(|((sheet, _, _, name, content), place)| {
+    let inspected = all.iter().zip(places).map(|((sheet, _, cell, name, content), place)| {
         let found = place.map(|range| FoundCell { range, holds: CellHolds::Nothing });
-        InspectedCell { sheet: *sheet, cell: name.clone(), content: content.clone(), found }
+        let namesake = locate::namesake(cell, properties);
+        let (cell, content) = (name.clone(), content.clone());
+        InspectedCell { sheet: *sheet, cell, content, found, namesake }
     });
     inspected.collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
-    a1::CellRef,
+    a1::{CellRef, column_letters, quoted},
     config::Tab,
     wire::{NamedRange, Properties, Spot, TabProperties},
 };
@@ -83,7 +83,13 @@ fn find(cell: &CellRef, tab: &Tab, properties: &Properties) -> Result<Found, Fai
         (None, Tab::Gid(gid)) => by_gid(*gid, properties)?,
         (None, Tab::First) => first(properties)?,
     };
-    within_grid(found, column, row)?;
+    within_grid(found, column, row).map_err(|reason| {
+        let remedy = match (own, mistaken(cell, column, properties)) {
+            (None, Some(remedy)) => remedy,
+            _ => "Add rows or columns to it, or choose another cell".into(),
+        };
+        failure(reason, remedy)
+    })?;
     let range = CellRef::Cell { tab: None, column, row }.range(&found.title);
     Ok(Found { range, spot: Some(Spot { gid: found.gid, column, row }) })
 }
@@ -110,11 +116,12 @@ fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProper
             let titles = tabs.iter().map(|tab| tab.title.as_str());
             let remedy = match did_you_mean(title, titles) {
                 Some(meant) => {
-                    format!("Did you mean '{}'? Correct it in the configuration", excerpt(meant))
+                    let meant = quoted(&excerpt(meant));
+                    format!("Did you mean {meant}? Correct it in the configuration")
                 }
                 None => format!("Its tabs are: {}", list(properties)),
             };
-            failure(format!("there is no tab '{title}'"), remedy)
+            failure(format!("there is no tab {}", quoted(title)), remedy)
         })
 }
 
@@ -129,15 +136,42 @@ fn first(properties: &Properties) -> Result<&TabProperties, Failure> {
     properties.tabs.first().ok_or_else(|| failure("the spreadsheet has no tab", ""))
 }
 
-fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), Failure> {
+fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), String> {
     // A tab without a grid (a chart on its own) says nothing of its size: let Google judge.
     let known = tab.rows > 0 && tab.columns > 0;
     if known && (row > tab.rows || column > tab.columns) {
         let size = format!("{} rows and {} columns", tab.rows, tab.columns);
-        let reason = format!("the tab '{}' has {size} only", excerpt(&tab.title));
-        return Err(failure(reason, "Add rows or columns to it, or choose another cell"));
+        return Err(format!("the tab {} has {size} only", quoted(&excerpt(&tab.title))));
     }
     Ok(())
+}
+
+/// What to do about a cell that is not there, and is perhaps not what was meant: `Tax2024` is one,
+/// in column TAX.
+fn mistaken(cell: &CellRef, column: u32, properties: &Properties) -> Option<String> {
+    /// The last column of two letters, `ZZ`.
+    const TWO_LETTERS: u32 = 702;
+    let letters = column_letters(column);
+    let read = format!("{cell} is read as a cell, in column {letters}");
+    if let Some(namesake) = namesake(cell, properties) {
+        return Some(format!("{read}, although there is {namesake}"));
+    }
+    let as_name = "no range can have such a name: give it one such as";
+    let digits = cell.to_string().split_off(letters.len());
+    (column > TWO_LETTERS).then(|| format!("{read}; {as_name} {letters}_{digits}"))
+}
+
+/// What else of a spreadsheet is called like a cell, and how it is written. To Google, too, that is
+/// the cell.
+pub(super) fn namesake(cell: &CellRef, properties: &Properties) -> Option<String> {
+    let CellRef::Cell { tab: None, .. } = cell else { return None };
+    let name = cell.to_string();
+    if let Some(tab) = properties.tabs.iter().find(|tab| same(&tab.title, &name)) {
+        let title = quoted(&excerpt(&tab.title));
+        return Some(format!("a tab {title} too: a cell of that is written {title}!A1"));
+    }
+    let range = properties.names.iter().find(|range| same(&range.name, &name))?;
+    Some(format!("a range {} too: give that another name", excerpt(&range.name)))
 }
 
 fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange, Failure> {
@@ -160,11 +194,11 @@ fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// Some of the tabs, in quotes.
+/// Some of the tabs, in quotes, as a cell of theirs is written.
 fn list(properties: &Properties) -> String {
     const MOST: usize = 8;
     let mut titles: Vec<String> =
-        properties.tabs.iter().take(MOST).map(|tab| format!("'{}'", excerpt(&tab.title))).collect();
+        properties.tabs.iter().take(MOST).map(|tab| quoted(&excerpt(&tab.title))).collect();
     if properties.tabs.len() > MOST {
         titles.push("…".into());
     }
@@ -185,7 +219,12 @@ mod tests {
             columns: if rows == 0 { 0 } else { 26 },
         };
         Properties {
-            tabs: vec![tab(0, "Sheet 1", 1_000), tab(7, "Bob's", 10), tab(9, "Chart", 0)],
+            tabs: vec![
+                tab(0, "Sheet 1", 1_000),
+                tab(7, "Bob's", 10),
+                tab(9, "Chart", 0),
+                tab(11, "q17", 10),
+            ],
             names: vec![
                 NamedRange { name: "BtcPrice".into(), first: None },
                 NamedRange {
@@ -245,15 +284,34 @@ mod tests {
     fn what_is_not_there_is_said_with_what_was_meant() {
         for (cell, tab, told) in [
             ("A1", Tab::Title("Shet 1".into()), "no tab 'Shet 1'. Did you mean 'Sheet 1'?"),
-            ("A1", Tab::Title("Prices".into()), "Its tabs are: 'Sheet 1', 'Bob's', 'Chart'"),
+            ("A1", Tab::Title("Prices".into()), "Its tabs are: 'Sheet 1', 'Bob''s', 'Chart'"),
+            ("'Bob''z'!A1", Tab::First, "no tab 'Bob''z'. Did you mean 'Bob''s'?"),
+            ("'Bob''s'!A11", Tab::First, "the tab 'Bob''s' has 10 rows"),
             ("A1", Tab::Gid(5), "no tab with the gid 5"),
             ("A1001", Tab::First, "has 1000 rows and 26 columns only"),
             ("AA1", Tab::First, "has 1000 rows and 26 columns only"),
             ("BtcPrise", Tab::First, "Did you mean BtcPrice?"),
+            ("Tax2024", Tab::First, "TAX2024 is read as a cell, in column TAX; no range can have"),
+            ("Tax2024", Tab::First, "give it one such as TAX_2024"),
+            ("Q18", Tab::Gid(7), "'Bob''s' has 10 rows and 26 columns only. Add rows"),
+            (
+                "Q17",
+                Tab::Gid(7),
+                "although there is a tab 'q17' too: a cell of that is written 'q17'!A1",
+            ),
             ("AAAA1", Tab::First, "no range with the name AAAA1. Name the range under Data"),
         ] {
             let text = find(cell, tab).unwrap_err();
             assert!(text.contains(told), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_like_a_cell_is_known() {
+        let named = |cell: &str| namesake(&CellRef::parse(cell).unwrap(), &spreadsheet());
+        assert!(named("Q17").unwrap().starts_with("a tab 'q17' too"));
+        for cell in ["Q18", "'Bob''s'!Q17", "BtcPrice"] {
+            assert_eq!(named(cell), None, "{cell}");
         }
     }
 

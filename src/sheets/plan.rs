@@ -251,14 +251,20 @@ impl Plan {
         }
     }
 
+    /// Some write, of whichever cells, may be carried out until `late`.
+    pub(super) fn all_may_come_late(&mut self, late: Instant) {
+        self.targets.iter_mut().for_each(|target| target.late = Some(late));
+    }
+
     /// Has every cell written with the next write, changed or not.
     pub(super) fn all_afresh(&mut self) {
         self.targets.iter_mut().for_each(|target| target.afresh = true);
     }
 
-    /// Whether there is a cell that nothing stands in the way of.
+    /// Whether there is a cell with a price, or another figure of a quote, that nothing stands in
+    /// the way of.
     pub(super) fn has_healthy_cell(&self) -> bool {
-        self.targets.iter().any(|t| t.is_healthy() && t.content != CellContent::Problem)
+        self.targets.iter().any(|target| target.is_healthy() && target.standing().is_quote)
     }
 
     /// Whether there is a cell that could be written as things are.

@@ -3,26 +3,25 @@
 use std::time::Duration;
 
 use super::{
-    a1::{CellRef, InvalidCell, is_title},
+    a1::{CellRef, InvalidCell, is_title, quoted},
     config::{CellMapping, EVERY, SheetConfig, SpreadsheetId, Tab},
 };
 use crate::{
     quote::{AssetPair, InvalidPair, QuoteField},
     suggest::did_you_mean,
-    tree::{Found, Raw, Refusal, Section, duration, shown, text},
+    tree::{Found, Raw, Refusal, Section, clipped, duration, shown, text},
 };
 
 /// The exchanges that there are.
 const EXCHANGES: [&str; 1] = ["kraken"];
 
-/// A sheet that was read, and where each of its targets is written, in the order of
-/// [`SheetConfig::targets`].
+/// A sheet that was read, and where each of its cells is written.
 #[derive(Debug)]
 pub(crate) struct PlacedSheet<'a> {
     /// The sheet.
     pub(crate) sheet: SheetConfig,
-    /// Where its targets are written.
-    pub(crate) places: Vec<Found<'a>>,
+    /// Its cells, also those of which it is not known what they are to show.
+    pub(crate) places: Vec<(CellRef, Found<'a>)>,
 }
 
 impl<'a> PlacedSheet<'a> {
@@ -37,7 +36,9 @@ impl<'a> PlacedSheet<'a> {
         if values.is_empty() {
             section.missing("sheet", "\"<the spreadsheet's id>:Sheet 1\"");
         }
-        let which = values.iter().filter_map(|value| value.read(|raw| sheet(text(raw, WHICH)?)));
+        let which = values.iter().filter_map(|value| {
+            value.read_all(|raw| text(raw, WHICH).map_err(|why| vec![why]).and_then(sheet))
+        });
         let (id, tab) = which
             .reduce(|_, last| last)
             .unwrap_or_else(|| (SpreadsheetId::unreadable(section.place()), Tab::First));
@@ -49,9 +50,9 @@ impl<'a> PlacedSheet<'a> {
         }
         for (key, cells) in [("updated", &mut sheet.updated), ("problem", &mut sheet.problem)] {
             for item in section.in_file(key).iter().flat_map(|found| found.items(CELLS)) {
-                if let Some(place) = item.read(cell_value) {
-                    cells.push(place);
-                    places.push(item);
+                if let Some(cell) = item.read(cell_value) {
+                    cells.push(cell.clone());
+                    places.push((cell, item));
                 }
             }
         }
@@ -81,7 +82,7 @@ fn every(section: &mut Section<'_>) -> Option<Duration> {
     read.max_by_key(|&(outside, _)| outside).map(|(_, every)| every)
 }
 
-fn data<'a>(found: &Found<'a>, sheet: &mut SheetConfig, places: &mut Vec<Found<'a>>) {
+fn data<'a>(found: &Found<'a>, sheet: &mut SheetConfig, places: &mut Vec<(CellRef, Found<'a>)>) {
     const WHAT: &str = "an object such as { \"kraken:xbteur:sell\": [\"A1\"] }";
     let members = match found.raw() {
         Raw::Object([]) => return found.refuse(Refusal::new(WHAT).found("an empty object")),
@@ -89,12 +90,14 @@ fn data<'a>(found: &Found<'a>, sheet: &mut SheetConfig, places: &mut Vec<Found<'
         _ => return found.refuse(Refusal::new(WHAT)),
     };
     for (key, value) in found.members(members) {
-        let what = key.read(|raw| source(text(raw, "exchange:pair:field")?));
+        let what = key.read_all(|raw| {
+            text(raw, "exchange:pair:field").map_err(|why| vec![why]).and_then(source)
+        });
         for item in value.items(CELLS) {
-            let place = item.read(cell_value);
-            if let (Some((pair, field)), Some(cell)) = (&what, place) {
+            let Some(cell) = item.read(cell_value) else { continue };
+            places.push((cell.clone(), item));
+            if let Some((pair, field)) = &what {
                 sheet.cells.push(CellMapping { cell, pair: pair.clone(), field: *field });
-                places.push(item);
             }
         }
     }
@@ -130,16 +133,19 @@ impl TargetKey {
 }
 
 /// Reads `id:Title`, an id, or an URL, perhaps with `:Title`.
-pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
+pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Vec<Refusal>> {
     let after = text.find("://").map_or(0, |at| at + "://".len());
     let (place, own) = match text[after..].find(':') {
         Some(colon) => (&text[..after + colon], Some(&text[after + colon + 1..])),
         None => (text, None),
     };
-    let (id, tab) = spreadsheet(place)?;
-    match own {
-        None => Ok((id, tab)),
-        Some(own) => title(own).map(|()| (id, Tab::Title(own.to_owned()))),
+    match (spreadsheet(place), own.map(|own| (own, title(own)))) {
+        (Ok(found), None) => Ok(found),
+        (Ok((id, _)), Some((own, Ok(())))) => Ok((id, Tab::Title(own.to_owned()))),
+        (place, own) => {
+            let title = own.and_then(|(_, title)| title.err());
+            Err(place.err().into_iter().chain(title).collect())
+        }
     }
 }
 
@@ -189,7 +195,7 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
     if title.len() > 1 && title.starts_with('\'') && title.ends_with('\'') {
-        let bare = title.trim_matches('\'').replace("''", "'");
+        let bare = title[1..title.len() - 1].replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
     }
@@ -206,39 +212,39 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
 }
 
 /// Reads `exchange:pair:field`: the exchange before the first colon, the field after the last.
-pub(super) fn source(text: &str) -> Result<(AssetPair, QuoteField), Refusal> {
+pub(super) fn source(text: &str) -> Result<(AssetPair, QuoteField), Vec<Refusal>> {
     const EXPECTED: &str = "exchange:pair:field, such as \"kraken:xbteur:sell\"";
     let parts = text.split_once(':').and_then(|(exchange, rest)| {
         rest.rsplit_once(':').map(|(pair, field)| (exchange, pair, field))
     });
     let Some((exchange, pair, field)) = parts else {
-        return Err(Refusal::new(EXPECTED).found(shown(text)));
+        return Err(vec![Refusal::new(EXPECTED).found(shown(text))]);
     };
-    if !EXCHANGES.contains(&exchange) {
-        let refusal = Refusal::new("kraken, the only exchange so far")
-            .found(format!("the exchange {}", shown(exchange)));
-        return Err(match did_you_mean(exchange, EXCHANGES) {
-            Some(meant) => {
-                refusal.help(format!("did you mean \"{meant}:{}\"?", inner(pair, field)))
-            }
-            None => refusal,
-        });
+    let pair = AssetPair::parse(pair).map_err(|why| invalid_pair(pair, &why));
+    match (known_exchange(exchange), pair, known_field(field)) {
+        (Ok(()), Ok(pair), Ok(field)) => Ok((pair, field)),
+        (exchange, pair, field) => {
+            Err([exchange.err(), pair.err(), field.err()].into_iter().flatten().collect())
+        }
     }
-    let pair = AssetPair::parse(pair).map_err(|why| invalid_pair(pair, &why))?;
-    let field = QuoteField::from_name(field).ok_or_else(|| {
+}
+
+fn known_exchange(exchange: &str) -> Result<(), Refusal> {
+    if EXCHANGES.contains(&exchange) {
+        return Ok(());
+    }
+    let refusal = Refusal::new("kraken, the only exchange so far")
+        .found(format!("the exchange {}", shown(exchange)));
+    Err(refusal.or_meant(did_you_mean(exchange, EXCHANGES)))
+}
+
+fn known_field(field: &str) -> Result<QuoteField, Refusal> {
+    QuoteField::from_name(field).ok_or_else(|| {
         let names: Vec<_> = QuoteField::ALL.iter().map(|field| field.name()).collect();
         let refusal = Refusal::new(format!("one of {}", names.join(", ")))
             .found(format!("the field {}", shown(field)));
-        match did_you_mean(field, names) {
-            Some(meant) => refusal.help(format!("did you mean \"{meant}\"?")),
-            None => refusal,
-        }
-    })?;
-    Ok((pair, field))
-}
-
-fn inner(pair: &str, field: &str) -> String {
-    crate::tree::clipped(&format!("{pair}:{field}"))
+        refusal.or_meant(did_you_mean(field, names))
+    })
 }
 
 fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
@@ -248,9 +254,11 @@ fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
             found(format!("the pair {}", shown(pair))).help("write one key for each pair")
         }
         InvalidPair::Character(c) => {
-            let c = shown(&c.to_string());
-            found(format!("the pair {}", shown(pair)))
-                .help(format!("no pair has the character {c}"))
+            let help = match unsplit(pair) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => format!("no pair has the character {}", shown(&c.to_string())),
+            };
+            found(format!("the pair {}", shown(pair))).help(help)
         }
         InvalidPair::Length(length) => {
             let help = format!("a pair has 4 to 24 characters, not {length}");
@@ -258,6 +266,12 @@ fn invalid_pair(pair: &str, why: &InvalidPair) -> Refusal {
         }
         InvalidPair::NoLetter => found(format!("the pair {}", shown(pair))),
     }
+}
+
+/// `xbteur` of `xbt-eur`.
+fn unsplit(pair: &str) -> Option<String> {
+    let pair = pair.replace(['-', '_', ' '], "");
+    AssetPair::parse(&pair).is_ok().then_some(pair)
 }
 
 fn cell_value(raw: Raw<'_>) -> Result<CellRef, Refusal> {
@@ -273,11 +287,8 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
     CellRef::parse(text).map_err(|why| match why {
         InvalidCell::Empty => Refusal::new(CELL).found("an empty text"),
         InvalidCell::Unreadable => {
-            let refusal = Refusal::new(CELL).found(shown(text));
-            match turned(text) {
-                Some(turned) => refusal.help(format!("did you mean \"{turned}\"?")),
-                None => refusal,
-            }
+            let meant = turned(text).or_else(|| unquoted(text)).or_else(|| spaced(text));
+            Refusal::new(CELL).found(shown(text)).or_meant(meant.as_deref())
         }
         InvalidCell::Range => {
             Refusal::new("one cell, such as A1").found(format!("the range {}", shown(text)))
@@ -296,4 +307,24 @@ fn turned(text: &str) -> Option<String> {
     let (digits, letters) = text.split_at(text.len() - letters.len());
     let turned = format!("{letters}{digits}");
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
+}
+
+/// `'Bob''s'!A1` of `'Bob's'!A1`.
+fn unquoted(text: &str) -> Option<String> {
+    let (title, place) = text.strip_prefix('\'')?.rsplit_once("'!")?;
+    meant(format!("{}!{place}", quoted(title)))
+}
+
+/// `'Sheet 1'!A1` of `Sheet 1 A1`, and `Price2` of `Price 2`: names have no blanks.
+fn spaced(text: &str) -> Option<String> {
+    let (title, place) = text.trim().rsplit_once(char::is_whitespace)?;
+    match CellRef::parse(place) {
+        Ok(CellRef::Cell { tab: None, .. }) => meant(format!("{}!{place}", quoted(title.trim()))),
+        _ => meant(text.split_whitespace().collect()),
+    }
+}
+
+/// A text, if it is a cell and short enough to be shown.
+fn meant(text: String) -> Option<String> {
+    (CellRef::parse(&text).is_ok() && clipped(&text) == text).then_some(text)
 }

@@ -34,8 +34,8 @@ pub(super) struct Setback {
     pub(super) wait: Duration,
     /// Whether all who go by this account have to wait: Google asks it for fewer requests.
     pub(super) is_everybodys: bool,
-    /// Whether it may be a matter of this one kind of request.
-    pub(super) is_passing: bool,
+    /// Whether requests of another kind may succeed meanwhile.
+    pub(super) others_may_succeed: bool,
     /// The token that Google does not take.
     pub(super) rejected: Option<AccessToken>,
 }
@@ -65,17 +65,13 @@ impl Trouble {
             failure,
             wait: own.max(asked).max(least),
             is_everybodys,
-            is_passing: is_everybodys || self.is_ambiguous(),
+            others_may_succeed: is_everybodys
+                || matches!(&self, Self::Sheets(error, _) if error.others_may_succeed()),
             rejected: match self {
                 Self::Sheets(SheetsError::Unauthorized(_), token) => Some(token),
                 _ => None,
             },
         }
-    }
-
-    /// Whether something may have been written all the same.
-    const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Sheets(error, _) if error.is_ambiguous())
     }
 
     /// The failure as it is reported, where `account` asked for `spreadsheet`.
@@ -149,11 +145,11 @@ mod tests {
         let text = String::new();
         let wait = Some(secs(1));
         let limited = setback(SheetsError::RateLimited { text: text.clone(), wait }, &retry);
-        assert!(limited.is_everybodys && limited.is_passing && limited.rejected.is_none());
+        assert!(limited.is_everybodys && limited.others_may_succeed && limited.rejected.is_none());
         let server = setback(SheetsError::Server { text: text.clone(), wait }, &retry);
-        assert!(!server.is_everybodys && server.is_passing);
+        assert!(!server.is_everybodys && server.others_may_succeed);
         let denied = setback(SheetsError::Denied(text.clone()), &retry);
-        assert!(!denied.is_everybodys && !denied.is_passing && denied.rejected.is_none());
+        assert!(!denied.is_everybodys && !denied.others_may_succeed && denied.rejected.is_none());
         assert!(setback(SheetsError::Unauthorized(text), &retry).rejected.is_some());
     }
 }

@@ -109,6 +109,13 @@ impl Tree {
         Ok(Self { schedule, kraken, sheets, heart })
     }
 
+    /// Passes a fault on to whom it concerns beside the supervisor.
+    pub(super) fn fault(&self, fault: &Fault) {
+        if let Some(heart) = &self.heart {
+            heart.fault(fault);
+        }
+    }
+
     /// Passes a report on to whom it concerns beside the supervisor.
     pub(super) fn report(&self, report: &Report) {
         if let Some(heart) = &self.heart {

@@ -10,6 +10,7 @@ use std::{
 use super::{
     ConfigError, Member, Node, Section, Value,
     problem::{ConfigProblem, Mistakes, Place, escaped, shown},
+    said::Said,
     scalar::{Raw, Refusal},
     text::Source,
 };
@@ -116,6 +117,33 @@ impl<'a> Reader<'a> {
         Ok((value, reader.mistakes.into_inner()))
     }
 
+    /// The variable that was probably meant by a name that begins like one and is none, such as
+    /// `RATESHEET__KRAKEN__URL` by `RATESHEET_KRAKEN_URL`; `read` is given a root that is empty.
+    pub(crate) fn variable_meant(
+        name: &str,
+        read: impl FnOnce(&mut Section<'_>),
+    ) -> Option<String> {
+        let (source, overlays) = (Source::new("{}"), Overlays::new());
+        let reader = Reader {
+            source: &source,
+            overlays: &overlays,
+            asked: RefCell::default(),
+            mistakes: RefCell::default(),
+        };
+        read(&mut Section::new(&reader, Spot::At(0), &[], "$".into(), Some(String::new())));
+        let words = |name: &str| {
+            let words: Vec<_> = name.split(['_', '.']).filter(|word| !word.is_empty()).collect();
+            words.join("_").to_uppercase()
+        };
+        let typed = words(name);
+        let typed = typed.strip_prefix(PREFIX)?.trim_start_matches('_');
+        let known: HashMap<String, String> =
+            reader.asked.take().into_iter().map(|path| (words(&path), variable(&path))).collect();
+        let mut names: Vec<_> = known.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        known.get(did_you_mean(typed, names)?).cloned()
+    }
+
     pub(super) fn note(&self, spot: &Spot<'_>, path: &str, refusal: Refusal) {
         let (message, help) = refusal.words();
         self.say(spot, path, message, help);
@@ -125,12 +153,16 @@ impl<'a> Reader<'a> {
         if self.mistakes.borrow_mut().count_if_full() {
             return;
         }
-        let place = match spot {
-            Spot::At(offset) => self.source.place(*offset),
-            Spot::Origin(origin) => Place::Origin((*origin).to_owned()),
-        };
+        let place = self.place(spot);
         let problem = ConfigProblem { place, path: path.into(), message, help, snippet: None };
         self.mistakes.borrow_mut().push(problem);
+    }
+
+    fn place(&self, spot: &Spot<'_>) -> Place {
+        match spot {
+            Spot::At(offset) => self.source.place(*offset),
+            Spot::Origin(origin) => Place::Origin((*origin).to_owned()),
+        }
     }
 
     pub(super) fn overlays_at(&self, path: &str) -> Vec<&'a Overlay> {
@@ -169,9 +201,12 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What the names of variables begin with.
+const PREFIX: &str = "RATESHEET";
+
 /// The variable that says what is at a path.
 fn variable(path: &str) -> String {
-    format!("RATESHEET__{}", path.replace('.', "__").to_uppercase())
+    format!("{PREFIX}__{}", path.replace('.', "__").to_uppercase())
 }
 
 impl<'a> From<&'a Value<'a>> for Raw<'a> {
@@ -219,9 +254,25 @@ impl<'a> Found<'a> {
         parse(self.raw).map_err(|refusal| self.refuse(refusal)).ok()
     }
 
+    /// As [`read`](Self::read), of what has parts that are refused one by one.
+    pub(crate) fn read_all<T>(
+        &self,
+        parse: impl FnOnce(Raw<'a>) -> Result<T, Vec<Refusal>>,
+    ) -> Option<T> {
+        let refuse = |refusals: Vec<Refusal>| {
+            refusals.into_iter().for_each(|refusal| self.refuse(refusal));
+        };
+        parse(self.raw).map_err(refuse).ok()
+    }
+
     /// Notes that this value is refused.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.reader.note(&self.spot, &self.path, refusal.or_found(self.raw));
+    }
+
+    /// Where it is said, for later.
+    pub(crate) fn said(&self) -> Said {
+        Said::at(self.reader.place(&self.spot), &self.path)
     }
 
     /// The items, of a list or of the one value that stands for a list of one; `what` they are.

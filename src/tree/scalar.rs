@@ -65,6 +65,14 @@ impl Refusal {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// Says what was probably meant, if that is known.
+    pub(crate) fn or_meant(self, meant: Option<&str>) -> Self {
+        match meant {
+            Some(meant) => self.help(format!("did you mean \"{meant}\"?")),
+            None => self,
+        }
+    }
+
     /// Says what was found, unless that is said already.
     pub(crate) fn or_found(self, found: impl fmt::Display) -> Self {
         if self.found.is_empty() { self.found(found.to_string()) } else { self }
@@ -182,7 +190,7 @@ fn with_unit(text: &str) -> Result<u64, Refusal> {
     if unit.is_empty() {
         return Err(match number.trim_start_matches('0') {
             "" => Refusal::new(ABOVE_ZERO),
-            number => refusal.help(format!("write it without quotes: {}", clipped(number))),
+            number => refusal.help(without_unit(&clipped(number))),
         });
     }
     let meant = match unit.trim().to_lowercase().as_str() {
@@ -197,6 +205,18 @@ fn with_unit(text: &str) -> Result<u64, Refusal> {
     };
     let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
     ms.ok_or_else(|| refusal.found(format!("{}, which is too long", shown(text))))
+}
+
+/// What to do about digits in quotes. Few are seconds to whoever writes them, and would be next to
+/// no time as milliseconds.
+fn without_unit(digits: &str) -> String {
+    const SECONDS: usize = 2;
+    if digits.len() <= SECONDS {
+        return format!("did you mean \"{digits}s\"? A number without quotes is milliseconds");
+    }
+    format!(
+        "write it without quotes: {digits}, which is milliseconds; or with a unit: \"{digits}ms\""
+    )
 }
 
 /// Reads an integer.
@@ -244,10 +264,7 @@ pub(super) fn choice<T: Copy>(raw: Raw<'_>, choices: &[(&str, T)]) -> Result<T, 
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
-    Err(match did_you_mean(text, choices.iter().map(|(name, _)| *name)) {
-        Some(meant) => refusal.help(format!("did you mean \"{meant}\"?")),
-        None => refusal,
-    })
+    Err(refusal.or_meant(did_you_mean(text, choices.iter().map(|(name, _)| *name))))
 }
 
 #[cfg(test)]
@@ -291,9 +308,11 @@ mod tests {
             (Raw::List(&[]), "found a list"),
             (
                 Raw::Text("1000"),
-                "found \"1000\"; expected a number of milliseconds, or a text such as \"5s\" | write it without quotes: 1000",
+                "found \"1000\"; expected a number of milliseconds, or a text such as \"5s\" | write it without quotes: 1000, which is milliseconds",
             ),
-            (Raw::Text("0050"), "write it without quotes: 50"),
+            (Raw::Text("100"), "write it without quotes: 100"),
+            (Raw::Text("10"), "| did you mean \"10s\"? A number without quotes is milliseconds"),
+            (Raw::Text("0050"), "did you mean \"50s\"?"),
             (Raw::Text("0"), "found \"0\"; expected a number of milliseconds above zero"),
             (Raw::Text("0s"), "expected 1 ms to 24 h | write at least 1"),
             (Raw::Text(""), "found \"\""),

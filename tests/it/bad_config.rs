@@ -218,8 +218,13 @@ fn what_is_no_argument_ends_it_with_64() {
         (&["-c", "a.json", "--config", "b.json"][..], "cannot be used multiple times"),
         (&["--confg", "a.json"], "'--config'"),
         (&["-c"], "a value is required"),
+        (&["mine.json"], "\n  tip: a configuration is named by its flag: `--config mine.json`"),
+        (&["mine"], "unexpected argument 'mine' found\n\nUsage"),
     ] {
         let (code, told) = check(arguments);
         assert!(code == Some(64) && told.contains(words), "{arguments:?} {code:?}\n{told}");
     }
+    let output = ratesheet(&["./mine.json"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("tip: a configuration") && told.contains("./mine.json`"), "{told}");
 }

@@ -7,6 +7,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::{rig::ratesheet, tty::Tty};
+
 /// What an example prints when it is given this to read.
 fn run(example: &str, input: &str) -> String {
     let mut cargo = Command::new(env!("CARGO"));
@@ -64,4 +66,24 @@ fn sandbox_says_where_it_is_and_answers_until_its_input_ends() {
     assert!(lines[0]["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{said}");
     assert!(lines[0]["key"]["client_email"].is_string(), "{said}");
     assert_eq!(lines[1..], [Value::from(Vec::<Value>::new()), Value::from(Vec::<Value>::new())]);
+}
+
+#[test]
+fn sandbox_begins_on_a_terminal_with_a_configuration_that_works() {
+    run("sandbox", ""); // so that it is built before anybody waits for it
+    let folder = tempfile::tempdir().unwrap();
+    let [key, file] = ["key.json", "ratesheet.json"].map(|name| folder.path().join(name));
+    let cargo = pty_process::blocking::Command::new(env!("CARGO"));
+    let cargo = cargo.args(["run", "--quiet", "--locked", "--offline", "--example", "sandbox"]);
+    let cargo = cargo.args(["--", "--key", key.to_str().unwrap()]);
+    let tty = Tty::of(cargo.current_dir(env!("CARGO_MANIFEST_DIR")));
+    tty.shows("Ctrl-D ends it");
+    let said = tty.until("where it is", |screen| Some(screen.contents()));
+    assert!(said.starts_with("Stand-ins of Kraken and Google are at http://127.0.0.1:"), "{said}");
+    let config = said.find('{').zip(said.rfind('}')).map(|(begin, end)| &said[begin..=end]);
+    std::fs::write(&file, config.unwrap()).unwrap();
+    let once = ratesheet(&["once", "-c", file.to_str().unwrap()]).output().unwrap();
+    assert!(once.status.success(), "{said}\n{}", String::from_utf8_lossy(&once.stdout));
+    tty.press("\u{4}");
+    assert!(tty.end().0.success());
 }

@@ -81,6 +81,7 @@ impl Folder {
             (r"os error \d+", "os error 98"),
             (r"\b\d{5}\.\d{6,}", "46350.397593078706"),
             (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "2026-11-24T09:32:37Z"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-24 09:32:37"),
         ] {
             text = Regex::new(pattern).unwrap().replace_all(&text, instead).into_owned();
         }

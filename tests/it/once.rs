@@ -1,6 +1,9 @@
 //! How `once` tells what it could not do: each thing once, in whole sentences, and of cells which.
 
-use ratesheet::sandbox::{Fault, Service};
+use ratesheet::{
+    jiff::{Timestamp, civil::DateTime},
+    sandbox::{Fault, Service},
+};
 
 use crate::rig::{ONE, Rig, TAB, finish, ratesheet};
 
@@ -39,6 +42,37 @@ fn cells_that_fail_alike_share_a_footnote() {
 
 2 of 7 cells written in ";
     assert!(text.contains(notes), "{text}");
+}
+
+#[test]
+fn the_time_of_prices_is_told_as_people_read_it_and_without_prices_why_there_is_none() {
+    let rig = Rig::new();
+    rig.sandbox.set_time_zone(ONE, "Asia/Tokyo");
+    let sheet = |pair: &str| {
+        format!(
+            r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "updated": "D1",
+                "data": {{ "kraken:{pair}:sell": "A1", "kraken:{pair}:time": "B1" }} }}"#
+        )
+    };
+    let says = |option: &str, pair: &str| {
+        let file = rig.file(&sheet(pair));
+        let path = file.path().to_str().unwrap();
+        String::from_utf8(ratesheet(&["once", option, "-c", path]).output().unwrap().stdout)
+            .unwrap()
+    };
+    rig.sandbox.delist("XETHZEUR");
+    for (option, zone) in [("--output=table", "Asia/Tokyo"), ("--dry-run", "UTC")] {
+        let text = says(option, "xbteur");
+        for cell in ["'Sheet 1'!D1  updated", "'Sheet 1'!B1  xbteur time"] {
+            let (_, rest) = text.split_once(cell).unwrap_or_else(|| panic!("{text}"));
+            let told: DateTime = rest.trim_start()[.."0000-00-00 00:00:00".len()].parse().unwrap();
+            let ago = told.in_tz(zone).unwrap().timestamp().duration_until(Timestamp::now());
+            assert!((-1..60).contains(&ago.as_secs()), "{zone} {ago:?}\n{text}");
+        }
+        let text = says(option, "etheur");
+        assert_eq!(text.matches("not written [1]").count(), 3, "{text}");
+        assert!(!text.contains("[2]"), "{text}");
+    }
 }
 
 #[test]

@@ -98,6 +98,21 @@ fn what_is_in_the_cells_is_warned_of() {
     }
 }
 
+#[test]
+fn a_cell_that_is_called_like_a_tab_or_like_a_name_is_told_of() {
+    let rig = Rig::new();
+    rig.sandbox.add_tab(ONE, "Q1", 10, 10);
+    let (text, code) = checked(&rig, r#""data": { "kraken:xbteur:sell": ["Q1", "A1", "Q1!B2"] }"#);
+    let told = "Warning: 'Sheet 1'!Q1 is a cell, and there is a tab 'Q1' too: a cell of that is \
+                written 'Q1'!A1.\n";
+    assert!(code == 0 && text.contains(told) && text.matches("Warning").count() == 1, "{text}");
+    let (text, code) = checked(&rig, r#""data": { "kraken:xbteur:sell": ["Tax2024", "A1"] }"#);
+    let told = "the tab 'Sheet 1' has 1000 rows and 26 columns only: 'Sheet 1'!TAX2024 will not be \
+                written.\n    TAX2024 is read as a cell, in column TAX; no range can have such a name: \
+                give it one such as TAX_2024.\n";
+    assert!(code == 1 && text.contains(told), "{text}");
+}
+
 /// As `run` has it, with the same words.
 #[test]
 fn what_run_would_refuse_is_not_found_good() {

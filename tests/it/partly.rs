@@ -7,7 +7,7 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, with_tree};
+use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, ticks, with_tree};
 
 /// What Kraken says of one pair.
 const ROW: &str = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
@@ -105,6 +105,64 @@ fn a_plea_for_fewer_requests_is_heeded_before_the_next_request_of_the_same_fetch
             // What is missing is asked for after a wait, from the beginning.
             let asked = tickers_asked_for(&rig.sandbox);
             assert!(asked[1].contains("AAA000EUR"), "{asked:?}");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_request_that_fails_every_time_keeps_nobody_else_from_being_asked_for() {
+    block_on(async {
+        let rig = Rig::new();
+        let row =
+            |pair: &str| Fault::json(200, format!(r#"{{"error":[],"result":{{"{pair}":{ROW}}}}}"#));
+        let inject = |fault, path: &str| {
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, fault).path(path));
+        };
+        inject(Fault::Html(520), "AssetPairs");
+        inject(row("AAA000EUR"), "pair=AAA000EUR");
+        inject(Fault::Html(520), "pair=AAA100EUR");
+        inject(row("AAA200EUR"), "pair=AAA200EUR");
+        let pairs = (0..201).map(|n| format!("aaa{n:03}eur"));
+        with_tree(rig.config().sheet(hourly(pairs)), async |tree| {
+            // The third request is made although the second has always failed.
+            rig.until("the last price", |_| rig.number("B201").is_some()).await;
+            let asked = tickers_asked_for(&rig.sandbox);
+            let names = |target: &String| target.contains("AAA200EUR");
+            assert_eq!(asked.iter().position(names), Some(3), "{asked:?}");
+            assert!(status(tree).await.kraken.failing.is_some());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_kraken_wants_when_it_is_asked_for_the_list_is_heeded_by_the_fetch() {
+    block_on(async {
+        let rig = Rig::new();
+        let limit = Fault::status(429).header("Retry-After", "3600");
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, limit).path("AssetPairs"));
+        let sheet = hourly(["xbteur".to_owned()]).every(Duration::from_millis(20));
+        with_tree(rig.config().sheet(sheet), async |tree| {
+            rig.until("the list", |s| s.count(Service::Kraken) > 0).await;
+            ticks(tree, 20).await;
+            assert_eq!(tickers_asked_for(&rig.sandbox), Vec::<String>::new());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_pair_that_the_answer_does_not_have_is_not_called_unknown_while_nobody_has_refused_it() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, Fault::Html(520)).path("AssetPairs"));
+        let odd = Fault::json(200, format!(r#"{{"error":[],"result":{{"ODDNAME":{ROW}}}}}"#));
+        rig.sandbox.inject(FaultRule::new(Service::Kraken, odd).path("Ticker"));
+        with_tree(rig.config().sheet(hourly(["xbteur".to_owned()])), async |tree| {
+            let report = report(tree, |report| report.cells[0].failing.is_some()).await;
+            let told = report.cells[0].failing.as_ref().unwrap().to_string();
+            assert!(told.contains("has no ticker for"), "{told}");
         })
         .await;
     });

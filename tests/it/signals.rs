@@ -82,7 +82,7 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
     let took = asked.elapsed();
     let log = String::from_utf8(output.stderr).unwrap();
     let told = log.lines().rev().nth(1).unwrap();
-    assert!(told.contains("was not finished within shutdown_grace"), "{log}");
+    assert!(told.contains("a write that was under way is abandoned"), "{log}");
     assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{log}");
     let grace = Duration::from_millis(300);
     assert!(took >= grace && took < grace + AT_ONCE, "{took:?}");
@@ -111,11 +111,51 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
     let new = rig.file(&price_in(ONE, "B1"));
     std::fs::copy(new.path(), file.path()).unwrap();
     process.signal("HUP");
+    let told = process.says("no longer written, and keeping the last value: 'Sheet 1'!A1\"");
+    assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{told}");
     rig.shows("B1");
     std::fs::write(file.path(), "{ broken").unwrap();
     process.signal("HUP");
     process.says("the old one stays");
     assert!(rig.changed("B1"), "the old configuration no longer works");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_configuration_that_is_gone_is_told_by_its_name_and_the_old_one_stays() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ratesheet.json");
+    fs::copy(rig.file(&price_in(ONE, "A1")).path(), &file).unwrap();
+    let mut command = ratesheet(&["run"]);
+    command.current_dir(folder.path());
+    let mut process = Process::of(command);
+    rig.shows("A1");
+    fs::remove_file(&file).unwrap();
+    process.signal("HUP");
+    let told = process.says("the old one stays");
+    assert!(told.contains("ratesheet.json: error: the file is gone"), "{told}");
+    assert!(told.contains("put one in its place, and send SIGHUP again"), "{told}");
+    rig.changes("A1");
+    fs::copy(rig.file(&price_in(ONE, "B1")).path(), &file).unwrap();
+    process.signal("HUP");
+    rig.shows("B1");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn standard_input_is_not_read_again_and_what_it_said_stays() {
+    let rig = Rig::new();
+    let mut command = ratesheet(&["run", "-c", "-"]);
+    command.stdin(fs::File::open(rig.file(&price_in(ONE, "A1")).path()).unwrap());
+    let mut process = Process::of(command);
+    rig.shows("A1");
+    process.signal("HUP");
+    let told = process.says("the old one stays");
+    assert!(told.contains("standard input can be read only once"), "{told}");
+    rig.changes("A1");
     process.signal("TERM");
     assert_eq!(process.end().status.code(), Some(0));
 }
@@ -202,7 +242,14 @@ fn check_says_what_run_would_say() {
     let with = |text: &str| well.replacen('{', &format!("{{ {text},"), 1);
     let tls = with(r#""tls": { "ca_file": "/does/not/exist.pem" }"#);
     for (text, key, code, words) in [
-        (&tls, None, 78, "/does/not/exist.pem"),
+        (
+            &tls,
+            None,
+            78,
+            ": error at $.tls.ca_file: found \"/does/not/exist.pem\", which cannot be",
+        ),
+        (&tls, Some("/does/not/exist.json"), 78, ".pem\", which cannot be"),
+        (&tls, Some("/does/not/exist.json"), 78, "/does/not/exist.json: error: the key cannot be"),
         (&well, Some("/does/not/exist.json"), 77, "the key cannot be read"),
         (&well, Some("Cargo.toml"), 77, "the file is no JSON"),
         (&with(r#""log": 5"#), None, 78, "found 5"),

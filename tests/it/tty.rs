@@ -37,11 +37,16 @@ pub(crate) struct Tty {
 impl Tty {
     /// Starts the command on a terminal of this kind, with these variables.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_ratesheet")).args(arguments).env_clear();
+        Self::of(command.envs(variables.iter().copied()))
+    }
+
+    /// A command that somebody has prepared.
+    pub(crate) fn of(command: Command) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(SIZE.0, SIZE.1)).unwrap();
         let settings = settings(&pty);
-        let command = Command::new(env!("CARGO_BIN_EXE_ratesheet")).args(arguments).env_clear();
-        let child = command.envs(variables.iter().copied()).spawn(pts).unwrap();
+        let child = command.spawn(pts).unwrap();
         let parser = Parser::new(SIZE.0.try_into().unwrap(), SIZE.1.try_into().unwrap(), 0);
         let state = Mutex::new((parser, Vec::new()));
         let (pty, printed) = (Arc::new(pty), Arc::new(Printed { state, more: Condvar::new() }));

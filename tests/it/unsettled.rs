@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use actix::{Actor, Addr, AsyncContext as _, Context, Handler, WrapFuture as _};
 use ratesheet::{
     ActorName, Drill, DrillActor, Feed, KrakenActor, QuoteBatch, RetryConfig, SheetConfig,
-    SheetIndex, SupervisorActor, Tick, TlsConfig,
+    SheetIndex, SpreadsheetReport, SupervisorActor, Tick, TlsConfig,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::rig::{ONE, Rig, SOON, TAB, block_on, one_price, with_tree};
+use crate::rig::{ONE, Rig, SOON, TAB, block_on, one_price, report, with_tree, writes};
 
 const FAST: SheetIndex = SheetIndex(0);
 const SLOW: SheetIndex = SheetIndex(1);
@@ -61,6 +61,53 @@ fn what_was_not_written_yet_is_written_after_a_fault() {
             panics(tree, ActorName::Sheets(ONE.into())).await;
             rig.sandbox.clear_faults();
             rig.until("the price", |_| rig.number("B1").is_some()).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_write_that_comes_late_although_its_actor_has_failed_does_not_stay() {
+    block_on(async {
+        let rig = Rig::new();
+        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
+        let is = |price: f64| rig.number("A1") == Some(price);
+        set("50");
+        // Slow enough that what comes late is seen before it is put right.
+        let sheet = one_price(ONE).every(Duration::from_secs(1));
+        with_tree(rig.config().sheet(sheet), async |tree| {
+            rig.until("50", |_| is(50.0)).await;
+            let late = Fault::ApplyLate(Duration::from_secs(5));
+            rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
+            set("100");
+            rig.until("a write", |s| s.journal().iter().any(|entry| entry.fault.is_some())).await;
+            panics(tree, ActorName::Sheets(ONE.into())).await;
+            set("200");
+            rig.until("200", |_| is(200.0)).await;
+            rig.until("100, after all", |_| is(100.0)).await;
+            rig.until("200 again", |_| is(200.0)).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_slow_sheet_is_known_after_a_fault_too() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = hourly().cell("kraken:xbteuro:buy", "B2").problem("C1");
+        let is_wrong = |report: &SpreadsheetReport| {
+            report.cells.iter().any(|cell| cell.cell.ends_with("B2") && cell.failing.is_some())
+        };
+        with_tree(rig.config().sheet(sheet), async |tree| {
+            report(tree, |report| is_wrong(report) && report.settled > 0).await;
+            let before = rig.last();
+            panics(tree, ActorName::Sheets(ONE.into())).await;
+            rig.until("a write", |s| writes(s).iter().any(|entry| entry.seq > before)).await;
+            assert!(is_wrong(&report(tree, |report| report.writes > 1).await));
+            let all = writes(&rig.sandbox);
+            let untold = all.iter().filter(|entry| entry.json().to_string().contains(r#"[[""]]"#));
+            assert_eq!(untold.count(), 0, "nothing was said to be wrong");
         })
         .await;
     });
@@ -136,7 +183,11 @@ fn quotes_of_a_slow_sheet_that_find_no_room_are_not_lost_to_those_of_a_fast_one(
             }
         };
         let slow = timeout(SOON, slow).await.unwrap();
-        assert_eq!((slow.due.len(), slow.quotes.len()), (2, 2), "{slow:?}");
+        // By itself: what a fast one gets says nothing of it.
+        assert_eq!((&*slow.due, slow.quotes.len()), (&[SLOW][..], 1), "{slow:?}");
+        go_on.notify_one();
+        let fast = timeout(SOON, told.recv()).await.unwrap().unwrap();
+        assert_eq!((&*fast.due, fast.tick), (&[FAST][..], seq), "{fast:?}");
     });
 }
 

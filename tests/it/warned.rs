@@ -30,3 +30,22 @@ fn an_address_that_is_open_to_others_is_warned_of_once() {
     assert_eq!(text.matches("0.0.0.0:9642").count(), 1, "{text}");
     assert_eq!(text.matches("warning: ").count(), 1, "{text}");
 }
+
+#[test]
+fn once_warns_of_nothing_that_matters_to_the_service_alone() {
+    let rig = Rig::new();
+    let hasty = price_in(ONE, "A1");
+    for (command, warned) in [
+        (&["check", "--listen", "0.0.0.0:9642"][..], true),
+        (&["once", "--listen", "0.0.0.0:9642"], false),
+        (&["once", "--dry-run", "--log-level", "warn"], false),
+        (&["once", "--log-level", "warn"], false),
+    ] {
+        let (text, code) = said(&rig, &hasty, command);
+        assert_eq!(code, Some(0), "{text}");
+        for words in ["shorter than Kraken's cache", "open to other machines"] {
+            let told = text.contains(words);
+            assert!(told == warned, "{command:?}\n{text}");
+        }
+    }
+}

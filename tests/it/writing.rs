@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix::Actor as _;
 use ratesheet::{
-    ActorName, Drill, DrillActor, SheetConfig, Shutdown, SupervisorActor, Tab,
+    ActorName, CellValue, Drill, DrillActor, SheetConfig, Shutdown, SpreadsheetReport,
+    SupervisorActor, Tab,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
@@ -115,6 +116,30 @@ fn a_write_that_is_applied_late_does_not_stay() {
             rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
             rig.until("100, after all", |_| rig.number("A1") == Some(100.0)).await;
             rig.until("200 again", |_| rig.number("A1") == Some(200.0)).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn where_no_price_is_to_be_had_the_time_and_the_problem_are_no_success() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = one_price(ONE).updated("B1").problem("C1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            report(supervisor, |report| report.last_success.is_some()).await;
+            let down = Fault::status(503);
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, down).path("Ticker"));
+            let is_told = |report: &SpreadsheetReport| {
+                let absent = report.cells.iter().any(|cell| cell.failing.is_some());
+                absent && report.settled > 0
+            };
+            let before = report(supervisor, is_told).await;
+            let after = report(supervisor, |report| report.settled > before.settled + 2).await;
+            assert_eq!(after.last_success, before.last_success);
+            assert_eq!(after.unchanged, before.unchanged);
+            let told = after.cells.last().and_then(|cell| cell.written.clone());
+            assert!(matches!(told, Some(CellValue::Text(text)) if text.contains("Kraken")));
         })
         .await;
     });

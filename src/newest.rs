@@ -1,0 +1,139 @@
+//! The newest quotes of each sheet, kept for somebody who may need them again, or cannot take them
+//! yet. Pure: no I/O, no clock, no randomness.
+
+use std::collections::BTreeSet;
+
+use crate::messages::{QuoteBatch, SheetIndex};
+
+/// The newest batch of each of some sheets. What one batch has for a sheet is never mixed with
+/// what a newer one says of another: a pair that has no quote by now may have had one when a
+/// slower sheet was due.
+#[derive(Debug, Default)]
+pub(crate) struct Newest {
+    sheets: BTreeSet<SheetIndex>,
+    /// The oldest first.
+    batches: Vec<QuoteBatch>,
+}
+
+impl Newest {
+    /// Nothing has come for these sheets yet.
+    pub(crate) fn of(sheets: impl IntoIterator<Item = SheetIndex>) -> Self {
+        Self { sheets: sheets.into_iter().collect(), batches: Vec::new() }
+    }
+
+    /// Takes in a batch, in the place of what was kept for the sheets that it is for.
+    pub(crate) fn take_in(&mut self, batch: QuoteBatch) {
+        self.batches.retain_mut(|older| {
+            let left = older.due.iter().filter(|sheet| !batch.due.contains(sheet));
+            older.due = left.filter(|sheet| self.sheets.contains(sheet)).copied().collect();
+            !older.due.is_empty()
+        });
+        if batch.due.iter().any(|sheet| self.sheets.contains(sheet)) {
+            self.batches.push(batch);
+        }
+    }
+
+    /// Whether nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// What is kept, the oldest first.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &QuoteBatch> {
+        self.batches.iter()
+    }
+
+    /// Hands out what is kept, the oldest first, until one is not taken.
+    pub(crate) fn hand_out<E>(
+        &mut self,
+        mut take: impl FnMut(QuoteBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(oldest) = self.batches.first() {
+            take(oldest.clone())?;
+            self.batches.remove(0);
+        }
+        Ok(())
+    }
+
+    /// Forgets the batches of this tick and of those before it.
+    pub(crate) fn forget_until(&mut self, tick: u64) {
+        self.batches.retain(|batch| batch.tick > tick);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        messages::{Failure, FailureClass},
+        quote::{AssetPair, Quote},
+    };
+
+    const FAST: SheetIndex = SheetIndex(0);
+    const SLOW: SheetIndex = SheetIndex(1);
+    const STRANGE: SheetIndex = SheetIndex(2);
+
+    fn pair() -> AssetPair {
+        "xbteur".parse().unwrap()
+    }
+
+    fn with_quote<const N: usize>(tick: u64, due: [SheetIndex; N]) -> QuoteBatch {
+        QuoteBatch::new(tick, due, [(pair(), Quote::empty(Timestamp::UNIX_EPOCH))])
+    }
+
+    fn without<const N: usize>(tick: u64, due: [SheetIndex; N]) -> QuoteBatch {
+        let why = Failure::new(FailureClass::Transient, "it is down", "");
+        QuoteBatch::new(tick, due, []).missing([(pair(), why)])
+    }
+
+    /// The ticks that are kept, and for which sheets.
+    fn kept(newest: &Newest) -> Vec<(u64, Vec<SheetIndex>)> {
+        newest.batches().map(|batch| (batch.tick, batch.due.to_vec())).collect()
+    }
+
+    #[test]
+    fn a_slow_sheet_keeps_its_quote_when_a_fast_one_has_none_any_more() {
+        let mut newest = Newest::of([FAST, SLOW]);
+        newest.take_in(with_quote(1, [FAST, SLOW]));
+        newest.take_in(without(2, [FAST]));
+        assert_eq!(kept(&newest), [(1, vec![SLOW]), (2, vec![FAST])]);
+        assert!(newest.batches().next().unwrap().quotes.contains_key(&pair()));
+        newest.take_in(with_quote(3, [SLOW, FAST]));
+        assert_eq!(kept(&newest), [(3, vec![SLOW, FAST])]);
+    }
+
+    #[test]
+    fn only_batches_for_its_own_sheets_are_kept_however_many_come() {
+        let mut newest = Newest::of([FAST, SLOW]);
+        newest.take_in(with_quote(1, [SLOW, STRANGE]));
+        for tick in 2..100 {
+            newest.take_in(with_quote(tick, [FAST, STRANGE]));
+            newest.take_in(with_quote(tick, [STRANGE]));
+        }
+        assert_eq!(kept(&newest), [(1, vec![SLOW]), (99, vec![FAST])]);
+    }
+
+    #[test]
+    fn what_is_not_taken_stays_and_what_is_taken_is_gone() {
+        let mut newest = Newest::of([FAST, SLOW]);
+        newest.take_in(with_quote(1, [SLOW]));
+        newest.take_in(with_quote(2, [FAST]));
+        let refused = newest.hand_out(|batch| if batch.tick == 1 { Ok(()) } else { Err("full") });
+        assert_eq!((refused, kept(&newest)), (Err("full"), vec![(2, vec![FAST])]));
+        assert_eq!(newest.hand_out(|_| Ok::<_, ()>(())), Ok(()));
+        assert!(newest.is_empty());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_so_by_its_tick() {
+        let mut newest = Newest::of([FAST, SLOW]);
+        newest.take_in(with_quote(1, [SLOW]));
+        newest.take_in(with_quote(2, [FAST]));
+        newest.forget_until(0);
+        assert_eq!(newest.batches().count(), 2);
+        newest.forget_until(1);
+        assert_eq!(kept(&newest), [(2, vec![FAST])]);
+    }
+}
