@@ -186,6 +186,7 @@ fn every_test_that_is_named_exists() {
     for folder in [
         "tests/it",
         "tests/it/hostile",
+        "src",
         "src/supervisor/guard",
         "src/sheets",
         "src/sheets/plan",
