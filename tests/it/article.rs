@@ -3,7 +3,7 @@
 use ratesheet::sandbox::Service;
 use serde_json::Value;
 
-use crate::rig::{Rig, finish, ratesheet};
+use crate::rig::{Rig, finish, ratesheet, tickers, writes};
 
 const ARTICLE: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
 
@@ -47,10 +47,7 @@ fn once_writes_the_bid_where_it_says_sell_and_the_ask_where_it_says_buy() {
     for told in ["'Sheet 1'!A1", "xbteur sell (best bid)", "30300.1", "3 cells written in"] {
         assert!(text.contains(told), "{told} is missing in:\n{text}");
     }
-    let requests = rig.sandbox.requests(Service::Kraken);
-    let tickers = requests.iter().filter(|entry| entry.path().ends_with("/Ticker")).count();
-    let writes = rig.sandbox.journal().iter().filter(|entry| entry.is_write()).count();
-    assert_eq!((tickers, writes), (1, 1));
+    assert_eq!((tickers(&rig.sandbox).len(), writes(&rig.sandbox).len()), (1, 1));
 }
 
 #[test]

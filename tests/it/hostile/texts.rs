@@ -11,7 +11,7 @@ use ratesheet::{
 use super::{MET, config};
 use crate::{
     logged::{Logged, page},
-    rig::{ONE, Rig, TAB, block_on, finish, ratesheet, report, with_tree},
+    rig::{ONE, Rig, TAB, block_on, cells, finish, ratesheet, report, with_tree},
 };
 
 /// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
@@ -97,8 +97,8 @@ fn log_of_all(format: &str) -> String {
     }
     // What has stood in the cell that tells of problems, at any time.
     for entry in rig.sandbox.journal().iter().filter(|entry| entry.is_write()) {
-        for cell in entry.json()["data"].as_array().unwrap() {
-            let text = cell["values"][0][0].as_str().unwrap_or_default();
+        for (_, value) in cells(entry) {
+            let text = value.as_str().unwrap_or_default();
             assert!(is_tame(text) && !text.contains(['=', '@', '+', '<', '>', '\n']), "{text:?}");
         }
     }
