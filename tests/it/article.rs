@@ -3,7 +3,7 @@
 use ratesheet::sandbox::Service;
 use serde_json::Value;
 
-use crate::rig::{Rig, ratesheet};
+use crate::rig::{Rig, finish, ratesheet, tickers, writes};
 
 const ARTICLE: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
 
@@ -38,7 +38,7 @@ fn number(rig: &Rig, cell: &str) -> Option<f64> {
 fn once_writes_the_bid_where_it_says_sell_and_the_ask_where_it_says_buy() {
     let rig = rig();
     let file = rig.file(FILE);
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(number(&rig, "A1"), Some(30300.0));
@@ -47,10 +47,7 @@ fn once_writes_the_bid_where_it_says_sell_and_the_ask_where_it_says_buy() {
     for told in ["'Sheet 1'!A1", "xbteur sell (best bid)", "30300.1", "3 cells written in"] {
         assert!(text.contains(told), "{told} is missing in:\n{text}");
     }
-    let requests = rig.sandbox.requests(Service::Kraken);
-    let tickers = requests.iter().filter(|entry| entry.path().ends_with("/Ticker")).count();
-    let writes = rig.sandbox.journal().iter().filter(|entry| entry.is_write()).count();
-    assert_eq!((tickers, writes), (1, 1));
+    assert_eq!((tickers(&rig.sandbox).len(), writes(&rig.sandbox).len()), (1, 1));
 }
 
 #[test]
@@ -58,11 +55,11 @@ fn a_dry_run_says_what_would_be_written_and_asks_google_for_nothing() {
     let rig = rig();
     let file = rig.file(FILE);
     let path = file.path().to_str().unwrap();
-    let output = ratesheet(&["once", "--dry-run", "-c", path]).output().unwrap();
+    let output = finish(ratesheet(&["once", "--dry-run", "-c", path]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("3 cells would be written. Nothing was sent to Google."), "{text}");
-    let json = ratesheet(&["once", "--dry-run", "--output", "json", "-c", path]).output().unwrap();
+    let json = finish(ratesheet(&["once", "--dry-run", "--output", "json", "-c", path]));
     let whole: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(whole["cells"][0]["value"].as_f64(), Some(30300.0));
     assert_eq!(whole["cells"][0]["written"].as_bool(), Some(false));
@@ -74,7 +71,7 @@ fn a_tiny_price_arrives_as_the_number_that_it_is() {
     let rig = rig();
     rig.sandbox.set_ticker("PEPEEUR", "0.000002502000", "0.000002501000", "0.000002501000");
     let file = rig.file(&with_data(r#"{ "kraken:PEPE/EUR:buy": "C3" }"#));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(number(&rig, "C3"), Some(2.502e-6));
     let write = rig.sandbox.journal().into_iter().find(|entry| entry.is_write()).unwrap();
@@ -90,7 +87,7 @@ fn once_names_each_cell_that_was_not_written_and_what_to_do() {
         "kraken:ethusd:last": "NoSuchName"
     }"#;
     let file = rig.file(&with_data(data));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     for told in [
@@ -136,7 +133,7 @@ fn once_says_with_whom_to_share_and_how_each_failure_ends() {
         let rig = rig();
         trouble(&rig);
         let file = rig.file(FILE);
-        let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+        let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(told), "{told} is missing in:\n{text}");

@@ -27,7 +27,7 @@ fn told(path: &Path) -> String {
 
 /// How `ratesheet check` with these arguments ends, and what it says.
 fn check(arguments: &[impl AsRef<OsStr>]) -> (Option<i32>, String) {
-    let output = ratesheet(&["check"]).args(arguments).output().unwrap();
+    let output = finish(ratesheet(&["check"]).args(arguments));
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 

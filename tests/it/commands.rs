@@ -8,7 +8,7 @@ use std::{
 
 use ratesheet::sandbox::{Fault, Service};
 
-use crate::rig::{ONE, Process, Rig, price_in, ratesheet};
+use crate::rig::{ONE, Process, Rig, finish, price_in, ratesheet};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -28,7 +28,7 @@ impl From<Output> for Said {
 }
 
 fn run_in(folder: &Path, arguments: &[&str]) -> Said {
-    ratesheet(arguments).current_dir(folder).output().unwrap().into()
+    finish(ratesheet(arguments).current_dir(folder)).into()
 }
 
 fn run(arguments: &[&str]) -> Said {
@@ -124,7 +124,7 @@ fn init_knows_with_whom_to_share() {
     assert!(written.contains("\"credentials\": \"metadata\""), "{written}");
     let mut by_variable = ratesheet(&["init", "-c", "other.json"]);
     by_variable.env("GOOGLE_APPLICATION_CREDENTIALS", key).current_dir(folder.path());
-    let said = Said::from(by_variable.output().unwrap());
+    let said = Said::from(finish(by_variable));
     assert!(said.out.contains("iam.gserviceaccount.com, as an Editor"), "{}", said.out);
     assert!(!fs::read_to_string(folder.path().join("other.json")).unwrap().contains("credentials"));
 }
@@ -160,7 +160,7 @@ fn completions_are_written_for_every_shell_and_no_other() {
 fn pairs(rig: &Rig, folder: &Path, arguments: &[&str]) -> Said {
     let mut command = ratesheet(&[&["pairs"], arguments].concat());
     command.env("RATESHEET__KRAKEN__URL", rig.sandbox.url()).current_dir(folder);
-    command.output().unwrap().into()
+    finish(command).into()
 }
 
 #[test]
@@ -262,12 +262,10 @@ fn what_check_recommends_exists() {
     let file = rig.file(&format!(
         r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
     ));
-    let output = ratesheet(&["check", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["check", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("check --online"), "{text}");
-    let code = ratesheet(&["check", "--online", "-c", file.path().to_str().unwrap()])
-        .output()
-        .unwrap()
+    let code = finish(ratesheet(&["check", "--online", "-c", file.path().to_str().unwrap()]))
         .status
         .code();
     assert_ne!(code, Some(64));

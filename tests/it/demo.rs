@@ -149,7 +149,7 @@ fn colours_and_pictures_are_for_who_can_see_them_and_wants_to() {
         assert!(!dumb.raw().contains('\x1b'), "{:?}", dumb.raw());
     }
     let mut piped = ratesheet(&["demo", "--ticks", "3", "--every", "50"]);
-    let piped = piped.env(XTERM.0, XTERM.1).output().unwrap();
+    let piped = finish(piped.env(XTERM.0, XTERM.1));
     assert!(!piped.stdout.contains(&0x1b));
 }
 

@@ -8,7 +8,7 @@ use ratesheet::sandbox::{SERVICE_ACCOUNT, Walk};
 use regex_lite::Regex;
 use tempfile::TempDir;
 
-use crate::rig::{Rig, ratesheet};
+use crate::rig::{Rig, finish, ratesheet};
 
 pub(crate) struct Folder {
     pub(crate) rig: Rig,
@@ -56,7 +56,7 @@ impl Folder {
         let arguments: Vec<_> = arguments.split_whitespace().collect();
         let mut command = ratesheet(&arguments);
         command.current_dir(self.folder.path()).envs(self.variables.iter().cloned());
-        let output = command.output().unwrap();
+        let output = finish(command);
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let code = output.status.code().unwrap();
         Said { command: arguments.join(" "), code, text: self.timeless(&text) }

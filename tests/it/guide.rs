@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     logged::page,
     readme::blocks,
-    rig::{Process, SOON, listens, ratesheet},
+    rig::{Process, SOON, finish, listens, ratesheet},
 };
 
 /// The spreadsheet of the README's steps.
@@ -61,7 +61,7 @@ impl Person {
     }
 
     fn says(&self, arguments: &[&str]) -> String {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let Output { status, stdout, stderr } = finish(self.command(arguments));
         let (said, told) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
         assert_eq!(status.code(), Some(0), "{arguments:?}: {said}{told}");
         said
@@ -165,7 +165,7 @@ fn a_mistake_is_told_as_shown() {
     let file = person.folder.path().join("ratesheet.json");
     let config = fs::read_to_string(&file).unwrap();
     fs::write(&file, config.replace("timeout", "timeot")).unwrap();
-    let output = person.command(&["check"]).output().unwrap();
+    let output = finish(person.command(&["check"]));
     assert_eq!(output.status.code(), Some(78));
     is_what_is_said(&shown("timeot"), &String::from_utf8(output.stdout).unwrap());
 }
@@ -204,7 +204,7 @@ fn every_command_in_the_text_exists() {
             continue; // it helps with itself
         }
         count += 1;
-        let output = ratesheet(&[&words[..], &["--help"]].concat()).output().unwrap();
+        let output = finish(ratesheet(&[&words[..], &["--help"]].concat()));
         assert_eq!(output.status.code(), Some(0), "{code}");
     }
     assert!(count > 15, "{count}");

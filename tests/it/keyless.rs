@@ -6,7 +6,9 @@ use ratesheet::{
     sandbox::{Fault, SERVICE_ACCOUNT, Service},
 };
 
-use crate::rig::{ONE, Process, Rig, SOON, block_on, one_price, price_in, ratesheet, with_tree};
+use crate::rig::{
+    ONE, Process, Rig, SOON, block_on, finish, one_price, price_in, ratesheet, with_tree,
+};
 
 /// What a command says on such a machine, and how it ends.
 fn said(rig: &Rig, command: &[&str]) -> (String, i32) {
@@ -15,7 +17,7 @@ fn said(rig: &Rig, command: &[&str]) -> (String, i32) {
     let arguments = [command, &["-c", path, "--credentials", "metadata"]].concat();
     let mut process = ratesheet(&arguments);
     process.env("GCE_METADATA_HOST", rig.sandbox.address().to_string());
-    let output = process.output().unwrap();
+    let output = finish(process);
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).unwrap(), output.status.code().unwrap())
 }
@@ -133,7 +135,7 @@ fn where_there_is_no_metadata_server_it_is_not_waited_for() {
     command.env("RATESHEET__CREDENTIALS", "metadata");
     command.env("GCE_METADATA_HOST", rig.sandbox.address().to_string());
     let start = tokio::time::Instant::now();
-    let output = command.output().unwrap();
+    let output = finish(command);
     assert_eq!(output.status.code(), Some(69));
     assert!(start.elapsed() < SOON / 3, "{:?}", start.elapsed());
     let text = String::from_utf8(output.stdout).unwrap();

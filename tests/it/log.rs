@@ -79,12 +79,12 @@ fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
     process.says("\"msg\":\"the first prices are in the spreadsheet\"");
     let start = Instant::now();
     let ready = ["healthcheck", "--ready", "--listen", &address];
-    while ratesheet(&ready).output().unwrap().status.code() != Some(0) {
+    while finish(ratesheet(&ready)).status.code() != Some(0) {
         assert!(start.elapsed() < SOON, "it is never ready");
     }
     process.signal("TERM");
     assert_eq!(process.end().status.code(), Some(0));
-    let wrong = ratesheet(&["demo", "--listen", "nowhere"]).output().unwrap();
+    let wrong = finish(ratesheet(&["demo", "--listen", "nowhere"]));
     assert_eq!(wrong.status.code(), Some(64));
     assert!(String::from_utf8(wrong.stderr).unwrap().starts_with("--listen: error"));
 }

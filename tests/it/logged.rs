@@ -31,7 +31,8 @@ impl Logged {
         Self { process: Process::of(command), log }
     }
 
-    fn told(&self) -> String {
+    /// What it has logged so far.
+    pub(crate) fn told(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
     }
 

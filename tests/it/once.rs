@@ -10,7 +10,7 @@ use crate::rig::{ONE, Rig, TAB, finish, ratesheet};
 /// What `once` says of these sheets, and how it ends.
 fn once(rig: &Rig, sheets: &str) -> (String, i32) {
     let file = rig.file(sheets);
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "its log is not silent");
     (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
 }
@@ -106,7 +106,7 @@ fn two_tabs_by_their_gid_have_names_that_differ() {
     for command in [&["once"][..], &["once", "--dry-run"]] {
         let file = rig.file(&both);
         let path = file.path().to_str().unwrap();
-        let output = ratesheet(&[command, &["-c", path]].concat()).output().unwrap();
+        let output = finish(ratesheet(&[command, &["-c", path]].concat()));
         let text = String::from_utf8(output.stdout).unwrap();
         for name in ["  gid 0!A1 ", &format!("  gid {other}!A1 ")] {
             assert!(text.contains(name), "{name}\n{text}");

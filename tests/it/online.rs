@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use ratesheet::sandbox::{Account, Fault, FaultRule, Service};
 
-use crate::rig::{ONE, Rig, TAB, TWO, ratesheet};
+use crate::rig::{ONE, Rig, TAB, TWO, finish, ratesheet};
 
 /// What the command said about a sheet with this data, and how it ended.
 fn checked(rig: &Rig, data: &str) -> (String, i32) {
@@ -14,7 +14,7 @@ fn checked(rig: &Rig, data: &str) -> (String, i32) {
 fn check(rig: &Rig, sheets: &str) -> (String, i32) {
     let file = rig.file(sheets);
     let path = file.path().to_str().unwrap();
-    let output = ratesheet(&["check", "--online", "-c", path]).output().unwrap();
+    let output = finish(ratesheet(&["check", "--online", "-c", path]));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     let journal = rig.sandbox.journal();
     let posts = journal.iter().filter(|entry| entry.method != "GET");
@@ -225,7 +225,7 @@ fn a_key_that_is_none_and_a_key_that_is_not_there_are_findings_too() {
     ] {
         std::fs::write(file.path(), text.replace(&key, instead)).unwrap();
         let path = file.path().to_str().unwrap();
-        let output = ratesheet(&["check", "--online", "-c", path]).output().unwrap();
+        let output = finish(ratesheet(&["check", "--online", "-c", path]));
         let told = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{told}");
         assert!(told.contains(words), "{words}\nis missing in:\n{told}");

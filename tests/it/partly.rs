@@ -7,7 +7,7 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, ticks, with_tree};
+use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, tickers, ticks, with_tree};
 
 /// What Kraken says of one pair.
 const ROW: &str = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
@@ -22,8 +22,7 @@ fn hourly(pairs: impl IntoIterator<Item = String>) -> SheetConfig {
 
 /// What was asked for with each request for tickers.
 fn tickers_asked_for(sandbox: &Sandbox) -> Vec<String> {
-    let targets = sandbox.requests(Service::Kraken).into_iter().map(|entry| entry.target);
-    targets.filter(|target| target.contains("/Ticker")).collect()
+    tickers(sandbox).into_iter().map(|entry| entry.target).collect()
 }
 
 /// These pairs' quotes, and a plea for fewer requests beside them.

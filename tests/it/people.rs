@@ -9,7 +9,9 @@ use ratesheet::{
     sandbox::{Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, TAB, TWO, block_on, one_price, report, status, with_tree, writes};
+use crate::rig::{
+    ONE, Rig, TAB, TWO, block_on, cells, one_price, report, status, with_tree, writes,
+};
 
 const OTHER: &str = "Other";
 
@@ -152,11 +154,10 @@ fn two_services_that_write_the_same_cells_leave_valid_prices_in_them() {
             tree.send(Shutdown).await.unwrap();
         }
         for write in writes(&rig.sandbox) {
-            for cell in write.json()["data"].as_array().unwrap() {
-                let price = cell["values"][0][0].as_f64().unwrap();
-                let half = cell["range"].as_str().unwrap().ends_with("B1");
-                let valid = price < 31.0 && price.fract() == if half { 0.5 } else { 0.0 };
-                assert!(valid, "{cell}");
+            for (range, price) in cells(&write) {
+                let price = price.as_f64().unwrap();
+                let fraction = if range.ends_with("B1") { 0.5 } else { 0.0 };
+                assert!(price < 31.0 && price.fract() == fraction, "{range}: {price}");
             }
         }
     });

@@ -11,7 +11,7 @@ use std::{
 use ratesheet::{Config, Overlays, QuoteField, SheetConfig};
 use serde_json::Value;
 
-use crate::rig::ratesheet;
+use crate::rig::{finish, ratesheet};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -113,7 +113,7 @@ fn every_command_exists() {
     for row in table("command") {
         let line = code(&row[0])[0];
         let words: Vec<_> = line.split(' ').skip(1).chain(["--help"]).collect();
-        let output = ratesheet(&words).output().unwrap();
+        let output = finish(ratesheet(&words));
         assert_eq!(output.status.code(), Some(0), "{line}");
     }
 }

@@ -2,8 +2,10 @@
 //! is in a hurry, and ways to wait for what must happen.
 
 use std::{
+    borrow::BorrowMut,
     io::{Read as _, Write as _},
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -296,11 +298,16 @@ pub(crate) fn ratesheet(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end, which must come.
-pub(crate) fn finish(mut command: Command) -> Output {
-    ended(command.spawn().unwrap())
+pub(crate) fn finish(mut command: impl BorrowMut<Command>) -> Output {
+    ended(spawn(command.borrow_mut()))
 }
 
-/// A process that does not outlive its test.
+/// Starts a command in a group of its own, so that what it starts itself can be ended with it.
+fn spawn(command: &mut Command) -> Child {
+    command.process_group(0).spawn().unwrap()
+}
+
+/// A process that does not outlive its test, nor does what it has started.
 pub(crate) struct Process(Option<Child>);
 
 impl Process {
@@ -310,7 +317,7 @@ impl Process {
 
     /// A command that somebody has prepared.
     pub(crate) fn of(mut command: Command) -> Self {
-        Self(Some(command.spawn().unwrap()))
+        Self(Some(spawn(&mut command)))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -374,7 +381,8 @@ pub(crate) fn listens(log: &str) -> Option<SocketAddr> {
 }
 
 fn kill(signal: &str, id: &str) {
-    assert!(Command::new("kill").args([&format!("-{signal}"), id]).status().unwrap().success());
+    let signal = format!("-{signal}");
+    assert!(Command::new("kill").args([&signal, "--", id]).status().unwrap().success());
 }
 
 /// What a process has said at its end, which must come.
@@ -384,7 +392,7 @@ fn ended(child: Child) -> Output {
     let waiting = thread::spawn(move || drop(tell.send(child.wait_with_output())));
     let output = told.recv_timeout(SOON);
     if output.is_err() {
-        kill("KILL", &id);
+        kill("KILL", &format!("-{id}"));
     }
     waiting.join().unwrap();
     output.expect("it does not end").unwrap()
@@ -393,6 +401,8 @@ fn ended(child: Child) -> Output {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
+            let group = format!("-{}", child.id());
+            drop(Command::new("kill").args(["-KILL", "--", &group]).output());
             drop(child.kill());
             drop(child.wait());
         }

@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, fs};
 use ratesheet::{Config, Overlays};
 use serde_json::{Value, json};
 
-use crate::{config_mutations, rig::ratesheet};
+use crate::{
+    config_mutations,
+    rig::{finish, ratesheet},
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/ratesheet.schema.json");
 const DEFAULT: &str = include_str!("../../config/default.json");
@@ -114,7 +117,7 @@ fn parsed(text: &str) -> Value {
 
 #[test]
 fn the_command_prints_what_is_in_the_file() {
-    let output = ratesheet(&["schema"]).output().unwrap();
+    let output = finish(ratesheet(&["schema"]));
     assert_eq!(output.status.code(), Some(0));
     if std::env::var_os("RATESHEET_REWRITE").is_some() {
         fs::write(FILE, &output.stdout).unwrap();

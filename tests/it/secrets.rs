@@ -159,10 +159,10 @@ fn once_tells_no_secret_whatever_the_servers_answer() {
         rig.sandbox.fault(service, fault);
         let file = rig.file(&price_in(ONE, "A1"));
         let path = file.path().to_str().unwrap();
-        let output = ratesheet(&["once", "-c", path, "--log-level", "trace"]).output().unwrap();
+        let output = finish(ratesheet(&["once", "-c", path, "--log-level", "trace"]));
         assert_ne!(output.status.code(), Some(0));
         rig.sandbox.clear_faults();
-        let again = ratesheet(&["once", "-c", path, "--log-level", "trace"]).output().unwrap();
+        let again = finish(ratesheet(&["once", "-c", path, "--log-level", "trace"]));
         assert_eq!(again.status.code(), Some(0));
         tell_nothing(&rig, &[&output.stdout, &output.stderr, &again.stdout, &again.stderr]);
     }

@@ -228,7 +228,7 @@ fn a_key_of_the_wrong_kind_ends_it_with_77_and_is_named() {
     std::fs::write(rig.key.path(), r#"{"installed":{"client_id":"x","client_secret":"y"}}"#)
         .unwrap();
     let file = rig.file(&price_in(ONE, "A1"));
-    let output = ratesheet(&["-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["-c", file.path().to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(77));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("OAuth client"), "{text}");
@@ -259,7 +259,7 @@ fn check_says_what_run_would_say() {
         let named = ["-c", file.path().to_str().unwrap()];
         for command in [&["run"][..], &["once"], &["check"], &["check", "--online"]] {
             let key = key.as_ref().map_or(&[][..], |key| &key[..]);
-            let output = ratesheet(&[command, &named, key].concat()).output().unwrap();
+            let output = finish(ratesheet(&[command, &named, key].concat()));
             let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
             assert_eq!(output.status.code(), Some(code), "{command:?}\n{told}");
             assert!(told.contains(words), "{command:?}\n{told}");
@@ -271,9 +271,9 @@ fn check_says_what_run_would_say() {
 #[test]
 fn wrong_usage_ends_it_with_64() {
     for arguments in [&["rnu"][..], &["--colour"], &["demo", "--ticks", "0"], &["once", "x"]] {
-        assert_eq!(ratesheet(arguments).output().unwrap().status.code(), Some(64), "{arguments:?}");
+        assert_eq!(finish(ratesheet(arguments)).status.code(), Some(64), "{arguments:?}");
     }
-    assert_eq!(ratesheet(&["--help"]).output().unwrap().status.code(), Some(0));
+    assert_eq!(finish(ratesheet(&["--help"])).status.code(), Some(0));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use ratesheet::sandbox::{Fault, FaultRule, Service};
 
-use crate::rig::{ONE, Rig, block_on, one_price, ratesheet, with_tree};
+use crate::rig::{ONE, Rig, block_on, finish, one_price, ratesheet, with_tree};
 
 fn page(code: u16) -> Fault {
     Fault::Status {
@@ -58,7 +58,7 @@ fn its_status_is_told() {
         );
         let file = rig.file(&sheet);
         let path = file.path().to_str().unwrap();
-        let output = ratesheet(&["once", "-c", path]).output().unwrap();
+        let output = finish(ratesheet(&["once", "-c", path]));
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains(told), "{told}\n{text}");
         assert_eq!(output.status.code(), Some(69), "{text}");

@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::rig::{ONE, Rig, SOON, TAB, block_on, one_price, report, with_tree, writes};
+use crate::rig::{ONE, Rig, SOON, TAB, block_on, one_price, report, tickers, with_tree, writes};
 
 const FAST: SheetIndex = SheetIndex(0);
 const SLOW: SheetIndex = SheetIndex(1);
@@ -70,19 +70,18 @@ fn what_was_not_written_yet_is_written_after_a_fault() {
 fn a_write_that_comes_late_although_its_actor_has_failed_does_not_stay() {
     block_on(async {
         let rig = Rig::new();
-        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
         let is = |price: f64| rig.number("A1") == Some(price);
-        set("50");
+        rig.set_price(50);
         // Slow enough that what comes late is seen before it is put right.
         let sheet = one_price(ONE).every(Duration::from_secs(1));
         with_tree(rig.config().sheet(sheet), async |tree| {
             rig.until("50", |_| is(50.0)).await;
             let late = Fault::ApplyLate(Duration::from_secs(5));
             rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
-            set("100");
+            rig.set_price(100);
             rig.until("a write", |s| s.journal().iter().any(|entry| entry.fault.is_some())).await;
             panics(tree, ActorName::Sheets(ONE.into())).await;
-            set("200");
+            rig.set_price(200);
             rig.until("200", |_| is(200.0)).await;
             rig.until("100, after all", |_| is(100.0)).await;
             rig.until("200 again", |_| is(200.0)).await;
@@ -154,8 +153,7 @@ async fn tick(kraken: &Addr<KrakenActor>, seq: u64, due: SheetIndex) {
 
 /// How often Kraken has been asked for quotes.
 fn fetches(sandbox: &Sandbox) -> usize {
-    let all = sandbox.requests(Service::Kraken);
-    all.iter().filter(|entry| entry.path().ends_with("/Ticker") && entry.ended.is_some()).count()
+    tickers(sandbox).iter().filter(|entry| entry.ended.is_some()).count()
 }
 
 #[test]

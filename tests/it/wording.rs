@@ -4,7 +4,7 @@
 
 use ratesheet::sandbox::{Account, Fault, FaultRule, SERVICE_ACCOUNT, Service};
 
-use crate::rig::{ONE, Rig, TAB, ratesheet};
+use crate::rig::{ONE, Rig, TAB, finish, ratesheet};
 
 type Trouble = fn(&Rig);
 
@@ -65,7 +65,7 @@ fn told(trouble: Trouble) -> String {
     let file = rig.file(&format!(
         r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
     ));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     let text = text.replace(&rig.sandbox.url(), "http://SANDBOX");
     let text = text.replace(rig.key.path().to_str().unwrap(), "KEY");

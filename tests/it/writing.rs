@@ -10,8 +10,8 @@ use ratesheet::{
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, one_price, price, ratesheet, report, tickers, ticks, with_tree,
-    writes,
+    ONE, Rig, TAB, TWO, block_on, finish, one_price, price, ratesheet, report, tickers, ticks,
+    with_tree, writes,
 };
 
 #[test]
@@ -21,10 +21,10 @@ fn after_a_pause_no_old_quotes_are_written() {
         let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
         config.supervision.park = Duration::from_secs(2);
         config.supervision.intensity.max_restarts = 0;
-        rig.sandbox.set_ticker("XXBTZEUR", "100", "100", "100");
+        rig.set_price(100);
         let tree = SupervisorActor::new(config).start();
         rig.until("100", |_| rig.number("A1") == Some(100.0)).await;
-        rig.sandbox.set_ticker("XXBTZEUR", "150", "150", "150");
+        rig.set_price(150);
         rig.until("150", |_| rig.number("A1") == Some(150.0)).await;
         let order = DrillActor {
             actor: ActorName::Sheets(ONE.into()),
@@ -32,13 +32,13 @@ fn after_a_pause_no_old_quotes_are_written() {
             relentless: false,
         };
         tree.send(order).await.unwrap();
-        rig.sandbox.set_ticker("XXBTZEUR", "200", "200", "200");
+        rig.set_price(200);
         rig.until("200 in the other", |s| {
             s.cell(TWO, TAB, "A1").and_then(|v| v.as_f64()) == Some(200.0)
         })
         .await;
         let before = writes(&rig.sandbox).len();
-        rig.sandbox.set_ticker("XXBTZEUR", "300", "300", "300");
+        rig.set_price(300);
         rig.until("300 in the other", |s| {
             s.cell(TWO, TAB, "A1").and_then(|v| v.as_f64()) == Some(300.0)
         })
@@ -102,17 +102,16 @@ fn a_retry_carries_the_price_that_came_while_it_waited() {
 fn a_write_that_is_applied_late_does_not_stay() {
     block_on(async {
         let rig = Rig::new();
-        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
-        set("50");
+        rig.set_price(50);
         // Slow enough that what comes late is seen before it is put right.
         let sheet = one_price(ONE).every(Duration::from_secs(1));
         with_tree(rig.config().sheet(sheet), async |_| {
             rig.until("50", |_| rig.number("A1") == Some(50.0)).await;
             let late = Fault::ApplyLate(Duration::from_millis(2_500));
             rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
-            set("100");
+            rig.set_price(100);
             rig.until("late", |s| s.journal().iter().any(|e| e.fault.is_some())).await;
-            set("200");
+            rig.set_price(200);
             rig.until("200", |_| rig.number("A1") == Some(200.0)).await;
             rig.until("100, after all", |_| rig.number("A1") == Some(100.0)).await;
             rig.until("200 again", |_| rig.number("A1") == Some(200.0)).await;
@@ -155,7 +154,7 @@ fn once_waits_until_the_halving_is_over() {
         r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 5000, "data": {{ "kraken:xbteur:sell": [{}] }} }}"#,
         cells.join(",")
     ));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("15 of 16 cells written"), "{text}");
 }
@@ -244,7 +243,7 @@ fn a_cell_that_is_not_located_says_so() {
                "data": {{ "kraken:xbteur:buy": "B1" }}, "problem": "'Sheet 1'!E1" }} ] }}"#
     ));
     rig.sandbox.set_time_zone(ONE, "Asia/Tokyo");
-    let output = ratesheet(&[
+    let output = finish(ratesheet(&[
         "once",
         "-c",
         file.path().to_str().unwrap(),
@@ -252,9 +251,7 @@ fn a_cell_that_is_not_located_says_so() {
         "trace",
         "--output",
         "json",
-    ])
-    .output()
-    .unwrap();
+    ]));
     let text = String::from_utf8(output.stdout).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     for cell in json["cells"].as_array().unwrap() {
@@ -289,14 +286,13 @@ fn no_time_is_written_in_a_zone_that_is_not_known() {
 fn a_price_that_comes_back_is_no_recovery() {
     block_on(async {
         let rig = Rig::new();
-        let set = |p: &str| rig.sandbox.set_ticker("XXBTZEUR", p, p, p);
-        set("1");
+        rig.set_price(1);
         with_tree(rig.config().sheet(one_price(ONE)), async |supervisor| {
             rig.until("1", |_| rig.number("A1") == Some(1.0)).await;
             rig.sandbox.trash(ONE);
-            set("2");
+            rig.set_price(2);
             report(supervisor, |report| report.failing.is_some()).await;
-            set("1");
+            rig.set_price(1);
             ticks(supervisor, 50).await;
             let now = report(supervisor, |_| true).await;
             assert!(now.failing.is_some(), "it is said to be written, and is in the bin: {now:?}");

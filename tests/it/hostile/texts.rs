@@ -11,7 +11,7 @@ use ratesheet::{
 use super::{MET, config};
 use crate::{
     logged::{Logged, page},
-    rig::{ONE, Rig, TAB, block_on, ratesheet, report, with_tree},
+    rig::{ONE, Rig, TAB, block_on, cells, finish, ratesheet, report, with_tree},
 };
 
 /// Control characters, a forged line, a title of a terminal, a text that runs the other way, a
@@ -97,8 +97,8 @@ fn log_of_all(format: &str) -> String {
     }
     // What has stood in the cell that tells of problems, at any time.
     for entry in rig.sandbox.journal().iter().filter(|entry| entry.is_write()) {
-        for cell in entry.json()["data"].as_array().unwrap() {
-            let text = cell["values"][0][0].as_str().unwrap_or_default();
+        for (_, value) in cells(entry) {
+            let text = value.as_str().unwrap_or_default();
             assert!(is_tame(text) && !text.contains(['=', '@', '+', '<', '>', '\n']), "{text:?}");
         }
     }
@@ -140,7 +140,7 @@ fn what_a_command_prints_does_nothing_to_a_terminal() {
             let file = config(&rig);
             let path = file.path().to_str().unwrap();
             for arguments in [&["once"][..], &["check", "--online"]] {
-                let output = ratesheet(&[arguments, &["-c", path]].concat()).output().unwrap();
+                let output = finish(ratesheet(&[arguments, &["-c", path]].concat()));
                 for text in [output.stdout, output.stderr] {
                     let text = String::from_utf8(text).unwrap();
                     assert!(is_tame(&text), "{fault:?}: {text:?}");
@@ -165,7 +165,7 @@ fn a_title_does_nothing_to_a_terminal() {
     let file = rig.file(&format!(
         r#"{{ "sheet": "{ONE}:Nowhere", "timeout": 5000, "data": {{ "kraken:xbteur:sell": "A1" }} }}"#
     ));
-    let output = ratesheet(&["once", "-c", file.path().to_str().unwrap()]).output().unwrap();
+    let output = finish(ratesheet(&["once", "-c", file.path().to_str().unwrap()]));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
 }
