@@ -137,8 +137,13 @@ impl Fault {
 }
 
 impl Episode {
-    pub(crate) fn lasts(&self, now: Duration) -> bool {
+    fn lasts(&self, now: Duration) -> bool {
         self.from <= now && now < self.to
+    }
+
+    /// When it ends, or has ended, once it has begun.
+    pub(crate) fn end(&self, now: Duration) -> Option<Duration> {
+        (self.from <= now).then_some(self.to)
     }
 
     pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Dice) -> bool {

@@ -46,6 +46,10 @@ impl World {
             Happening::Deny(book) | Happening::Drill(Role::Sheets(book), _) => {
                 planted.troubled = Some(*book);
             }
+            Happening::Allow(book) => {
+                let probe = self.plan.config.retry.probe;
+                planted.unseen = Some((*book, self.now() + probe * 12 / 5));
+            }
             Happening::Healed => planted.healed = Some(self.now()),
             _ => {}
         }
@@ -218,7 +222,10 @@ impl Planted {
     fn swallows(&self, bug: Bug, now: Duration, books: &[String], request: &Request) -> bool {
         match bug {
             Bug::GivenUp => self.healed.is_some(),
-            Bug::SlowRecovery => self.healed.is_some_and(|healed| now < healed + secs(180)),
+            Bug::SlowRecovery => self.healed.is_some_and(|healed| now < healed + secs(60)),
+            Bug::SlowProbe => self.unseen.is_some_and(|(book, until)| {
+                now < until && books[book] == google::spreadsheet(request)
+            }),
             Bug::AllForOne => {
                 let troubled = self.troubled.and_then(|book| books.get(book));
                 troubled.is_some_and(|id| id != google::spreadsheet(request))

@@ -69,8 +69,10 @@ pub(crate) enum Bug {
     TokenForEachWrite,
     /// Something panics that nobody looks after.
     StrayPanic,
-    /// When all is well again it takes some minutes until anything is written.
+    /// When all is well again it takes a minute until anything is written.
     SlowRecovery,
+    /// A spreadsheet that is shared again is looked at after twice the time that is promised.
+    SlowProbe,
     /// Prices are written as if somebody had typed them.
     UserEntered,
     /// A price gets into the row below, too.
@@ -106,7 +108,7 @@ impl Bug {
             Self::Leak => Broken::Growth,
             Self::Panic | Self::BlindGuard => Broken::Fault,
             Self::StrayPanic => Broken::Panic,
-            Self::GivenUp | Self::SlowRecovery => Broken::NotFresh,
+            Self::GivenUp | Self::SlowRecovery | Self::SlowProbe => Broken::NotFresh,
             Self::AllForOne => Broken::Infected,
             Self::TrustsItself => Broken::TypedOver,
             Self::CutWrite => Broken::Cut,
@@ -133,6 +135,8 @@ pub(crate) struct Planted {
     pub(crate) healed: Option<Duration>,
     /// A spreadsheet that is, or was, in trouble.
     pub(crate) troubled: Option<usize>,
+    /// Until when a spreadsheet is not looked at.
+    pub(crate) unseen: Option<(usize, Duration)>,
 }
 
 impl Planted {

@@ -18,6 +18,7 @@ use super::{
     broken::Broken,
     dice::Source,
     faults::Service,
+    fresh::Looks,
     net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
@@ -26,6 +27,9 @@ use super::{
 
 /// How often the spreadsheets are looked at that are well.
 const LOOK: Duration = secs(5);
+
+/// For how long all of them must stay fresh in the end.
+const FRESH: Duration = secs(300);
 
 /// How long after its end it is still watched.
 const AFTERWARDS: Duration = secs(60);
@@ -38,6 +42,7 @@ pub(crate) struct Outcome {
     /// The end of the journal.
     pub(crate) journal: Vec<String>,
     pub(crate) requests: u64,
+    pub(crate) looks: Looks,
 }
 
 /// Runs what a source says. Of the journal so many lines are kept.
@@ -74,7 +79,8 @@ fn outcome(world: &World) -> Outcome {
     world.judge(panics::none());
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
-    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests: state.requests() }
+    let (requests, looks) = (state.requests(), *world.looks.borrow());
+    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests, looks }
 }
 
 async fn story(world: &Rc<World>) {
@@ -110,10 +116,8 @@ async fn story(world: &Rc<World>) {
     if let Some(stop) = plan.stop {
         sleep_until(world.at(stop)).await;
     } else {
-        sleep_until(world.at(plan.healed + plan.bound)).await;
-        world.must_be_fresh(plan.healed);
-        world.note("all cells are to be fresh");
-        sleep_until(world.at(plan.end)).await;
+        let end = world.must_all_be_fresh_at() + FRESH;
+        sleep_until(world.at(plan.end.max(end))).await;
     }
     stop(world, &supervisor).await;
 }

@@ -15,7 +15,7 @@ use super::{
     checker::Checker,
     dice::Dice,
     faults::{self, Fault, Service},
-    fresh::Typed,
+    fresh::{Looks, Typed},
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::Kraken,
@@ -64,6 +64,7 @@ pub(crate) struct World {
     /// Open connections.
     pub(crate) open: Cell<usize>,
     pub(crate) state: RefCell<State>,
+    pub(crate) looks: RefCell<Looks>,
     /// Orders given to the product.
     orders: Cell<usize>,
     /// Something must not have happened.
@@ -114,7 +115,8 @@ impl World {
         };
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
-        Rc::new(Self { plan, start, open, orders, state: RefCell::new(state), broken })
+        let (state, looks) = (RefCell::new(state), RefCell::default());
+        Rc::new(Self { plan, start, open, looks, orders, state, broken })
     }
 
     /// The time since the beginning.
@@ -239,9 +241,16 @@ impl World {
         self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
     }
 
+    /// Looks at what goes on.
+    pub(crate) fn look(&self) {
+        let State { google, kraken, troubles, .. } = &mut *self.state.borrow_mut();
+        troubles.look(self.now(), &self.plan, google, kraken);
+    }
+
     /// Something happens to the servers.
     pub(crate) fn happens(&self, happening: &Happening) {
         self.note(&format!("{happening:?}"));
+        self.look();
         let now = self.now();
         let State { kraken, google, checker, troubles, typed, planted, .. } =
             &mut *self.state.borrow_mut();
