@@ -8,8 +8,9 @@ use std::{
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
+    failing::Failing,
     kraken,
-    lately::{Failing, Lately, MINUTE},
+    lately::{Lately, MINUTE},
     plan::{Plan, Role},
     request::{Begun, End},
     sheet::requests_for,
@@ -27,8 +28,10 @@ pub(crate) struct Fetches {
     /// By pair: the fetches that brought a good price of it, and when they had.
     brought: BTreeMap<usize, VecDeque<(Duration, u64)>>,
     failures: Lately,
+    /// Attempts after a failure. How many there may be is the backoff's business.
+    repeats: Lately,
     /// Of the list of pairs, and of tickers.
-    failing: BTreeMap<bool, Failing>,
+    pub(crate) failing: BTreeMap<bool, Failing>,
     /// The last request has failed.
     ill: bool,
     /// Until when a fetch must begin, after a standstill.
@@ -49,6 +52,11 @@ impl Fetches {
     /// A request begins.
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
+        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
+        failing.begins(now, &plan.config.retry.backoff)?;
+        if begun.fetch.is_some() && self.ill {
+            self.repeats.note(now);
+        }
         self.requests.note(now);
         let requests = self.requests.within(now, MINUTE);
         let pace = (60.0 * plan.config.kraken.requests_per_second) as usize;
@@ -58,7 +66,7 @@ impl Fetches {
         // All of a fetch is made again when some of it has failed.
         let requests = requests_for(plan.pairs);
         let ticks = ticks_a_minute(plan) * requests;
-        let excused = self.failures.within(now, 2 * MINUTE) * requests
+        let excused = self.repeats.within(now, MINUTE) * requests
             + excuses.stalls_since(now, now)
             + 2 * excuses.stirred(now)
             + 2 * (excuses.trees(now) - 1);
@@ -68,14 +76,7 @@ impl Fetches {
     }
 
     /// A request has ended.
-    pub(crate) fn ends(
-        &mut self,
-        begun: &Begun,
-        now: Duration,
-        end: &End,
-        excuses: &Excuses,
-        plan: &Plan,
-    ) -> Verdict {
+    pub(crate) fn ends(&mut self, begun: &Begun, now: Duration, end: &End, excuses: &Excuses) {
         if let Some(fetch) = begun.fetch.filter(|_| !excuses.is_ill(Role::Kraken, now)) {
             for pair in &end.pairs {
                 let brought = self.brought.entry(*pair).or_default();
@@ -86,18 +87,17 @@ impl Fetches {
                 }
             }
         }
+        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
+        let ill = excuses.is_ill_itself(Role::Kraken, now);
+        if end.good || end.odd || end.own || ill {
+            failing.ends();
+        } else {
+            failing.fails(now);
+        }
         self.ill = !end.good;
         if !end.good {
             self.fails(now);
         }
-        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
-        // What is odd in a whole answer may well be no reason to wait.
-        if end.whole && end.status == 200 {
-            failing.ends();
-            return Ok(());
-        }
-        let storms = failing.storms(now, plan.config.retry.backoff.max, 1);
-        broken_if(storms, Broken::RetryStorm, || "Kraken is not given its rest".into())
     }
 
     /// Something has gone wrong.
@@ -108,8 +108,13 @@ impl Fetches {
 
     /// Who fetches begins anew.
     pub(crate) fn begin_anew(&mut self) {
+        self.ticks_anew();
+        self.failing.values_mut().for_each(Failing::ends);
+    }
+
+    /// Who ticks begins anew.
+    pub(crate) const fn ticks_anew(&mut self) {
         self.due = None;
-        self.failing.clear();
     }
 
     /// Whether something has gone wrong since then.

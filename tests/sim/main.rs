@@ -21,6 +21,7 @@ mod broken;
 mod checker;
 mod dice;
 mod excuses;
+mod failing;
 mod faults;
 mod fetches;
 mod fresh;

@@ -146,6 +146,8 @@ impl World {
     ) {
         let Exchange { service, request, .. } = exchange;
         let is_write = is_write(*service, request);
+        let is_fetch = request.path().ends_with("/Ticker");
+        let status = reply.map_or(0, |reply| reply.status);
         let Some(bug) = self.bug() else { return };
         let planted = |change: &dyn Fn(&mut Planted)| change(&mut self.state.borrow_mut().planted);
         match bug {
@@ -157,11 +159,24 @@ impl World {
                 planted(&|planted| planted.token = reply.cloned());
             }
             Bug::EverythingTwice if is_write && good => self.repeats(*service, request, 1, APART),
-            Bug::FetchTwice if request.path().ends_with("/Ticker") && good => {
-                self.repeats(*service, request, 1, secs(1));
-            }
-            Bug::Restless if request.path().ends_with("/Ticker") && !good => {
+            Bug::FetchTwice if is_fetch && good => self.repeats(*service, request, 1, secs(1)),
+            Bug::Restless if is_fetch && !good => self.repeats(*service, request, 20, secs(3)),
+            Bug::RestlessError if is_fetch && status == 200 && !good => {
                 self.repeats(*service, request, 20, secs(3));
+            }
+            Bug::Hasty if is_fetch && !good => self.repeats(*service, request, 1, APART),
+            Bug::MakesUp if is_fetch && good => {
+                let missed = std::mem::take(&mut self.state.borrow_mut().planted.missed);
+                self.repeats(*service, request, missed, secs(2));
+            }
+            Bug::MakesUp if is_fetch => planted(&|planted| planted.missed += 1),
+            Bug::Insistent if matches!(status, 403 | 404) => {
+                self.repeats(*service, request, 2, secs(5));
+            }
+            Bug::RestlessRefusal if status == 400 => self.repeats(*service, request, 60, secs(1)),
+            Bug::TokenForEachFailure if is_write && !good => {
+                let ask = Request::new("POST", "/token");
+                self.repeats(Service::Token, &ask, 1, APART);
             }
             Bug::RestlessSurvey if *service == Service::Sheets && !is_write && !good => {
                 self.repeats(*service, request, 20, secs(3));

@@ -234,8 +234,9 @@ async fn answer(
         _ => {}
     }
     // An answer of Kraken's with which something is wrong may be of any use, or of none.
-    let good = reply.good && !(service == Service::Kraken && fault == Some(Fault::Quirk));
-    let end = End { status: reply.status, whole: true, good, pairs, cut: false };
+    let odd = reply.good && service == Service::Kraken && fault == Some(Fault::Quirk);
+    let (good, own) = (reply.good && !odd, !reply.good && fault.is_none());
+    let end = End { status: reply.status, whole: true, good, own, odd, pairs, cut: false };
     world.ends(exchange, &end);
     world.bug_sees_end(exchange, Some(&reply), good);
     true
@@ -262,7 +263,8 @@ pub(crate) async fn beside(world: &World, service: Service, request: Request) {
         return world.ends(&exchange, &End::default());
     }
     let (Reply { status, good, .. }, pairs) = world.act(&exchange);
-    world.ends(&exchange, &End { status, whole: true, good, pairs, cut: false });
+    let end = End { status, whole: true, good, own: !good, odd: false, pairs, cut: false };
+    world.ends(&exchange, &end);
 }
 
 /// Ends when a bug breaks off a request.

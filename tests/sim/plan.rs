@@ -201,6 +201,12 @@ impl Plan {
         self.happenings = all;
     }
 
+    /// How many cells a spreadsheet has in which something is written.
+    pub(crate) fn cells_of(&self, book: usize) -> usize {
+        let own = self.sheets.iter().filter(|sheet| sheet.spreadsheet == book);
+        own.map(|sheet| sheet.cells.len() + usize::from(sheet.problem.is_some())).sum()
+    }
+
     /// The spreadsheet that a sheet is in.
     pub(crate) fn spreadsheet_of(&self, sheet: &Sheet) -> &str {
         &self.spreadsheets[sheet.spreadsheet]

@@ -63,10 +63,22 @@ pub(crate) enum Bug {
     Restless,
     /// The properties are read again every few seconds, however often that has failed.
     RestlessSurvey,
+    /// That Kraken says there is an error is not taken for a failure.
+    RestlessError,
+    /// What fails is tried again once at once, and then as it should be.
+    Hasty,
+    /// What is not shared is asked for every few seconds.
+    Insistent,
+    /// A write that Google refuses is made again and again.
+    RestlessRefusal,
+    /// After an outage every fetch that has failed is made up for.
+    MakesUp,
     /// An actor that has failed is not missed.
     BlindGuard,
     /// A token is asked for with each write.
     TokenForEachWrite,
+    /// A token is asked for after each write that fails.
+    TokenForEachFailure,
     /// Something panics that nobody looks after.
     StrayPanic,
     /// When all is well again it takes a minute until anything is written.
@@ -97,11 +109,16 @@ impl Bug {
             Self::EverythingTwice => Broken::WrittenTwice,
             Self::OneColumnOff | Self::UserEntered | Self::TwoRows => Broken::Foreign,
             Self::Swapped | Self::Negative => Broken::WrongValue,
-            Self::Burst | Self::FetchTwice => Broken::Burst,
+            Self::Burst | Self::FetchTwice | Self::MakesUp => Broken::Burst,
             Self::LostTick => Broken::LostTick,
-            Self::Restless | Self::RestlessSurvey => Broken::RetryStorm,
+            Self::Restless
+            | Self::RestlessSurvey
+            | Self::RestlessError
+            | Self::Hasty
+            | Self::Insistent
+            | Self::RestlessRefusal => Broken::RetryStorm,
             Self::PoisonedToken => Broken::RejectedToken,
-            Self::TokenForEachWrite => Broken::TokenStorm,
+            Self::TokenForEachWrite | Self::TokenForEachFailure => Broken::TokenStorm,
             Self::ListWithoutEnd => Broken::KrakenPace,
             Self::NoBackoff => Broken::WriteBudget,
             Self::SurveyWithoutEnd => Broken::ReadBudget,
@@ -131,6 +148,8 @@ pub(crate) struct Planted {
     pub(crate) token: Option<Reply>,
     /// By spreadsheet and cell: the price that somebody has typed over.
     pub(crate) typed: BTreeMap<(usize, Place), Value>,
+    /// How many fetches have failed.
+    pub(crate) missed: usize,
     /// When all faults are over, once they are.
     pub(crate) healed: Option<Duration>,
     /// A spreadsheet that is, or was, in trouble.

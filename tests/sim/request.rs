@@ -49,6 +49,10 @@ pub(crate) struct End {
     pub(crate) whole: bool,
     /// … and does what was asked.
     pub(crate) good: bool,
+    /// … or it is the server's own refusal, and no trouble.
+    pub(crate) own: bool,
+    /// … or something in it is odd, which may be no reason to wait.
+    pub(crate) odd: bool,
     /// The pairs that it brought good prices of.
     pub(crate) pairs: Vec<usize>,
 }

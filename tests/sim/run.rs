@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     broken::Broken,
     dice::Source,
+    failing::Waits,
     faults::Service,
     fresh::Looks,
     net, panics,
@@ -43,6 +44,7 @@ pub(crate) struct Outcome {
     pub(crate) journal: Vec<String>,
     pub(crate) requests: u64,
     pub(crate) looks: Looks,
+    pub(crate) waits: Waits,
 }
 
 /// Runs what a source says. Of the journal so many lines are kept.
@@ -77,10 +79,12 @@ pub(crate) fn fuzzed(bytes: &[u8]) -> Result<(), String> {
 
 fn outcome(world: &World) -> Outcome {
     world.judge(panics::none());
+    let waits = world.state.borrow().checker.waits();
+    world.judge(waits.are_long_enough());
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
     let (requests, looks) = (state.requests(), *world.looks.borrow());
-    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests, looks }
+    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests, looks, waits }
 }
 
 async fn story(world: &Rc<World>) {

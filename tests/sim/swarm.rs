@@ -17,6 +17,7 @@ use super::{
     arguments::Arguments,
     broken::Broken,
     dice::Source,
+    failing::Waits,
     fuzzed,
     planted::Bug,
     run::{Outcome, run},
@@ -62,6 +63,7 @@ fn promises(arguments: &Arguments) -> Result<(), String> {
     let others = arguments.from..arguments.from + arguments.seeds;
     let seeds: Vec<u64> = once.chain(others).collect();
     let [requests, looks, judged, broke] = [(); 4].map(|()| AtomicU64::new(0));
+    let waits = Mutex::new(Waits::default());
     let failed = first(&seeds, |seed| {
         let outcome = run(&Source::Seed(seed), arguments.length, None, SHOWN);
         for (sum, of) in [
@@ -71,6 +73,7 @@ fn promises(arguments: &Arguments) -> Result<(), String> {
         ] {
             sum.fetch_add(of, Ordering::Relaxed);
         }
+        waits.lock().unwrap().add(&outcome.waits);
         let (broken, text) = outcome.verdict?;
         if arguments.goes_on {
             println!("seed {seed}: {broken:?}: {text}");
@@ -91,7 +94,9 @@ fn promises(arguments: &Arguments) -> Result<(), String> {
     if judged < looks / 100 * LOOKS_THAT_JUDGE {
         return Err("too few: hardly anything has to be fresh".into());
     }
-    Ok(())
+    let waits = waits.into_inner().unwrap();
+    println!("{waits:?}");
+    waits.are_long_enough().map_err(|(_, text)| text)
 }
 
 /// The plans that the fuzzer has found new ways by.

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
+    failing::Failing,
     fetches::Fetches,
     kraken,
-    lately::{Failing, Lately, MINUTE},
+    lately::{Lately, MINUTE},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
     sheet::requests_for,
@@ -43,6 +44,30 @@ struct Success {
     steady: bool,
 }
 
+/// How many writes Google may still refuse for their own sake.
+#[derive(Debug)]
+struct Allowance {
+    most: f64,
+    left: f64,
+    at: Duration,
+}
+
+impl Allowance {
+    /// Those that it takes to find each of so many cells that are bad.
+    fn of(cells: usize) -> Self {
+        let most = cells as f64 + 2.0 * (cells as f64).log2() + 4.0;
+        Self { most, left: most, at: Duration::ZERO }
+    }
+
+    /// One more is refused; whether it may be. There is another after each `probe`.
+    fn take(&mut self, now: Duration, probe: Duration) -> bool {
+        let more = (now - self.at).div_duration_f64(probe);
+        self.left = (self.left + more).min(self.most) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     /// By spreadsheet and range.
@@ -52,7 +77,13 @@ pub(crate) struct Writes {
     /// By token: how often it was rejected.
     rejections: BTreeMap<String, usize>,
     /// By spreadsheet, of reads and of writes.
-    failing: BTreeMap<(usize, bool), Failing>,
+    pub(crate) failing: BTreeMap<(usize, bool), Failing>,
+    /// By spreadsheet: when it may be asked for again, which is not ours or not there.
+    denied: BTreeMap<usize, Duration>,
+    /// By spreadsheet: tokens that Google did not take, since something was written.
+    unauthorized: BTreeMap<usize, u32>,
+    /// By spreadsheet: how much there may be refused now.
+    refusals: BTreeMap<usize, Allowance>,
 }
 
 impl Writes {
@@ -70,6 +101,10 @@ impl Writes {
         broken_if(rejected > most, Broken::RejectedToken, || {
             format!("{} has been rejected {rejected} times", begun.token)
         })?;
+        let early = self.denied.get(&begun.book).is_some_and(|until| now < *until);
+        broken_if(early, Broken::RetryStorm, || format!("{} is not given its rest", begun.book))?;
+        let failing = self.failing.entry((begun.book, begun.write.is_some())).or_default();
+        failing.begins(now, &plan.config.retry.backoff)?;
         // Google counts reads and writes apart, and the budget is the same for both.
         let (times, broken) = match begun.write {
             None => (&mut self.reads, Broken::ReadBudget),
@@ -130,23 +165,70 @@ impl Writes {
             let own = !matches!(end.status, 401 | 429);
             excuses.fails(now, Some(book).filter(|_| own));
         }
-        let failing = self.failing.entry((book, begun.write.is_some())).or_default();
         if end.good {
-            failing.ends();
+            self.failing.entry((book, begun.write.is_some())).or_default().ends();
+            self.denied.remove(&book);
+            if begun.write.is_some() {
+                self.unauthorized.remove(&book);
+            }
             let mut entries = begun.write.iter().flatten();
             return entries.try_for_each(|entry| {
                 self.succeeds(book, entry, begun.at, excuses, fetches, plan)
             });
         }
-        // What Google refuses for its own sake is looked for at once.
-        let refused = end.whole && end.status == 400;
-        let storms = !refused && failing.storms(now, plan.config.retry.backoff.max, 1);
-        broken_if(storms, Broken::RetryStorm, || format!("{book} is not given its rest"))
+        self.fails(begun, now, end, excuses, plan)
     }
 
-    /// Who writes begins anew.
-    pub(crate) fn begin_anew(&mut self) {
-        self.failing.clear();
+    /// A request has failed.
+    fn fails(
+        &mut self,
+        begun: &Begun,
+        now: Duration,
+        end: &End,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) -> Verdict {
+        let book = begun.book;
+        let failing = self.failing.entry((book, begun.write.is_some())).or_default();
+        if excuses.is_ill_itself(Role::Sheets(book), now) {
+            failing.ends();
+            return Ok(());
+        }
+        match end.status {
+            // What Google refuses for its own sake is looked for at once, and then seldom.
+            400 if end.own => {
+                let cells = plan.cells_of(book);
+                let probes = plan.config.retry.probe / 30;
+                let left = self.refusals.entry(book).or_insert_with(|| Allowance::of(cells));
+                let refused = left.take(now, probes);
+                return broken_if(!refused, Broken::RetryStorm, || {
+                    format!("what Google refuses in {book} is written again and again")
+                });
+            }
+            400 => {}
+            403 | 404 if end.own => {
+                failing.fails(now);
+                let probe = plan.config.retry.probe.mul_f64(0.8);
+                self.denied.insert(book, now + failing.doubled(secs(10)).min(probe));
+            }
+            401 => {
+                let count = self.unauthorized.entry(book).or_default();
+                *count += 1;
+                if *count == 1 { failing.fails_once() } else { failing.fails(now) }
+            }
+            _ => failing.fails(now),
+        }
+        Ok(())
+    }
+
+    /// Who writes into a spreadsheet begins anew.
+    pub(crate) fn begin_anew(&mut self, book: usize) {
+        self.failing
+            .range_mut((book, false)..=(book, true))
+            .for_each(|(_, failing)| failing.ends());
+        self.denied.remove(&book);
+        self.unauthorized.remove(&book);
+        self.refusals.remove(&book);
     }
 
     /// A write has brought this into its cell.
