@@ -158,6 +158,12 @@ impl World {
             Bug::PoisonedToken if *service == Service::Token && good => {
                 planted(&|planted| planted.token = reply.cloned());
             }
+            Bug::AllAgain if is_write && good => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                planted.written.entry(book).or_default().extend(entries(request));
+            }),
+            Bug::AllAgain if is_write => planted(&|planted| planted.refused = status == 400),
+            Bug::AllAgain if is_fetch => planted(&|planted| planted.written.clear()),
             Bug::EverythingTwice if is_write && good => self.repeats(*service, request, 1, APART),
             Bug::FetchTwice if is_fetch && good => self.repeats(*service, request, 1, secs(1)),
             Bug::Restless if is_fetch && !good => self.repeats(*service, request, 20, secs(3)),
@@ -212,6 +218,22 @@ impl World {
             }
         });
     }
+}
+
+/// The entries of a write.
+fn entries(request: &Request) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    body["data"].as_array().cloned().unwrap_or_default()
+}
+
+/// Writes one more, if its cell is not written yet.
+fn add(request: &mut Request, entry: Value) {
+    let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+    let entries = body["data"].as_array_mut().unwrap();
+    if entries.iter().all(|other| other["range"] != entry["range"]) {
+        entries.push(entry);
+    }
+    request.body = body.to_string().into_bytes();
 }
 
 impl Planted {
@@ -272,6 +294,21 @@ impl Planted {
             Bug::Negative => {
                 request.rewrite("[[", "[[-");
                 self.bug = None;
+            }
+            Bug::AllAgain if std::mem::take(&mut self.refused) => {
+                self.written
+                    .remove(&book)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|entry| add(request, entry));
+            }
+            Bug::TellsAgain => {
+                match entries(request).into_iter().find(|entry| entry["values"][0][0].is_string()) {
+                    Some(told) => drop(self.told.insert(book, told)),
+                    None => {
+                        self.told.get(&book).into_iter().for_each(|told| add(request, told.clone()))
+                    }
+                }
             }
             Bug::Swapped => {
                 let mut body: Value = serde_json::from_slice(&request.body).unwrap();

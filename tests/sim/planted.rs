@@ -29,6 +29,10 @@ pub(crate) enum Bug {
     OldPayload,
     /// A write that has succeeded is made once more.
     EverythingTwice,
+    /// When a cell is refused, what has just been written is written once more.
+    AllAgain,
+    /// What is wrong is told with each write.
+    TellsAgain,
     /// Prices get into the column beside theirs.
     OneColumnOff,
     /// Two cells have each other's prices.
@@ -106,7 +110,7 @@ impl Bug {
             Self::ImpatientFetch => Broken::TwoFetches,
             Self::StaleQueue => Broken::Backwards,
             Self::OldPayload => Broken::OldPayload,
-            Self::EverythingTwice => Broken::WrittenTwice,
+            Self::EverythingTwice | Self::AllAgain | Self::TellsAgain => Broken::WrittenTwice,
             Self::OneColumnOff | Self::UserEntered | Self::TwoRows => Broken::Foreign,
             Self::Swapped | Self::Negative => Broken::WrongValue,
             Self::Burst | Self::FetchTwice | Self::MakesUp => Broken::Burst,
@@ -140,6 +144,12 @@ pub(crate) struct Planted {
     pub(crate) bug: Option<Bug>,
     /// By spreadsheet: the body of the write that failed last.
     pub(crate) failed: BTreeMap<String, Vec<u8>>,
+    /// By spreadsheet: what has been written of late.
+    pub(crate) written: BTreeMap<String, Vec<Value>>,
+    /// A write has just been refused.
+    pub(crate) refused: bool,
+    /// By spreadsheet: an entry that tells what is wrong.
+    pub(crate) told: BTreeMap<String, Value>,
     /// By spreadsheet: the bodies of some writes.
     pub(crate) queue: BTreeMap<String, VecDeque<Vec<u8>>>,
     /// How many seconds the process has just stood still.

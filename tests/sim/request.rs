@@ -25,6 +25,14 @@ pub(crate) struct Entry {
     pub(crate) fetch: u64,
 }
 
+/// What a write is about.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) prices: Vec<Entry>,
+    /// The cells that tell what is wrong: their names in the journal, their sheets, their texts.
+    pub(crate) problems: Vec<(String, usize, String)>,
+}
+
 /// A request that has begun.
 #[derive(Debug)]
 pub(crate) struct Begun {
@@ -33,7 +41,7 @@ pub(crate) struct Begun {
     /// The spreadsheet that it is about, if it is about one.
     pub(crate) book: usize,
     /// What it writes, if it does.
-    pub(crate) write: Option<Vec<Entry>>,
+    pub(crate) write: Option<Written>,
     /// The number of the fetch, if it is one.
     pub(crate) fetch: Option<u64>,
     pub(crate) token: String,
@@ -106,8 +114,8 @@ impl Begun {
 }
 
 /// Reads what a write is about.
-fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (Broken, String)> {
-    let mut written = Vec::new();
+fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
+    let mut written = Written::default();
     let mut seen = BTreeSet::new();
     let cells = google::cells(request);
     let entry = |(range, value): &(String, Value)| json!({"range": range, "values": [[value]]});
@@ -129,12 +137,13 @@ fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (B
                 let price = value.as_f64().and_then(decode);
                 let price = price.filter(|(p, f, _)| (*p, *f) == (pair, field));
                 let (.., fetch) = price.ok_or_else(wrong)?;
-                written.push(Entry { range: name, sheet, pair, fetch });
+                written.prices.push(Entry { range: name, sheet, pair, fetch });
             }
             None => {
                 let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
                 let text = value.as_str().ok_or_else(wrong)?;
                 (text.chars().all(plain) && text.len() <= 500).then_some(()).ok_or_else(wrong)?;
+                written.problems.push((name, sheet, text.to_owned()));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     broken::{Broken, Verdict, broken_if},
-    excuses::Excuses,
+    excuses::{Excuses, ON_THE_WAY},
     failing::Failing,
     plan::{Plan, secs},
     request::Begun,
@@ -24,7 +24,7 @@ impl Tokens {
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
         let life = secs(plan.token_life);
-        let old = |asked| now + (life / 4).min(secs(300)) >= asked + life;
+        let old = |asked| now + (life / 4).min(secs(300)) + ON_THE_WAY >= asked + life;
         // A tree that has just gone has an account of its own.
         let needed = self.asked.is_none_or(old) || self.rejected || excuses.trees(now) > 1;
         self.rejected = false;

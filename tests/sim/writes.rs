@@ -72,6 +72,8 @@ impl Allowance {
 pub(crate) struct Writes {
     /// By spreadsheet and range.
     cells: BTreeMap<(usize, String), Cell>,
+    /// What the cells that tell what is wrong were last written, and when.
+    told: BTreeMap<(usize, String), (String, Duration)>,
     reads: Lately,
     writes: Lately,
     /// By token: how often it was rejected.
@@ -82,6 +84,8 @@ pub(crate) struct Writes {
     denied: BTreeMap<usize, Duration>,
     /// By spreadsheet: tokens that Google did not take, since something was written.
     unauthorized: BTreeMap<usize, u32>,
+    /// By spreadsheet: when Google last refused a cell and named it.
+    refused: BTreeMap<usize, Duration>,
     /// By spreadsheet: how much there may be refused now.
     refusals: BTreeMap<usize, Allowance>,
 }
@@ -114,7 +118,7 @@ impl Writes {
         let count = times.within(now, MINUTE);
         let most = plan.config.google.writes_per_minute as usize + 5 * excuses.trees(now) + 4;
         broken_if(count > most, broken, || format!("{count} of them in a minute"))?;
-        let mut entries = begun.write.iter().flatten();
+        let mut entries = begun.write.iter().flat_map(|write| &write.prices);
         entries.try_for_each(|entry| self.sends(begun.book, entry, now, excuses, fetches, plan))
     }
 
@@ -160,7 +164,11 @@ impl Writes {
             *self.rejections.entry(begun.token.clone()).or_default() += 1;
         }
         let book = begun.book;
-        if !end.good {
+        // A cell that Google refuses and names is a reason to write nothing again but it.
+        let named = end.own && end.status == 400 && plan.names_entries;
+        if named {
+            self.refused.insert(book, now);
+        } else if !end.good {
             // That Google asks for patience, or takes no token, is everybody's trouble.
             let own = !matches!(end.status, 401 | 429);
             excuses.fails(now, Some(book).filter(|_| own));
@@ -171,7 +179,11 @@ impl Writes {
             if begun.write.is_some() {
                 self.unauthorized.remove(&book);
             }
-            let mut entries = begun.write.iter().flatten();
+            let Some(write) = &begun.write else { return Ok(()) };
+            for problem in &write.problems {
+                self.tells(book, problem, begun.at, excuses, plan)?;
+            }
+            let mut entries = write.prices.iter();
             return entries.try_for_each(|entry| {
                 self.succeeds(book, entry, begun.at, excuses, fetches, plan)
             });
@@ -231,6 +243,24 @@ impl Writes {
         self.refusals.remove(&book);
     }
 
+    /// A write has brought what is wrong into its cell.
+    fn tells(
+        &mut self,
+        book: usize,
+        (range, sheet, text): &(String, usize, String),
+        at: Duration,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) -> Verdict {
+        let told = self.told.insert((book, range.clone()), (text.clone(), at));
+        let Some((_, before)) = told.filter(|(before, _)| before == text) else { return Ok(()) };
+        let upset = at < excuses.failed(book) + AFTERMATH;
+        let aged = at + plan.sheets[*sheet].every + ON_THE_WAY >= before + AFRESH;
+        broken_if(!upset && !aged, Broken::WrittenTwice, || {
+            format!("{range} of {book}: {text:?} at {before:?} and at {at:?}")
+        })
+    }
+
     /// A write has brought this into its cell.
     fn succeeds(
         &mut self,
@@ -243,6 +273,7 @@ impl Writes {
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
         let failed = excuses.failed(book);
+        let held_up = failed.max(self.refused.get(&book).copied().unwrap_or_default());
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
         let steady =
@@ -252,7 +283,7 @@ impl Writes {
         // The write before may have come late, or some of the prices only now.
         let tick = before.at.saturating_sub(AFTERMATH);
         let undisturbed =
-            failed < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
+            held_up < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
         let soon = before.steady && at + ON_THE_WAY < before.at + every;
         let twice = undisturbed && soon && !is_crowded(plan);
         broken_if(twice, Broken::WrittenTwice, || {
