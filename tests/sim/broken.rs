@@ -25,6 +25,8 @@ pub(crate) enum Broken {
     WrittenTwice,
     /// What was not configured is touched.
     Foreign,
+    /// Somebody sees a token who is not to see it.
+    Leaked,
     /// What is neither a price of the cell's nor a plain text gets into a cell.
     WrongValue,
     /// More fetches than ticks and failures account for.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ratesheet::Fault;
+use ratesheet::{Drill, Fault};
 use serde_json::Value;
 
 use super::{
@@ -152,9 +152,9 @@ impl Checker {
         }
     }
 
-    pub(crate) fn drills(&mut self, now: Duration, role: Role) {
+    pub(crate) fn drills(&mut self, now: Duration, role: Role, drill: Drill, plan: &Plan) {
         self.begins_anew(role);
-        self.excuses.drills(now, role);
+        self.excuses.drills(now, role, drill, plan);
     }
 
     /// Whether there was such an actor just then.

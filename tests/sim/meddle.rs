@@ -2,6 +2,7 @@
 
 use std::{panic::panic_any, rc::Rc, time::Duration};
 
+use ratesheet::Exit;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -69,6 +70,19 @@ impl World {
         self.bug() == Some(Bug::Leak)
     }
 
+    /// Whether a fault is told later.
+    pub(crate) fn bug_keeps(self: &Rc<Self>, role: Role, fault: &ratesheet::Fault) -> bool {
+        let slow = self.bug() == Some(Bug::SlowGuard) && fault.exit == Exit::Stuck;
+        if slow {
+            let (world, fault) = (Rc::clone(self), fault.clone());
+            actix_rt::spawn(async move {
+                sleep(7 * world.plan.config.supervision.ping).await;
+                world.state.borrow_mut().checker.fault(world.now(), role, &fault);
+            });
+        }
+        slow
+    }
+
     /// How much longer it takes to stop.
     pub(crate) fn bug_stops(&self) -> Duration {
         let slow = self.bug() == Some(Bug::SlowStop);
@@ -113,6 +127,7 @@ impl World {
             Some(Bug::LostTick) if is_fetch && planted.stalled.take().is_some() => {
                 return Meddled::Swallowed(Reply::good(r#"{"error":[],"result":{}}"#.into()));
             }
+            Some(Bug::TokenForKraken) if is_fetch => "token-1".clone_into(&mut request.bearer),
             Some(Bug::PoisonedToken) if service == Service::Token => {
                 if let Some(token) = planted.token.clone() {
                     return Meddled::Swallowed(token);

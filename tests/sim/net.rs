@@ -29,6 +29,7 @@ use super::{
     faults::{self, Fault, Service},
     google,
     http1::{self, Reply, Request},
+    kraken,
     meddle::Meddled,
     planted::Bug,
     request::End,
@@ -235,7 +236,8 @@ async fn answer(
     }
     // An answer of Kraken's with which something is wrong may be of any use, or of none.
     let odd = reply.good && service == Service::Kraken && fault == Some(Fault::Quirk);
-    let (good, own) = (reply.good && !odd, !reply.good && fault.is_none());
+    let own = fault.is_none() || reply.body.contains(kraken::UNKNOWN);
+    let (good, own) = (reply.good && !odd, !reply.good && own);
     let end = End { status: reply.status, whole: true, good, own, odd, pairs, cut: false };
     world.ends(exchange, &end);
     world.bug_sees_end(exchange, Some(&reply), good);

@@ -33,6 +33,8 @@ pub(crate) enum Bug {
     AllAgain,
     /// What is wrong is told with each write.
     TellsAgain,
+    /// Kraken is shown a token.
+    TokenForKraken,
     /// Prices get into the column beside theirs.
     OneColumnOff,
     /// Two cells have each other's prices.
@@ -79,6 +81,8 @@ pub(crate) enum Bug {
     MakesUp,
     /// An actor that has failed is not missed.
     BlindGuard,
+    /// An actor that hangs is missed after ten pings.
+    SlowGuard,
     /// A token is asked for with each write.
     TokenForEachWrite,
     /// A token is asked for after each write that fails.
@@ -127,7 +131,8 @@ impl Bug {
             Self::NoBackoff => Broken::WriteBudget,
             Self::SurveyWithoutEnd => Broken::ReadBudget,
             Self::Leak => Broken::Growth,
-            Self::Panic | Self::BlindGuard => Broken::Fault,
+            Self::Panic | Self::BlindGuard | Self::SlowGuard => Broken::Fault,
+            Self::TokenForKraken => Broken::Leaked,
             Self::StrayPanic => Broken::Panic,
             Self::GivenUp | Self::SlowRecovery | Self::SlowProbe => Broken::NotFresh,
             Self::AllForOne => Broken::Infected,

@@ -81,6 +81,10 @@ impl Begun {
         let known = matches!(request.query_name(), "" | "pair" | "fields");
         broken_if(!known, Broken::Foreign, || foreign().1)?;
         match (service, request.method.as_str()) {
+            // Whom nobody gave a token must not see one.
+            (Service::Kraken | Service::Token, _) if !begun.token.is_empty() => {
+                return Err((Broken::Leaked, foreign().1));
+            }
             (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
             (Service::Token, "POST") if request.path() == "/token" => {}
             (Service::Sheets, method) => {

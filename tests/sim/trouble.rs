@@ -43,15 +43,21 @@ impl Troubles {
                 }
             }
         }
-        for &pair in &kraken.delisted {
-            for book in plan.showing(pair) {
-                self.note(book, What::Delisted(pair), now, plan.wait_for_a_list(book, pair));
-            }
-        }
+        let delisted: Vec<_> = kraken.delisted.iter().copied().collect();
+        self.refuses(now, &delisted, plan);
         for (book, id) in plan.spreadsheets.iter().enumerate() {
             let spreadsheet = &google.spreadsheets[id];
             if spreadsheet.is_in_trouble() {
                 self.note(book, What::Itself, now, plan.wait_for_a_person(spreadsheet));
+            }
+        }
+    }
+
+    /// Kraken says of some pairs that one of them is not listed, which it is.
+    pub(crate) fn refuses(&mut self, now: Duration, pairs: &[usize], plan: &Plan) {
+        for &pair in pairs {
+            for book in plan.showing(pair) {
+                self.note(book, What::Delisted(pair), now, plan.wait_for_a_list(book, pair));
             }
         }
     }

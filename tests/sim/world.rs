@@ -18,7 +18,7 @@ use super::{
     fresh::{Looks, Typed},
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
-    kraken::Kraken,
+    kraken::{self, Kraken, Quirk},
     plan::{Happening, Plan},
     planted::Planted,
     request::{Begun, End},
@@ -219,8 +219,12 @@ impl World {
     pub(crate) fn act(&self, exchange: &Exchange) -> (Reply, Vec<usize>) {
         let Exchange { service, request, fault, fetch, .. } = exchange;
         let now = u64::try_from(self.now().as_millis()).unwrap();
-        let State { dice, kraken, google, planted, .. } = &mut *self.state.borrow_mut();
+        let State { dice, kraken, google, planted, troubles, .. } = &mut *self.state.borrow_mut();
         let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
+        if quirk.is_some_and(|(quirk, _)| quirk == Quirk::Error(kraken::UNKNOWN)) {
+            let asked = kraken.asked(request).unwrap_or_default();
+            troubles.refuses(self.now(), &asked, &self.plan);
+        }
         match service {
             Service::Kraken => kraken.answer(request, *fetch, quirk),
             Service::Sheets if quirk.is_some() => (faults::sheets_quirk(dice), Vec::new()),
@@ -296,7 +300,7 @@ impl World {
             Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
             Happening::Revoke => google.revoke(),
             Happening::Standstill(long) => checker.stalls(now, long, &self.plan),
-            Happening::Drill(role, _) => checker.drills(now, role),
+            Happening::Drill(role, drill) => checker.drills(now, role, drill, &self.plan),
             Happening::Reload => checker.reloads(now, &self.plan),
             Happening::Healed => {
                 for book in google.spreadsheets.values_mut() {

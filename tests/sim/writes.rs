@@ -11,7 +11,7 @@ use super::{
     lately::{Lately, MINUTE},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
-    sheet::requests_for,
+    sheet::{MOST_PROTECTED, requests_for},
 };
 
 /// A price that stands still is written again after this long, in case somebody has typed over it.
@@ -35,13 +35,13 @@ fn is_crowded(plan: &Plan) -> bool {
     2.0 * ticks > f64::from(plan.config.google.writes_per_minute)
 }
 
-/// A write that has succeeded: its price's fetch, when it began, and whether that was as long after
-/// the one before as ticks follow each other.
+/// A write that has succeeded: its price's fetch, when it began, and for how many writes that has
+/// been as long after the one before as ticks follow each other.
 #[derive(Debug)]
 struct Success {
     fetch: u64,
     at: Duration,
-    steady: bool,
+    steady: u32,
 }
 
 /// How many writes Google may still refuse for their own sake.
@@ -53,9 +53,10 @@ struct Allowance {
 }
 
 impl Allowance {
-    /// Those that it takes to find each of so many cells that are bad.
+    /// Those that it takes to find some of so many cells, and to find it again with another
+    /// witness as often as the witness is a bad one, too.
     fn of(cells: usize) -> Self {
-        let most = cells as f64 + 2.0 * (cells as f64).log2() + 4.0;
+        let most = MOST_PROTECTED as f64 * 2.0f64.mul_add((cells as f64).log2(), 4.0);
         Self { most, left: most, at: Duration::ZERO }
     }
 
@@ -84,8 +85,8 @@ pub(crate) struct Writes {
     denied: BTreeMap<usize, Duration>,
     /// By spreadsheet: tokens that Google did not take, since something was written.
     unauthorized: BTreeMap<usize, u32>,
-    /// By spreadsheet: when Google last refused a cell and named it.
-    refused: BTreeMap<usize, Duration>,
+    /// When Google last refused a cell and named it.
+    refused: Duration,
     /// By spreadsheet: how much there may be refused now.
     refusals: BTreeMap<usize, Allowance>,
 }
@@ -167,7 +168,7 @@ impl Writes {
         // A cell that Google refuses and names is a reason to write nothing again but it.
         let named = end.own && end.status == 400 && plan.names_entries;
         if named {
-            self.refused.insert(book, now);
+            self.refused = now;
         } else if !end.good {
             // That Google asks for patience, or takes no token, is everybody's trouble.
             let own = !matches!(end.status, 401 | 429);
@@ -273,18 +274,18 @@ impl Writes {
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
         let failed = excuses.failed(book);
-        let held_up = failed.max(self.refused.get(&book).copied().unwrap_or_default());
+        let held_up = failed.max(self.refused);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
-        let steady =
-            cell.acked.as_ref().is_some_and(|last| at.abs_diff(last.at + every) <= ON_THE_WAY);
+        let regular = |last: &&Success| at.abs_diff(last.at + every) <= ON_THE_WAY;
+        let steady = cell.acked.as_ref().filter(regular).map_or(0, |last| last.steady + 1);
         let success = Success { fetch: *fetch, at, steady };
         let Some(before) = cell.acked.replace(success) else { return Ok(()) };
         // The write before may have come late, or some of the prices only now.
         let tick = before.at.saturating_sub(AFTERMATH);
         let undisturbed =
             held_up < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
-        let soon = before.steady && at + ON_THE_WAY < before.at + every;
+        let soon = before.steady > 1 && at + ON_THE_WAY < before.at + every;
         let twice = undisturbed && soon && !is_crowded(plan);
         broken_if(twice, Broken::WrittenTwice, || {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
