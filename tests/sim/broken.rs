@@ -47,6 +47,8 @@ pub(crate) enum Broken {
     ReadBudget,
     /// Connections or requests pile up, or are left over.
     Growth,
+    /// More is told in the log than need be.
+    Flood,
     /// An actor fails that nobody has made fail, or one that was made to is not missed.
     Fault,
     /// Something panics that is no actor.

@@ -107,7 +107,7 @@ impl Checker {
         self.not_cut(begun, now, end, plan)?;
         let excuses = &mut self.excuses;
         match begun.service {
-            Service::Kraken => self.fetches.ends(begun, now, end, excuses),
+            Service::Kraken => self.fetches.ends(begun, now, end, excuses, plan),
             Service::Sheets => {
                 if end.whole && end.status == 401 {
                     self.tokens.rejected();

@@ -92,6 +92,11 @@ impl Waits {
         }
     }
 
+    /// The mean share after the first failure, after the second, and so on.
+    pub(crate) fn means(&self) -> Vec<f64> {
+        self.0.values().map(|(count, sum)| sum / f64::from(*count)).collect()
+    }
+
     /// On the whole half of the longest is waited for, also for each of them alone.
     pub(crate) fn are_long_enough(&self) -> Verdict {
         let all = self.0.values().fold((0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
@@ -100,6 +105,7 @@ impl Waits {
             *sum < f64::from(*count) / 2.0 - DEVIATIONS * deviation
         };
         let short = short(&all) || self.0.values().any(short);
-        broken_if(short, Broken::RetryStorm, || format!("it is tried again too soon: {:?}", self.0))
+        let how = || format!("it is tried again too soon: {:.2?}, {self:?}", self.means());
+        broken_if(short, Broken::RetryStorm, how)
     }
 }

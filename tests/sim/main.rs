@@ -39,6 +39,7 @@ mod run;
 mod sheet;
 mod swarm;
 mod tokens;
+mod told;
 mod trouble;
 mod world;
 mod writes;

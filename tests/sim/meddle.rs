@@ -138,6 +138,14 @@ impl World {
         Meddled::Sent(request)
     }
 
+    /// What is asked once more before this request.
+    pub(crate) fn bug_comes_between(&self, request: &Request) -> Option<Request> {
+        let planted = &mut self.state.borrow_mut().planted;
+        planted
+            .first
+            .take_if(|first| first.path() == request.path() && first.target != request.target)
+    }
+
     /// The bug sees what its server makes of a request.
     pub(crate) fn bug_sees_fault(self: &Rc<Self>, exchange: &Exchange) {
         let Exchange { service, request, fault, .. } = exchange;
@@ -186,6 +194,10 @@ impl World {
                 self.repeats(*service, request, 20, secs(3));
             }
             Bug::Hasty if is_fetch && !good => self.repeats(*service, request, 1, APART),
+            Bug::ComesBetween if is_fetch && good => planted(&|planted| {
+                let many = request.query("pair").is_some_and(|list| list.len() > 600);
+                planted.first = Some(request.clone()).filter(|_| many);
+            }),
             Bug::MakesUp if is_fetch && good => {
                 let missed = std::mem::take(&mut self.state.borrow_mut().planted.missed);
                 self.repeats(*service, request, missed, secs(2));

@@ -158,6 +158,9 @@ async fn serve(world: &Rc<World>, service: Service, ours: DuplexStream, reset: &
                 continue;
             }
         };
+        if let Some(between) = world.bug_comes_between(&request) {
+            beside(world, service, between).await;
+        }
         let exchange = world.begins(service, request);
         world.bug_sees_fault(&exchange);
         let (goes_on, cut) = tokio::select! {

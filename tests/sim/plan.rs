@@ -201,6 +201,11 @@ impl Plan {
         self.happenings = all;
     }
 
+    /// Whether a pair is ever not listed.
+    pub(crate) fn delists(&self) -> bool {
+        self.happenings.iter().any(|(_, happening)| matches!(happening, Happening::Delist(_)))
+    }
+
     /// How many cells a spreadsheet has in which something is written.
     pub(crate) fn cells_of(&self, book: usize) -> usize {
         let own = self.sheets.iter().filter(|sheet| sheet.spreadsheet == book);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     broken::{Broken, listed},
     google::Place,
-    http1::Reply,
+    http1::{Reply, Request},
 };
 
 listed! {
@@ -77,8 +77,12 @@ pub(crate) enum Bug {
     Insistent,
     /// A write that Google refuses is made again and again.
     RestlessRefusal,
+    /// A tick comes between two requests of one fetch.
+    ComesBetween,
     /// After an outage every fetch that has failed is made up for.
     MakesUp,
+    /// Every failure is told, and not the first of many.
+    Chatters,
     /// An actor that has failed is not missed.
     BlindGuard,
     /// An actor that hangs is missed after ten pings.
@@ -111,7 +115,7 @@ impl Bug {
     pub(crate) const fn breaks(self) -> Broken {
         match self {
             Self::NoInFlightGuard => Broken::TwoWrites,
-            Self::ImpatientFetch => Broken::TwoFetches,
+            Self::ImpatientFetch | Self::ComesBetween => Broken::TwoFetches,
             Self::StaleQueue => Broken::Backwards,
             Self::OldPayload => Broken::OldPayload,
             Self::EverythingTwice | Self::AllAgain | Self::TellsAgain => Broken::WrittenTwice,
@@ -131,6 +135,7 @@ impl Bug {
             Self::NoBackoff => Broken::WriteBudget,
             Self::SurveyWithoutEnd => Broken::ReadBudget,
             Self::Leak => Broken::Growth,
+            Self::Chatters => Broken::Flood,
             Self::Panic | Self::BlindGuard | Self::SlowGuard => Broken::Fault,
             Self::TokenForKraken => Broken::Leaked,
             Self::StrayPanic => Broken::Panic,
@@ -163,6 +168,8 @@ pub(crate) struct Planted {
     pub(crate) token: Option<Reply>,
     /// By spreadsheet and cell: the price that somebody has typed over.
     pub(crate) typed: BTreeMap<(usize, Place), Value>,
+    /// The first request of a fetch, of more than one.
+    pub(crate) first: Option<Request>,
     /// How many fetches have failed.
     pub(crate) missed: usize,
     /// When all faults are over, once they are.

@@ -44,6 +44,8 @@ pub(crate) struct Begun {
     pub(crate) write: Option<Written>,
     /// The number of the fetch, if it is one.
     pub(crate) fetch: Option<u64>,
+    /// The names of the pairs that it asks for.
+    pub(crate) names: Vec<String>,
     pub(crate) token: String,
 }
 
@@ -77,7 +79,9 @@ impl Begun {
         let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
         let token = request.bearer.clone();
         let list = request.path() == "/0/public/AssetPairs";
-        let mut begun = Self { service, at, book: 0, write: None, fetch, token };
+        let names = request.query("pair").into_iter().flat_map(|list| list.split(','));
+        let names = names.map(str::to_owned).collect();
+        let mut begun = Self { service, at, book: 0, write: None, fetch, names, token };
         let known = matches!(request.query_name(), "" | "pair" | "fields");
         broken_if(!known, Broken::Foreign, || foreign().1)?;
         match (service, request.method.as_str()) {

@@ -7,7 +7,6 @@ use actix::{Actor, Context, Handler};
 use ratesheet::{
     ActorName, Drill, DrillActor, Event, Reload, ServiceAccountKey, Shutdown, SupervisorActor,
     actix::Addr,
-    slog::{Discard, Logger, o},
 };
 use tokio::{
     runtime::Builder,
@@ -79,6 +78,7 @@ pub(crate) fn fuzzed(bytes: &[u8]) -> Result<(), String> {
 
 fn outcome(world: &World) -> Outcome {
     world.judge(panics::none());
+    world.hear();
     let waits = world.state.borrow().checker.waits();
     world.judge(waits.are_long_enough());
     let (hash, journal) = world.journal();
@@ -93,7 +93,7 @@ async fn story(world: &Rc<World>) {
     let supervisor = SupervisorActor::new(plan.config.clone())
         .key(key())
         .dialer(net::dialer(world))
-        .logger(Logger::root(Discard, o!()))
+        .logger(world.log.logger())
         .subscriber(witness.recipient())
         .start();
     let before = |time: &Duration| plan.stop.is_none_or(|stop| *time < stop);
@@ -136,6 +136,7 @@ async fn fail(world: &World, supervisor: &Addr<SupervisorActor>, role: Role, dri
 async fn look_after_the_well(world: &World) {
     loop {
         sleep(LOOK).await;
+        world.hear();
         world.the_well_must_be_fresh();
     }
 }
@@ -199,7 +200,7 @@ impl Handler<Event> for Witness {
                 if world.bug_keeps(role, &fault) {
                     return;
                 }
-                world.state.borrow_mut().checker.fault(world.now(), role, &fault);
+                world.fault_of(role, &fault);
             }
             Event::Escalated(_) => {
                 world.judge(Err((Broken::Fault, text.clone())));

@@ -97,8 +97,8 @@ pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize
 /// Kraken is asked for all that it has.
 fn own_pairs(dice: &mut Dice, spreadsheets: usize) -> usize {
     match dice.u32(0..100) {
-        0..4 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
-        4 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
+        0..12 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
+        12 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
         _ => dice.usize(1..=3),
     }
 }

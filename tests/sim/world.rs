@@ -19,10 +19,11 @@ use super::{
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
     kraken::{self, Kraken, Quirk},
-    plan::{Happening, Plan},
-    planted::Planted,
+    plan::{Happening, Plan, Role},
+    planted::{Bug, Planted},
     request::{Begun, End},
     sheet::Sheet,
+    told::{Log, Told},
     trouble::Troubles,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct State {
     pub(crate) planted: Planted,
     pub(crate) troubles: Troubles,
     pub(crate) typed: Typed,
+    told: Told,
     journal: Journal,
     requests: u64,
 }
@@ -65,6 +67,8 @@ pub(crate) struct World {
     pub(crate) open: Cell<usize>,
     pub(crate) state: RefCell<State>,
     pub(crate) looks: RefCell<Looks>,
+    /// What the product logs.
+    pub(crate) log: Log,
     /// Orders given to the product.
     orders: Cell<usize>,
     /// Something must not have happened.
@@ -110,13 +114,15 @@ impl World {
             planted,
             troubles: Troubles::default(),
             typed: Typed::default(),
+            told: Told::default(),
             journal: Journal { keep, ..Journal::default() },
             requests: 0,
         };
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
+        let log = Log::new(state.planted.bug == Some(Bug::Chatters));
         let (state, looks) = (RefCell::new(state), RefCell::default());
-        Rc::new(Self { plan, start, open, looks, orders, state, broken })
+        Rc::new(Self { plan, start, open, looks, log, orders, state, broken })
     }
 
     /// The time since the beginning.
@@ -245,6 +251,24 @@ impl World {
         self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
     }
 
+    /// An actor has failed.
+    pub(crate) fn fault_of(&self, role: Role, fault: &ratesheet::Fault) {
+        self.hear();
+        let State { checker, told, .. } = &mut *self.state.borrow_mut();
+        checker.fault(self.now(), role, fault);
+        if let Role::Sheets(book) = role {
+            told.begins_anew(&self.plan.spreadsheets[book]);
+        }
+    }
+
+    /// Hears what has been logged since it was last listened to.
+    pub(crate) fn hear(&self) {
+        let State { told, checker, .. } = &mut *self.state.borrow_mut();
+        for (at, of, text) in self.log.take() {
+            checker.judge(told.hears(at - self.start, &of, &text));
+        }
+    }
+
     /// Looks at what goes on.
     pub(crate) fn look(&self) {
         let State { google, kraken, troubles, .. } = &mut *self.state.borrow_mut();
@@ -255,8 +279,9 @@ impl World {
     pub(crate) fn happens(&self, happening: &Happening) {
         self.note(&format!("{happening:?}"));
         self.look();
+        self.hear();
         let now = self.now();
-        let State { kraken, google, checker, troubles, typed, planted, .. } =
+        let State { kraken, google, checker, troubles, typed, told, planted, .. } =
             &mut *self.state.borrow_mut();
         troubles.begins(now, happening, &self.plan);
         match *happening {
@@ -301,7 +326,10 @@ impl World {
             Happening::Revoke => google.revoke(),
             Happening::Standstill(long) => checker.stalls(now, long, &self.plan),
             Happening::Drill(role, drill) => checker.drills(now, role, drill, &self.plan),
-            Happening::Reload => checker.reloads(now, &self.plan),
+            Happening::Reload => {
+                checker.reloads(now, &self.plan);
+                told.reloads(now, self.plan.wait_for_a_tree());
+            }
             Happening::Healed => {
                 for book in google.spreadsheets.values_mut() {
                     (book.denied, book.gone) = (false, false);

@@ -11,7 +11,7 @@ use super::{
     lately::{Lately, MINUTE},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
-    sheet::{MOST_PROTECTED, requests_for},
+    sheet::MOST_PROTECTED,
 };
 
 /// A price that stands still is written again after this long, in case somebody has typed over it.
@@ -140,9 +140,8 @@ impl Writes {
         broken_if(*fetch < before, Broken::Backwards, || {
             format!("{range} of {book}: fetch {fetch} after {before}")
         })?;
-        // Of a pair that other sheets show there may be newer prices that are none of this one's;
-        // and in a fetch of many requests a price waits for the last of them.
-        let own = plan.sheets[*sheet].own.contains(pair) && requests_for(plan.pairs) == 1;
+        // Of a pair that other sheets show there may be newer prices that are none of this one's.
+        let own = plan.sheets[*sheet].own.contains(pair);
         let judged = own && !excuses.is_ill(Role::Sheets(book), now);
         let newest = fetches.newest(*pair, now, excuses).filter(|_| judged);
         let newest = newest.map(|newest| kraken::first_of(*pair, newest));
