@@ -9,6 +9,8 @@ pub(crate) struct Arguments {
     pub(crate) from: u64,
     /// The one seed that is shown.
     pub(crate) seed: Option<u64>,
+    /// Whether all seeds are tried, though some have failed, and each of these is named.
+    pub(crate) goes_on: bool,
     /// How long a run lasts, in its own time.
     pub(crate) length: Duration,
     /// Whether the tests are only named.
@@ -24,6 +26,7 @@ impl Arguments {
             seeds: 300,
             from: 0,
             seed: None,
+            goes_on: false,
             length: Duration::from_secs(3_600),
             lists: false,
             filters: Vec::new(),
@@ -44,6 +47,7 @@ impl Arguments {
                 "--seeds" => arguments.seeds = number(),
                 "--from" => arguments.from = number(),
                 "--seed" => arguments.seed = Some(number()),
+                "--all" => arguments.goes_on = true,
                 "--hours" => arguments.length = Duration::from_secs(3_600 * number()),
                 "--list" => arguments.lists = true,
                 "--exact" => arguments.exact = true,

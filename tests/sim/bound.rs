@@ -1,21 +1,18 @@
-//! How soon everything must be fresh: while nothing is wrong, and after the last fault. What is
-//! not in a plan is not allowed for, so that most plans have little time.
+//! How soon everything must be fresh: while nothing is wrong, and after something was.
 
 use std::time::Duration;
 
-use ratesheet::Config;
+use ratesheet::{Config, Drill};
 
 use super::{
-    faults::{Fault, LATEST, LONGEST_ASKED_WAIT, Service},
-    plan::{Happening, Plan, secs},
+    faults::{Episode, Fault, LATEST, LONGEST_ASKED_WAIT, Service},
+    google::Spreadsheet,
+    plan::{Plan, secs},
     sheet::Sheet,
 };
 
 /// The deadline of a token request.
 const TOKEN_DEADLINE: Duration = secs(10);
-
-/// A hang is noticed after three pings of 5 s, and the restart waits up to 30 s.
-const RESTART: Duration = secs(50);
 
 impl Plan {
     /// A spreadsheet that nothing is wrong with shows prices of this sheet that were asked for so
@@ -28,57 +25,70 @@ impl Plan {
         sheet.every + answers + paced + secs(4)
     }
 
-    /// Bound X of the promises: so long after the last fault every cell shows a quote that was
-    /// asked for after it. At the worst the parts follow each other.
-    pub(crate) fn freshness_bound(&self) -> Duration {
+    /// How long after its end an episode may still be felt: a request that began in it hangs to
+    /// its deadline, and then the next attempt is waited for.
+    pub(crate) fn wait_after(&self, Episode { service, fault, .. }: &Episode) -> Duration {
+        if (*service, *fault) == (Service::Sheets, Fault::Quirk) {
+            // Google may have refused each cell.
+            let cells = self.sheets.iter().map(|sheet| sheet.cells.len());
+            return self.config.google.deadline + self.wait_for_probes(cells.sum());
+        }
         let Config { kraken, google, retry, .. } = &self.config;
-        let steady = self.sheets.iter().map(|sheet| self.steady_bound(sheet)).max().unwrap();
-        let mut bound = steady
-            + self.failed(Service::Kraken, kraken.deadline)
-            + self.failed(Service::Token, TOKEN_DEADLINE)
-            + self.failed(Service::Sheets, google.deadline);
-        if self.has(Service::Sheets, &[Fault::LateApply]) {
-            bound += LATEST;
-        }
-        let happenings = || self.happenings.iter().map(|(_, happening)| happening);
-        if happenings().any(Happening::restarts) {
-            bound += RESTART;
-        }
-        if happenings().any(Happening::sets_aside) {
-            // What only a person can mend is looked at again every `probe` ± 20 %.
-            bound += retry.probe.mul_f64(1.2);
-        }
-        // Cells that were set aside one by one are probed in writes that are a thirtieth of it
-        // apart, and each that stays refused halves the rest once more.
-        let cells: usize = happenings().map(|happening| self.cells_aside(happening)).sum();
-        bound + retry.probe / 30 * cells as u32
+        let backoff = retry.backoff.max;
+        let asks = match service {
+            Service::Kraken => matches!(fault, Fault::RateLimit | Fault::Status | Fault::Quirk),
+            Service::Sheets | Service::Token => *fault == Fault::RateLimit,
+        };
+        let attempt = if asks { backoff.max(LONGEST_ASKED_WAIT) } else { backoff };
+        let wait = attempt
+            + match service {
+                Service::Kraken => kraken.deadline,
+                Service::Sheets => google.deadline,
+                // Who is told at the last moment that there is none has a backoff of his own.
+                Service::Token => TOKEN_DEADLINE + backoff,
+            };
+        if *fault == Fault::LateApply { wait.max(LATEST) } else { wait }
     }
 
-    /// How many cells are set aside by something that happens.
-    fn cells_aside(&self, happening: &Happening) -> usize {
-        match *happening {
-            Happening::Rename(sheet) => self.sheets[sheet].cells.len(),
-            Happening::Protect(sheet) => self.sheets[sheet].protects().count(),
-            Happening::Unname(_) => 1,
-            _ => 0,
-        }
+    /// How long after a person has mended it a spreadsheet may still stand still.
+    pub(crate) fn wait_for_a_person(&self, spreadsheet: &Spreadsheet) -> Duration {
+        self.wait_for_probes(spreadsheet.protected.len() + spreadsheet.unnamed.len())
     }
 
-    /// How long a service is waited for that has been in trouble: for the request that hangs, and
-    /// then for the next attempt.
-    fn failed(&self, service: Service, deadline: Duration) -> Duration {
-        let backoff = self.config.retry.backoff.max;
-        if !self.episodes.iter().any(|episode| episode.service == service) {
-            Duration::ZERO
-        } else if self.has(service, &[Fault::RateLimit, Fault::Status, Fault::Quirk]) {
-            deadline + backoff.max(LONGEST_ASKED_WAIT)
-        } else {
-            deadline + backoff
-        }
+    /// What only a person can mend is looked at again every `probe` ± 20 %. Cells that were set
+    /// aside one by one are probed in writes that are a thirtieth of it apart, and each that stays
+    /// refused halves the rest once more.
+    fn wait_for_probes(&self, cells: usize) -> Duration {
+        let probe = self.config.retry.probe;
+        probe.mul_f64(1.2) + probe / 30 * cells as u32
     }
 
-    fn has(&self, service: Service, faults: &[Fault]) -> bool {
-        let mut of = self.episodes.iter().filter(|episode| episode.service == service);
-        of.any(|episode| faults.contains(&episode.fault))
+    /// How long after a pair is listed again a spreadsheet may do without it. The list of pairs is
+    /// asked for with a tick, missed with the next, and asked for again with one after that.
+    pub(crate) fn wait_for_a_list(&self, spreadsheet: usize, pair: usize) -> Duration {
+        let sheets = self.sheets.iter().filter(|sheet| sheet.spreadsheet == spreadsheet);
+        let showing = sheets.filter(|sheet| sheet.cells.iter().any(|(_, shown, _)| *shown == pair));
+        let ticks = showing.map(|sheet| 2 * sheet.every).max().unwrap_or_default();
+        self.config.retry.probe.mul_f64(1.2) + ticks
+    }
+
+    /// How long it takes until an actor that is made to fail is at work again.
+    pub(crate) fn wait_for_a_restart(&self, drill: Drill) -> Duration {
+        let supervision = &self.config.supervision;
+        noticed(supervision.ping, drill) + supervision.backoff.max + secs(1)
+    }
+
+    /// How long it takes until a tree that is built afresh is at work.
+    pub(crate) fn wait_for_a_tree(&self) -> Duration {
+        self.config.shutdown_grace + secs(2)
+    }
+}
+
+/// How long it takes until a failure is noticed: at once, or after three pings, of which the first
+/// has just been answered.
+pub(crate) fn noticed(ping: Duration, drill: Drill) -> Duration {
+    match drill {
+        Drill::Hang => 4 * ping + secs(1),
+        _ => secs(2),
     }
 }

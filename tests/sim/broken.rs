@@ -25,6 +25,8 @@ pub(crate) enum Broken {
     WrittenTwice,
     /// What was not configured is touched.
     Foreign,
+    /// Somebody sees a token who is not to see it.
+    Leaked,
     /// What is neither a price of the cell's nor a plain text gets into a cell.
     WrongValue,
     /// More fetches than ticks and failures account for.
@@ -45,6 +47,8 @@ pub(crate) enum Broken {
     ReadBudget,
     /// Connections or requests pile up, or are left over.
     Growth,
+    /// More is told in the log than need be.
+    Flood,
     /// An actor fails that nobody has made fail, or one that was made to is not missed.
     Fault,
     /// Something panics that is no actor.

@@ -3,12 +3,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ratesheet::Fault;
+use ratesheet::{Drill, Fault};
 use serde_json::Value;
 
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
+    failing::Waits,
     faults::Service,
     fetches::Fetches,
     kraken::{self, decode},
@@ -106,16 +107,22 @@ impl Checker {
         self.not_cut(begun, now, end, plan)?;
         let excuses = &mut self.excuses;
         match begun.service {
-            Service::Kraken => return self.fetches.ends(begun, now, end, excuses, plan),
+            Service::Kraken => self.fetches.ends(begun, now, end, excuses, plan),
             Service::Sheets => {
-                self.tokens.ends(now, true, end.good);
+                if end.whole && end.status == 401 {
+                    self.tokens.rejected();
+                }
                 return self.writes.ends(begun, now, end, excuses, &self.fetches, plan);
             }
-            Service::Token => self.tokens.ends(now, false, end.good),
-        }
-        if !end.good {
-            // The account remembers that there was none, and tells whoever asks next.
-            excuses.fails(now, None);
+            Service::Token => {
+                let mut books = (0..plan.spreadsheets.len()).map(Role::Sheets);
+                let ill = books.any(|role| excuses.is_ill_itself(role, now));
+                self.tokens.ends(begun, now, end.good, ill);
+                if !end.good {
+                    // The account remembers that there was none, and tells whoever asks next.
+                    excuses.fails(now, None);
+                }
+            }
         }
         Ok(())
     }
@@ -145,9 +152,9 @@ impl Checker {
         }
     }
 
-    pub(crate) fn drills(&mut self, now: Duration, role: Role) {
-        self.begin_anew();
-        self.excuses.drills(now, role);
+    pub(crate) fn drills(&mut self, now: Duration, role: Role, drill: Drill, plan: &Plan) {
+        self.begins_anew(role);
+        self.excuses.drills(now, role, drill, plan);
     }
 
     /// Whether there was such an actor just then.
@@ -157,22 +164,36 @@ impl Checker {
 
     /// The tree is built afresh.
     pub(crate) fn reloads(&mut self, now: Duration, plan: &Plan) {
-        self.begin_anew();
+        let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
+        books.chain([Role::Kraken]).for_each(|role| self.begins_anew(role));
+        self.tokens.begin_anew();
         self.orders.note(now);
         self.excuses.reloads(now, plan);
     }
 
-    /// Nobody knows any more how often something has failed.
-    fn begin_anew(&mut self) {
-        self.fetches.begin_anew();
-        self.writes.begin_anew();
-        self.tokens.begin_anew();
+    /// An actor does not know any more how often something has failed.
+    fn begins_anew(&mut self, role: Role) {
+        match role {
+            Role::Schedule => self.fetches.ticks_anew(),
+            Role::Kraken => self.fetches.begin_anew(),
+            Role::Sheets(book) => self.writes.begin_anew(book),
+        }
     }
 
     /// An actor has failed.
     pub(crate) fn fault(&mut self, now: Duration, role: Role, fault: &Fault) {
+        self.begins_anew(role);
         let verdict = self.excuses.fault(now, role, fault);
         self.judge(verdict);
+    }
+
+    /// How long was waited for what had failed.
+    pub(crate) fn waits(&self) -> Waits {
+        let Self { fetches, writes, tokens, .. } = self;
+        let of = fetches.failing.values().chain(writes.failing.values()).chain([&tokens.failing]);
+        let mut all = Waits::default();
+        of.for_each(|failing| all.add(&failing.waits));
+        all
     }
 
     /// It is told to stop.

@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
-use ratesheet::{Fault, Next};
+use ratesheet::{Drill, Fault, Next};
 
 use super::{
+    bound::noticed,
     broken::{Broken, Verdict, broken_if},
     lately::Lately,
     plan::{Plan, Role, secs},
@@ -16,13 +17,6 @@ use super::{
 /// Requests may be on the way for so long between their making and their arrival: connecting
 /// takes 3 s at the most.
 pub(crate) const ON_THE_WAY: Duration = secs(4);
-
-/// After a drill it may take so long until the fault is noticed: three pings of 5 s, and a stop or
-/// a panic that waits behind what else is in the mailbox.
-const NOTICED: Duration = secs(30);
-
-/// … and until it is told, if the actor was just waiting for its restart.
-const TOLD: Duration = secs(60);
 
 /// An actor that has been restarted, or built, is well again after so long.
 const RECOVERED: Duration = secs(2);
@@ -69,7 +63,8 @@ impl Excuses {
         self.stalls.note(now + long);
         let expected = self.expected.values_mut();
         let untils = expected.flat_map(|known| known.due.iter_mut().chain(&mut known.possible));
-        untils.for_each(|until| *until += long);
+        let ill = self.ill.values_mut().filter(|until| **until >= now);
+        untils.chain(ill).for_each(|until| *until += long);
     }
 
     /// How often it has gone on after a standstill since then, or within a minute before.
@@ -77,10 +72,18 @@ impl Excuses {
         self.stalls.within(now, now.saturating_sub(then) + secs(60))
     }
 
-    pub(crate) fn drills(&mut self, now: Duration, role: Role) {
+    /// An actor is made to fail, and is to be missed soon; or when it is at work again, if it is
+    /// failing already.
+    pub(crate) fn drills(&mut self, now: Duration, role: Role, drill: Drill, plan: &Plan) {
+        let supervision = &plan.config.supervision;
         self.drills.insert(role, now);
-        self.ill.insert(role, now + NOTICED);
-        self.expected.entry(role).or_default().due.push_back(now + TOLD);
+        let ill = self.ill.entry(role).or_default();
+        let Expected { due, .. } = self.expected.entry(role).or_default();
+        let before = due.back().map(|until| *until + supervision.backoff.max);
+        let noticed =
+            now.max(*ill).max(before.unwrap_or_default()) + noticed(supervision.ping, drill);
+        *ill = noticed;
+        due.push_back(noticed);
         self.fails(now, None);
     }
 
@@ -99,8 +102,8 @@ impl Excuses {
             self.ill.insert(role, now + plan.config.shutdown_grace + RECOVERED);
         }
         for expected in self.expected.values_mut() {
-            let until = now + plan.config.shutdown_grace + TOLD;
-            expected.possible.extend(expected.due.drain(..).map(|_| until));
+            let grace = plan.config.shutdown_grace;
+            expected.possible.extend(expected.due.drain(..).map(|until| until + grace));
         }
         self.reloads.note(now);
         self.fails(now, None);

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use super::{dice::Dice, google, http1::Reply, kraken::Quirk, plan::secs};
+use super::{
+    dice::Dice,
+    google,
+    http1::Reply,
+    kraken::{self, Quirk},
+    plan::secs,
+};
 
 /// The longest that a server asks to be left alone (`Retry-After`), or that is known to be needed
 /// (60 s for Cloudflare's 403 and Kraken's lockout).
@@ -117,11 +123,14 @@ impl Fault {
             let from = dice.u64(0..until);
             // From seconds to a quarter of an hour, more short ones than long ones.
             let length = (1_000.0 * (dice.f64() * 6.8).exp()) as u64;
+            let service = dice.choice(services.iter().copied());
+            let fault = dice.choice(kinds.iter().copied());
             Episode {
-                service: dice.choice(services.iter().copied()),
-                fault: dice.choice(kinds.iter().copied()),
+                service,
+                fault,
                 only,
-                reads: dice.f64() < 0.2,
+                // Of the others nobody could tell, and nothing would come of it.
+                reads: service == Service::Sheets && !fault.is_of_connecting() && dice.f64() < 0.2,
                 from: Duration::from_millis(from),
                 to: Duration::from_millis((from + length).min(until)),
                 chance: dice.choice([0.2, 0.5, 1.0]),
@@ -137,8 +146,13 @@ impl Fault {
 }
 
 impl Episode {
-    pub(crate) fn lasts(&self, now: Duration) -> bool {
+    fn lasts(&self, now: Duration) -> bool {
         self.from <= now && now < self.to
+    }
+
+    /// When it ends, or has ended, once it has begun.
+    pub(crate) fn end(&self, now: Duration) -> Option<Duration> {
+        (self.from <= now).then_some(self.to)
     }
 
     pub(crate) fn strikes(&self, service: Service, now: Duration, dice: &mut Dice) -> bool {
@@ -216,6 +230,7 @@ pub(crate) fn quirk(dice: &mut Dice) -> (Quirk, usize) {
         Quirk::Error("EGeneral:Temporary lockout"),
         Quirk::Error("EAPI:Rate limit exceeded"),
         Quirk::Error("=IMPORTXML(1)"),
+        Quirk::Error(kraken::UNKNOWN),
     ];
     (dice.choice(quirks), dice.usize(..))
 }

@@ -8,15 +8,43 @@ use std::{
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
+    failing::Failing,
     kraken,
-    lately::{Failing, Lately, MINUTE},
+    lately::{Lately, MINUTE},
     plan::{Plan, Role},
     request::{Begun, End},
-    sheet::requests_for,
+    sheet::{Sheet, requests_for},
 };
 
 /// So many fetches of each pair are remembered.
 const KEPT: usize = 64;
+
+/// The requests of one fetch: they ask for one name after the other.
+#[derive(Debug, Default)]
+struct Chunks {
+    names: BTreeSet<String>,
+    /// What they have brought, which is passed on when all of them have ended.
+    brought: Vec<(usize, u64)>,
+    ended: Duration,
+    /// Kraken does not list some of the pairs, or has said so: these are not asked for.
+    doubtful: bool,
+}
+
+impl Chunks {
+    /// Whether a request is one more of them.
+    fn go_on(&self, names: &[String]) -> bool {
+        names.first().is_some_and(|first| self.names.last().is_some_and(|last| last < first))
+    }
+
+    /// The sheet of which only some pairs have been asked for.
+    fn lacks(&self, plan: &Plan) -> Option<usize> {
+        let asked = |pair: &usize| {
+            kraken::names(*pair).iter().any(|name| self.names.contains(&name.replace('/', "")))
+        };
+        let half = |sheet: &Sheet| sheet.own.iter().any(asked) && !sheet.own.iter().all(asked);
+        plan.sheets.iter().position(half)
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Fetches {
@@ -26,9 +54,12 @@ pub(crate) struct Fetches {
     requests: Lately,
     /// By pair: the fetches that brought a good price of it, and when they had.
     brought: BTreeMap<usize, VecDeque<(Duration, u64)>>,
+    chunks: Chunks,
     failures: Lately,
+    /// Attempts after a failure. How many there may be is the backoff's business.
+    repeats: Lately,
     /// Of the list of pairs, and of tickers.
-    failing: BTreeMap<bool, Failing>,
+    pub(crate) failing: BTreeMap<bool, Failing>,
     /// The last request has failed.
     ill: bool,
     /// Until when a fetch must begin, after a standstill.
@@ -49,6 +80,14 @@ impl Fetches {
     /// A request begins.
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
+        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
+        failing.begins(now, &plan.config.retry.backoff)?;
+        if begun.fetch.is_some() {
+            if self.ill {
+                self.repeats.note(now);
+            }
+            self.follows(begun, excuses, plan)?;
+        }
         self.requests.note(now);
         let requests = self.requests.within(now, MINUTE);
         let pace = (60.0 * plan.config.kraken.requests_per_second) as usize;
@@ -58,13 +97,40 @@ impl Fetches {
         // All of a fetch is made again when some of it has failed.
         let requests = requests_for(plan.pairs);
         let ticks = ticks_a_minute(plan) * requests;
-        let excused = self.failures.within(now, 2 * MINUTE) * requests
+        let excused = self.repeats.within(now, MINUTE) * requests
             + excuses.stalls_since(now, now)
             + 2 * excuses.stirred(now)
             + 2 * (excuses.trees(now) - 1);
         broken_if(fetches > ticks + excused, Broken::Burst, || {
             format!("{fetches} fetches in a minute, {ticks} ticks, {excused} excused")
         })
+    }
+
+    /// A fetch goes on with its next request, or another begins: then all of this one were made.
+    fn follows(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
+        if !self.chunks.go_on(&begun.names) {
+            let excused = self.ill || self.chunks.doubtful || plan.delists();
+            let lacks = self.chunks.lacks(plan).filter(|_| !excused);
+            broken_if(lacks.is_some(), Broken::TwoFetches, || {
+                format!("another fetch begins, and of sheet {lacks:?} not all pairs are asked for")
+            })?;
+            self.pass_on(excuses);
+            self.chunks.names.clear();
+        }
+        self.chunks.names.extend(begun.names.iter().cloned());
+        Ok(())
+    }
+
+    /// The prices of a fetch are passed on, as soon as its last request has ended.
+    fn pass_on(&mut self, excuses: &Excuses) {
+        for (pair, fetch) in self.chunks.brought.drain(..) {
+            let brought = self.brought.entry(pair).or_default();
+            // In the time of a process that never stands still.
+            brought.push_back((self.chunks.ended.saturating_sub(excuses.stalled), fetch));
+            if brought.len() > KEPT {
+                brought.pop_front();
+            }
+        }
     }
 
     /// A request has ended.
@@ -75,29 +141,26 @@ impl Fetches {
         end: &End,
         excuses: &Excuses,
         plan: &Plan,
-    ) -> Verdict {
+    ) {
         if let Some(fetch) = begun.fetch.filter(|_| !excuses.is_ill(Role::Kraken, now)) {
-            for pair in &end.pairs {
-                let brought = self.brought.entry(*pair).or_default();
-                // In the time of a process that never stands still.
-                brought.push_back((now.saturating_sub(excuses.stalled), fetch));
-                if brought.len() > KEPT {
-                    brought.pop_front();
-                }
-            }
+            self.chunks.brought.extend(end.pairs.iter().map(|pair| (*pair, fetch)));
+        }
+        self.chunks.ended = now;
+        self.chunks.doubtful |= begun.fetch.is_some() && end.own;
+        if requests_for(plan.pairs) == 1 {
+            self.pass_on(excuses);
+        }
+        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
+        let ill = excuses.is_ill_itself(Role::Kraken, now);
+        if end.good || end.odd || end.own || ill {
+            failing.ends();
+        } else {
+            failing.fails(now);
         }
         self.ill = !end.good;
         if !end.good {
             self.fails(now);
         }
-        let failing = self.failing.entry(begun.fetch.is_some()).or_default();
-        // What is odd in a whole answer may well be no reason to wait.
-        if end.whole && end.status == 200 {
-            failing.ends();
-            return Ok(());
-        }
-        let storms = failing.storms(now, plan.config.retry.backoff.max, 1);
-        broken_if(storms, Broken::RetryStorm, || "Kraken is not given its rest".into())
     }
 
     /// Something has gone wrong.
@@ -108,8 +171,14 @@ impl Fetches {
 
     /// Who fetches begins anew.
     pub(crate) fn begin_anew(&mut self) {
+        self.ticks_anew();
+        self.failing.values_mut().for_each(Failing::ends);
+        self.chunks.names.clear();
+    }
+
+    /// Who ticks begins anew.
+    pub(crate) const fn ticks_anew(&mut self) {
         self.due = None;
-        self.failing.clear();
     }
 
     /// Whether something has gone wrong since then.

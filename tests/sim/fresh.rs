@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     broken::Broken,
+    sheet::Sheet,
     world::{State, World},
     writes::AFRESH,
 };
@@ -19,33 +20,55 @@ impl Typed {
     }
 }
 
-impl World {
-    /// Every cell must show a price that was asked for after `since`.
-    pub(crate) fn must_be_fresh(&self, since: Duration) {
-        for sheet in 0..self.plan.sheets.len() {
-            self.sheet_must_be_fresh(sheet, since, Broken::NotFresh);
-        }
-    }
+/// How often a sheet was looked at, and how often it had to be fresh then.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Looks {
+    pub(crate) all: u64,
+    pub(crate) judged: u64,
+}
 
-    /// Every cell of a spreadsheet that has been well for long must be fresh, whatever the others
-    /// are in.
+impl Looks {
+    fn note(&mut self, judged: bool) {
+        self.all += 1;
+        self.judged += u64::from(judged);
+    }
+}
+
+impl World {
+    /// Every cell must be fresh of a spreadsheet that feels nothing any more of what was wrong
+    /// with it, whatever the others are in.
     pub(crate) fn the_well_must_be_fresh(&self) {
         let now = self.now();
         if self.state.borrow().checker.is_stopping() {
             return;
         }
+        self.look();
         for (index, sheet) in self.plan.sheets.iter().enumerate() {
-            if self.is_well(sheet.spreadsheet) {
-                let since = now.saturating_sub(self.plan.steady_bound(sheet));
-                self.sheet_must_be_fresh(index, since, Broken::Infected);
+            let or_else = self.must_be_fresh(sheet, now);
+            self.looks.borrow_mut().note(or_else.is_some());
+            if let Some(or_else) = or_else {
+                let since = now - self.plan.steady_bound(sheet);
+                self.sheet_must_be_fresh(index, since, or_else);
             }
         }
     }
 
-    fn is_well(&self, spreadsheet: usize) -> bool {
-        let State { google, kraken, troubles, .. } = &mut *self.state.borrow_mut();
-        troubles.look(self.now(), &self.plan, google, kraken);
-        troubles.is_well(spreadsheet, self.now(), &self.plan)
+    /// When every cell must be fresh, if nothing happens any more.
+    pub(crate) fn must_all_be_fresh_at(&self) -> Duration {
+        let State { troubles, .. } = &*self.state.borrow();
+        let sheets = self.plan.sheets.iter();
+        let at =
+            sheets.map(|sheet| troubles.over(sheet.spreadsheet) + self.plan.steady_bound(sheet));
+        at.max().unwrap_or_default()
+    }
+
+    /// What is broken if a sheet is not fresh, if it must be.
+    fn must_be_fresh(&self, sheet: &Sheet, now: Duration) -> Option<Broken> {
+        let State { troubles, .. } = &*self.state.borrow();
+        let book = sheet.spreadsheet;
+        let must = now > troubles.over(book) + self.plan.steady_bound(sheet);
+        let ill = troubles.others_feel(book, now);
+        must.then_some(if ill { Broken::Infected } else { Broken::NotFresh })
     }
 
     fn sheet_must_be_fresh(&self, index: usize, since: Duration, or_else: Broken) {

@@ -48,6 +48,9 @@ pub(crate) fn decode(price: f64) -> Option<(usize, usize, u64)> {
     (first_of(pair, fetch) == fetch).then_some((pair, field, fetch))
 }
 
+/// What is said when one of the pairs is not listed; now and then when all of them are.
+pub(crate) const UNKNOWN: &str = "EQuery:Unknown asset pair";
+
 /// The names of a pair: Kraken's own, the one without prefixes, the one with a slash.
 pub(crate) fn names(pair: usize) -> [String; 3] {
     let base = format!("Q{}{}", char::from(b'A' + (pair / 26) as u8), letter(pair));
@@ -116,7 +119,7 @@ impl Kraken {
             return (self.list(), Vec::new());
         }
         let Ok(asked) = self.asked(request) else {
-            return (error("EQuery:Unknown asset pair"), Vec::new());
+            return (error(UNKNOWN), Vec::new());
         };
         let all = asked.is_empty();
         let asked = if all { self.listed().collect() } else { asked };

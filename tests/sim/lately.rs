@@ -35,37 +35,3 @@ impl Lately {
         self.0.back().copied()
     }
 }
-
-/// Failures one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct Failing {
-    count: usize,
-    late: VecDeque<Duration>,
-}
-
-impl Failing {
-    /// By then the waits have grown to the longest, each of them thrown from nothing to that.
-    const GROWN: usize = 8;
-
-    /// So many waits are looked at together.
-    const WAITS: u32 = 12;
-
-    /// One more. Whether the last waits were far too short, where so many wait beside each other.
-    /// Half of the longest is usual; of twelve that are thrown, one in millions of dozens comes to
-    /// less than a quarter of that in all.
-    pub(crate) fn storms(&mut self, now: Duration, longest: Duration, beside: usize) -> bool {
-        self.count += 1;
-        if self.count > Self::GROWN {
-            self.late.push_back(now);
-        }
-        if self.late.len() <= Self::WAITS as usize {
-            return false;
-        }
-        let first = self.late.pop_front().unwrap_or_default();
-        now - first < longest / 2 * Self::WAITS / 4 / beside as u32
-    }
-
-    pub(crate) fn ends(&mut self) {
-        *self = Self::default();
-    }
-}

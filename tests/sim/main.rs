@@ -4,6 +4,7 @@
 //! ```text
 //! cargo test --test sim                                the seeds that once failed, and 300 more
 //! cargo test --test sim -- --seeds 20000 --from 300    others, for a night
+//! cargo test --test sim -- --seeds 2000 --all          … and every one that fails, in a line
 //! cargo test --test sim -- --seed 17                   one, with its journal
 //! cargo test --test sim -- --seed 17 --hours 24        … for a day
 //! ```
@@ -20,6 +21,7 @@ mod broken;
 mod checker;
 mod dice;
 mod excuses;
+mod failing;
 mod faults;
 mod fetches;
 mod fresh;
@@ -37,6 +39,7 @@ mod run;
 mod sheet;
 mod swarm;
 mod tokens;
+mod told;
 mod trouble;
 mod world;
 mod writes;

@@ -2,6 +2,7 @@
 
 use std::{panic::panic_any, rc::Rc, time::Duration};
 
+use ratesheet::Exit;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -46,6 +47,10 @@ impl World {
             Happening::Deny(book) | Happening::Drill(Role::Sheets(book), _) => {
                 planted.troubled = Some(*book);
             }
+            Happening::Allow(book) => {
+                let probe = self.plan.config.retry.probe;
+                planted.unseen = Some((*book, self.now() + probe * 12 / 5));
+            }
             Happening::Healed => planted.healed = Some(self.now()),
             _ => {}
         }
@@ -63,6 +68,19 @@ impl World {
     /// Whether a connection that has ended stays open.
     pub(crate) fn bug_leaks(&self) -> bool {
         self.bug() == Some(Bug::Leak)
+    }
+
+    /// Whether a fault is told later.
+    pub(crate) fn bug_keeps(self: &Rc<Self>, role: Role, fault: &ratesheet::Fault) -> bool {
+        let slow = self.bug() == Some(Bug::SlowGuard) && fault.exit == Exit::Stuck;
+        if slow {
+            let (world, fault) = (Rc::clone(self), fault.clone());
+            actix_rt::spawn(async move {
+                sleep(7 * world.plan.config.supervision.ping).await;
+                world.state.borrow_mut().checker.fault(world.now(), role, &fault);
+            });
+        }
+        slow
     }
 
     /// How much longer it takes to stop.
@@ -109,6 +127,7 @@ impl World {
             Some(Bug::LostTick) if is_fetch && planted.stalled.take().is_some() => {
                 return Meddled::Swallowed(Reply::good(r#"{"error":[],"result":{}}"#.into()));
             }
+            Some(Bug::TokenForKraken) if is_fetch => "token-1".clone_into(&mut request.bearer),
             Some(Bug::PoisonedToken) if service == Service::Token => {
                 if let Some(token) = planted.token.clone() {
                     return Meddled::Swallowed(token);
@@ -117,6 +136,14 @@ impl World {
             _ => {}
         }
         Meddled::Sent(request)
+    }
+
+    /// What is asked once more before this request.
+    pub(crate) fn bug_comes_between(&self, request: &Request) -> Option<Request> {
+        let planted = &mut self.state.borrow_mut().planted;
+        planted
+            .first
+            .take_if(|first| first.path() == request.path() && first.target != request.target)
     }
 
     /// The bug sees what its server makes of a request.
@@ -142,6 +169,8 @@ impl World {
     ) {
         let Exchange { service, request, .. } = exchange;
         let is_write = is_write(*service, request);
+        let is_fetch = request.path().ends_with("/Ticker");
+        let status = reply.map_or(0, |reply| reply.status);
         let Some(bug) = self.bug() else { return };
         let planted = |change: &dyn Fn(&mut Planted)| change(&mut self.state.borrow_mut().planted);
         match bug {
@@ -152,12 +181,35 @@ impl World {
             Bug::PoisonedToken if *service == Service::Token && good => {
                 planted(&|planted| planted.token = reply.cloned());
             }
+            Bug::AllAgain if is_write && good => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                planted.written.entry(book).or_default().extend(entries(request));
+            }),
+            Bug::AllAgain if is_write => planted(&|planted| planted.refused = status == 400),
+            Bug::AllAgain if is_fetch => planted(&|planted| planted.written.clear()),
             Bug::EverythingTwice if is_write && good => self.repeats(*service, request, 1, APART),
-            Bug::FetchTwice if request.path().ends_with("/Ticker") && good => {
-                self.repeats(*service, request, 1, secs(1));
-            }
-            Bug::Restless if request.path().ends_with("/Ticker") && !good => {
+            Bug::FetchTwice if is_fetch && good => self.repeats(*service, request, 1, secs(1)),
+            Bug::Restless if is_fetch && !good => self.repeats(*service, request, 20, secs(3)),
+            Bug::RestlessError if is_fetch && status == 200 && !good => {
                 self.repeats(*service, request, 20, secs(3));
+            }
+            Bug::Hasty if is_fetch && !good => self.repeats(*service, request, 1, APART),
+            Bug::ComesBetween if is_fetch && good => planted(&|planted| {
+                let many = request.query("pair").is_some_and(|list| list.len() > 600);
+                planted.first = Some(request.clone()).filter(|_| many);
+            }),
+            Bug::MakesUp if is_fetch && good => {
+                let missed = std::mem::take(&mut self.state.borrow_mut().planted.missed);
+                self.repeats(*service, request, missed, secs(2));
+            }
+            Bug::MakesUp if is_fetch => planted(&|planted| planted.missed += 1),
+            Bug::Insistent if matches!(status, 403 | 404) => {
+                self.repeats(*service, request, 2, secs(5));
+            }
+            Bug::RestlessRefusal if status == 400 => self.repeats(*service, request, 60, secs(1)),
+            Bug::TokenForEachFailure if is_write && !good => {
+                let ask = Request::new("POST", "/token");
+                self.repeats(Service::Token, &ask, 1, APART);
             }
             Bug::RestlessSurvey if *service == Service::Sheets && !is_write && !good => {
                 self.repeats(*service, request, 20, secs(3));
@@ -195,6 +247,22 @@ impl World {
     }
 }
 
+/// The entries of a write.
+fn entries(request: &Request) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    body["data"].as_array().cloned().unwrap_or_default()
+}
+
+/// Writes one more, if its cell is not written yet.
+fn add(request: &mut Request, entry: Value) {
+    let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+    let entries = body["data"].as_array_mut().unwrap();
+    if entries.iter().all(|other| other["range"] != entry["range"]) {
+        entries.push(entry);
+    }
+    request.body = body.to_string().into_bytes();
+}
+
 impl Planted {
     /// The bug sees somebody type over a price of a spreadsheet.
     pub(crate) fn sees_typed(&mut self, book: usize, cell: Place, over: Option<Value>) {
@@ -218,7 +286,10 @@ impl Planted {
     fn swallows(&self, bug: Bug, now: Duration, books: &[String], request: &Request) -> bool {
         match bug {
             Bug::GivenUp => self.healed.is_some(),
-            Bug::SlowRecovery => self.healed.is_some_and(|healed| now < healed + secs(180)),
+            Bug::SlowRecovery => self.healed.is_some_and(|healed| now < healed + secs(60)),
+            Bug::SlowProbe => self.unseen.is_some_and(|(book, until)| {
+                now < until && books[book] == google::spreadsheet(request)
+            }),
             Bug::AllForOne => {
                 let troubled = self.troubled.and_then(|book| books.get(book));
                 troubled.is_some_and(|id| id != google::spreadsheet(request))
@@ -250,6 +321,21 @@ impl Planted {
             Bug::Negative => {
                 request.rewrite("[[", "[[-");
                 self.bug = None;
+            }
+            Bug::AllAgain if std::mem::take(&mut self.refused) => {
+                self.written
+                    .remove(&book)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|entry| add(request, entry));
+            }
+            Bug::TellsAgain => {
+                match entries(request).into_iter().find(|entry| entry["values"][0][0].is_string()) {
+                    Some(told) => drop(self.told.insert(book, told)),
+                    None => {
+                        self.told.get(&book).into_iter().for_each(|told| add(request, told.clone()))
+                    }
+                }
             }
             Bug::Swapped => {
                 let mut body: Value = serde_json::from_slice(&request.body).unwrap();

@@ -29,6 +29,7 @@ use super::{
     faults::{self, Fault, Service},
     google,
     http1::{self, Reply, Request},
+    kraken,
     meddle::Meddled,
     planted::Bug,
     request::End,
@@ -157,6 +158,9 @@ async fn serve(world: &Rc<World>, service: Service, ours: DuplexStream, reset: &
                 continue;
             }
         };
+        if let Some(between) = world.bug_comes_between(&request) {
+            beside(world, service, between).await;
+        }
         let exchange = world.begins(service, request);
         world.bug_sees_fault(&exchange);
         let (goes_on, cut) = tokio::select! {
@@ -234,8 +238,10 @@ async fn answer(
         _ => {}
     }
     // An answer of Kraken's with which something is wrong may be of any use, or of none.
-    let good = reply.good && !(service == Service::Kraken && fault == Some(Fault::Quirk));
-    let end = End { status: reply.status, whole: true, good, pairs, cut: false };
+    let odd = reply.good && service == Service::Kraken && fault == Some(Fault::Quirk);
+    let own = fault.is_none() || reply.body.contains(kraken::UNKNOWN);
+    let (good, own) = (reply.good && !odd, !reply.good && own);
+    let end = End { status: reply.status, whole: true, good, own, odd, pairs, cut: false };
     world.ends(exchange, &end);
     world.bug_sees_end(exchange, Some(&reply), good);
     true
@@ -262,7 +268,8 @@ pub(crate) async fn beside(world: &World, service: Service, request: Request) {
         return world.ends(&exchange, &End::default());
     }
     let (Reply { status, good, .. }, pairs) = world.act(&exchange);
-    world.ends(&exchange, &End { status, whole: true, good, pairs, cut: false });
+    let end = End { status, whole: true, good, own: !good, odd: false, pairs, cut: false };
+    world.ends(&exchange, &end);
 }
 
 /// Ends when a bug breaks off a request.

@@ -46,26 +46,6 @@ pub(crate) enum Happening {
     Healed,
 }
 
-impl Happening {
-    /// Whether actors begin anew.
-    pub(crate) const fn restarts(&self) -> bool {
-        matches!(self, Self::Drill(..) | Self::Reload)
-    }
-
-    /// Whether cells are set aside until somebody has mended it.
-    pub(crate) const fn sets_aside(&self) -> bool {
-        matches!(
-            self,
-            Self::Rename(_)
-                | Self::Unname(_)
-                | Self::Protect(_)
-                | Self::Deny(_)
-                | Self::Bin(_)
-                | Self::Delist(_)
-        )
-    }
-}
-
 /// An actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
@@ -86,7 +66,7 @@ pub(crate) struct Plan {
     /// In the order of their times.
     pub(crate) happenings: Vec<(Duration, Happening)>,
     pub(crate) healed: Duration,
-    pub(crate) bound: Duration,
+    /// When it is to stop, if everything has been fresh for a while by then.
     pub(crate) end: Duration,
     /// When it is to stop, if that is in the middle of everything.
     pub(crate) stop: Option<Duration>,
@@ -127,7 +107,6 @@ impl Plan {
             episodes: Vec::new(),
             happenings: Vec::new(),
             healed: length * 3 / 4,
-            bound: Duration::ZERO,
             end: length,
             stop: None,
             names_entries: dice.bool(),
@@ -141,9 +120,6 @@ impl Plan {
         plan.episodes = Fault::episodes(dice, plan.healed, alone);
         plan.happenings(dice);
         plan.stop = (dice.f64() < 0.2).then(|| secs(dice.u64(0..plan.healed.as_secs())));
-        plan.bound = plan.freshness_bound();
-        // Time enough to be fresh, and then to stay so for a while.
-        plan.end = plan.end.max(plan.healed + plan.bound + secs(300));
         plan
     }
 
@@ -223,6 +199,17 @@ impl Plan {
         all.push((self.healed, Happening::Healed));
         all.sort_by_key(|(at, _)| *at);
         self.happenings = all;
+    }
+
+    /// Whether a pair is ever not listed.
+    pub(crate) fn delists(&self) -> bool {
+        self.happenings.iter().any(|(_, happening)| matches!(happening, Happening::Delist(_)))
+    }
+
+    /// How many cells a spreadsheet has in which something is written.
+    pub(crate) fn cells_of(&self, book: usize) -> usize {
+        let own = self.sheets.iter().filter(|sheet| sheet.spreadsheet == book);
+        own.map(|sheet| sheet.cells.len() + usize::from(sheet.problem.is_some())).sum()
     }
 
     /// The spreadsheet that a sheet is in.

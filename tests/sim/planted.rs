@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     broken::{Broken, listed},
     google::Place,
-    http1::Reply,
+    http1::{Reply, Request},
 };
 
 listed! {
@@ -29,6 +29,12 @@ pub(crate) enum Bug {
     OldPayload,
     /// A write that has succeeded is made once more.
     EverythingTwice,
+    /// When a cell is refused, what has just been written is written once more.
+    AllAgain,
+    /// What is wrong is told with each write.
+    TellsAgain,
+    /// Kraken is shown a token.
+    TokenForKraken,
     /// Prices get into the column beside theirs.
     OneColumnOff,
     /// Two cells have each other's prices.
@@ -63,14 +69,34 @@ pub(crate) enum Bug {
     Restless,
     /// The properties are read again every few seconds, however often that has failed.
     RestlessSurvey,
+    /// That Kraken says there is an error is not taken for a failure.
+    RestlessError,
+    /// What fails is tried again once at once, and then as it should be.
+    Hasty,
+    /// What is not shared is asked for every few seconds.
+    Insistent,
+    /// A write that Google refuses is made again and again.
+    RestlessRefusal,
+    /// A tick comes between two requests of one fetch.
+    ComesBetween,
+    /// After an outage every fetch that has failed is made up for.
+    MakesUp,
+    /// Every failure is told, and not the first of many.
+    Chatters,
     /// An actor that has failed is not missed.
     BlindGuard,
+    /// An actor that hangs is missed after ten pings.
+    SlowGuard,
     /// A token is asked for with each write.
     TokenForEachWrite,
+    /// A token is asked for after each write that fails.
+    TokenForEachFailure,
     /// Something panics that nobody looks after.
     StrayPanic,
-    /// When all is well again it takes some minutes until anything is written.
+    /// When all is well again it takes a minute until anything is written.
     SlowRecovery,
+    /// A spreadsheet that is shared again is looked at after twice the time that is promised.
+    SlowProbe,
     /// Prices are written as if somebody had typed them.
     UserEntered,
     /// A price gets into the row below, too.
@@ -89,24 +115,31 @@ impl Bug {
     pub(crate) const fn breaks(self) -> Broken {
         match self {
             Self::NoInFlightGuard => Broken::TwoWrites,
-            Self::ImpatientFetch => Broken::TwoFetches,
+            Self::ImpatientFetch | Self::ComesBetween => Broken::TwoFetches,
             Self::StaleQueue => Broken::Backwards,
             Self::OldPayload => Broken::OldPayload,
-            Self::EverythingTwice => Broken::WrittenTwice,
+            Self::EverythingTwice | Self::AllAgain | Self::TellsAgain => Broken::WrittenTwice,
             Self::OneColumnOff | Self::UserEntered | Self::TwoRows => Broken::Foreign,
             Self::Swapped | Self::Negative => Broken::WrongValue,
-            Self::Burst | Self::FetchTwice => Broken::Burst,
+            Self::Burst | Self::FetchTwice | Self::MakesUp => Broken::Burst,
             Self::LostTick => Broken::LostTick,
-            Self::Restless | Self::RestlessSurvey => Broken::RetryStorm,
+            Self::Restless
+            | Self::RestlessSurvey
+            | Self::RestlessError
+            | Self::Hasty
+            | Self::Insistent
+            | Self::RestlessRefusal => Broken::RetryStorm,
             Self::PoisonedToken => Broken::RejectedToken,
-            Self::TokenForEachWrite => Broken::TokenStorm,
+            Self::TokenForEachWrite | Self::TokenForEachFailure => Broken::TokenStorm,
             Self::ListWithoutEnd => Broken::KrakenPace,
             Self::NoBackoff => Broken::WriteBudget,
             Self::SurveyWithoutEnd => Broken::ReadBudget,
             Self::Leak => Broken::Growth,
-            Self::Panic | Self::BlindGuard => Broken::Fault,
+            Self::Chatters => Broken::Flood,
+            Self::Panic | Self::BlindGuard | Self::SlowGuard => Broken::Fault,
+            Self::TokenForKraken => Broken::Leaked,
             Self::StrayPanic => Broken::Panic,
-            Self::GivenUp | Self::SlowRecovery => Broken::NotFresh,
+            Self::GivenUp | Self::SlowRecovery | Self::SlowProbe => Broken::NotFresh,
             Self::AllForOne => Broken::Infected,
             Self::TrustsItself => Broken::TypedOver,
             Self::CutWrite => Broken::Cut,
@@ -121,6 +154,12 @@ pub(crate) struct Planted {
     pub(crate) bug: Option<Bug>,
     /// By spreadsheet: the body of the write that failed last.
     pub(crate) failed: BTreeMap<String, Vec<u8>>,
+    /// By spreadsheet: what has been written of late.
+    pub(crate) written: BTreeMap<String, Vec<Value>>,
+    /// A write has just been refused.
+    pub(crate) refused: bool,
+    /// By spreadsheet: an entry that tells what is wrong.
+    pub(crate) told: BTreeMap<String, Value>,
     /// By spreadsheet: the bodies of some writes.
     pub(crate) queue: BTreeMap<String, VecDeque<Vec<u8>>>,
     /// How many seconds the process has just stood still.
@@ -129,10 +168,16 @@ pub(crate) struct Planted {
     pub(crate) token: Option<Reply>,
     /// By spreadsheet and cell: the price that somebody has typed over.
     pub(crate) typed: BTreeMap<(usize, Place), Value>,
+    /// The first request of a fetch, of more than one.
+    pub(crate) first: Option<Request>,
+    /// How many fetches have failed.
+    pub(crate) missed: usize,
     /// When all faults are over, once they are.
     pub(crate) healed: Option<Duration>,
     /// A spreadsheet that is, or was, in trouble.
     pub(crate) troubled: Option<usize>,
+    /// Until when a spreadsheet is not looked at.
+    pub(crate) unseen: Option<(usize, Duration)>,
 }
 
 impl Planted {

@@ -25,6 +25,14 @@ pub(crate) struct Entry {
     pub(crate) fetch: u64,
 }
 
+/// What a write is about.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) prices: Vec<Entry>,
+    /// The cells that tell what is wrong: their names in the journal, their sheets, their texts.
+    pub(crate) problems: Vec<(String, usize, String)>,
+}
+
 /// A request that has begun.
 #[derive(Debug)]
 pub(crate) struct Begun {
@@ -33,9 +41,11 @@ pub(crate) struct Begun {
     /// The spreadsheet that it is about, if it is about one.
     pub(crate) book: usize,
     /// What it writes, if it does.
-    pub(crate) write: Option<Vec<Entry>>,
+    pub(crate) write: Option<Written>,
     /// The number of the fetch, if it is one.
     pub(crate) fetch: Option<u64>,
+    /// The names of the pairs that it asks for.
+    pub(crate) names: Vec<String>,
     pub(crate) token: String,
 }
 
@@ -49,6 +59,10 @@ pub(crate) struct End {
     pub(crate) whole: bool,
     /// … and does what was asked.
     pub(crate) good: bool,
+    /// … or it is the server's own refusal, and no trouble.
+    pub(crate) own: bool,
+    /// … or something in it is odd, which may be no reason to wait.
+    pub(crate) odd: bool,
     /// The pairs that it brought good prices of.
     pub(crate) pairs: Vec<usize>,
 }
@@ -65,10 +79,16 @@ impl Begun {
         let foreign = || (Broken::Foreign, format!("{} {}", request.method, request.target));
         let token = request.bearer.clone();
         let list = request.path() == "/0/public/AssetPairs";
-        let mut begun = Self { service, at, book: 0, write: None, fetch, token };
+        let names = request.query("pair").into_iter().flat_map(|list| list.split(','));
+        let names = names.map(str::to_owned).collect();
+        let mut begun = Self { service, at, book: 0, write: None, fetch, names, token };
         let known = matches!(request.query_name(), "" | "pair" | "fields");
         broken_if(!known, Broken::Foreign, || foreign().1)?;
         match (service, request.method.as_str()) {
+            // Whom nobody gave a token must not see one.
+            (Service::Kraken | Service::Token, _) if !begun.token.is_empty() => {
+                return Err((Broken::Leaked, foreign().1));
+            }
             (Service::Kraken, "GET") if list || request.path() == "/0/public/Ticker" => {}
             (Service::Token, "POST") if request.path() == "/token" => {}
             (Service::Sheets, method) => {
@@ -102,8 +122,8 @@ impl Begun {
 }
 
 /// Reads what a write is about.
-fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (Broken, String)> {
-    let mut written = Vec::new();
+fn written(plan: &Plan, book: usize, request: &Request) -> Result<Written, (Broken, String)> {
+    let mut written = Written::default();
     let mut seen = BTreeSet::new();
     let cells = google::cells(request);
     let entry = |(range, value): &(String, Value)| json!({"range": range, "values": [[value]]});
@@ -125,12 +145,13 @@ fn written(plan: &Plan, book: usize, request: &Request) -> Result<Vec<Entry>, (B
                 let price = value.as_f64().and_then(decode);
                 let price = price.filter(|(p, f, _)| (*p, *f) == (pair, field));
                 let (.., fetch) = price.ok_or_else(wrong)?;
-                written.push(Entry { range: name, sheet, pair, fetch });
+                written.prices.push(Entry { range: name, sheet, pair, fetch });
             }
             None => {
                 let plain = |c: char| c.is_ascii() && !"=+@<>\"[]{}|\\^`~#*".contains(c);
                 let text = value.as_str().ok_or_else(wrong)?;
                 (text.chars().all(plain) && text.len() <= 500).then_some(()).ok_or_else(wrong)?;
+                written.problems.push((name, sheet, text.to_owned()));
             }
         }
     }

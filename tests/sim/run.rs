@@ -7,7 +7,6 @@ use actix::{Actor, Context, Handler};
 use ratesheet::{
     ActorName, Drill, DrillActor, Event, Reload, ServiceAccountKey, Shutdown, SupervisorActor,
     actix::Addr,
-    slog::{Discard, Logger, o},
 };
 use tokio::{
     runtime::Builder,
@@ -17,7 +16,9 @@ use tokio::{
 use super::{
     broken::Broken,
     dice::Source,
+    failing::Waits,
     faults::Service,
+    fresh::Looks,
     net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
@@ -26,6 +27,9 @@ use super::{
 
 /// How often the spreadsheets are looked at that are well.
 const LOOK: Duration = secs(5);
+
+/// For how long all of them must stay fresh in the end.
+const FRESH: Duration = secs(300);
 
 /// How long after its end it is still watched.
 const AFTERWARDS: Duration = secs(60);
@@ -38,6 +42,8 @@ pub(crate) struct Outcome {
     /// The end of the journal.
     pub(crate) journal: Vec<String>,
     pub(crate) requests: u64,
+    pub(crate) looks: Looks,
+    pub(crate) waits: Waits,
 }
 
 /// Runs what a source says. Of the journal so many lines are kept.
@@ -72,9 +78,13 @@ pub(crate) fn fuzzed(bytes: &[u8]) -> Result<(), String> {
 
 fn outcome(world: &World) -> Outcome {
     world.judge(panics::none());
+    world.hear();
+    let waits = world.state.borrow().checker.waits();
+    world.judge(waits.are_long_enough());
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
-    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests: state.requests() }
+    let (requests, looks) = (state.requests(), *world.looks.borrow());
+    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests, looks, waits }
 }
 
 async fn story(world: &Rc<World>) {
@@ -83,7 +93,7 @@ async fn story(world: &Rc<World>) {
     let supervisor = SupervisorActor::new(plan.config.clone())
         .key(key())
         .dialer(net::dialer(world))
-        .logger(Logger::root(Discard, o!()))
+        .logger(world.log.logger())
         .subscriber(witness.recipient())
         .start();
     let before = |time: &Duration| plan.stop.is_none_or(|stop| *time < stop);
@@ -110,10 +120,8 @@ async fn story(world: &Rc<World>) {
     if let Some(stop) = plan.stop {
         sleep_until(world.at(stop)).await;
     } else {
-        sleep_until(world.at(plan.healed + plan.bound)).await;
-        world.must_be_fresh(plan.healed);
-        world.note("all cells are to be fresh");
-        sleep_until(world.at(plan.end)).await;
+        let end = world.must_all_be_fresh_at() + FRESH;
+        sleep_until(world.at(plan.end.max(end))).await;
     }
     stop(world, &supervisor).await;
 }
@@ -128,6 +136,7 @@ async fn fail(world: &World, supervisor: &Addr<SupervisorActor>, role: Role, dri
 async fn look_after_the_well(world: &World) {
     loop {
         sleep(LOOK).await;
+        world.hear();
         world.the_well_must_be_fresh();
     }
 }
@@ -188,7 +197,10 @@ impl Handler<Event> for Witness {
             Event::Fault(_) if world.bug() == Some(Bug::BlindGuard) => return,
             Event::Fault(fault) => {
                 let role = role(&world.plan, &fault.actor);
-                world.state.borrow_mut().checker.fault(world.now(), role, &fault);
+                if world.bug_keeps(role, &fault) {
+                    return;
+                }
+                world.fault_of(role, &fault);
             }
             Event::Escalated(_) => {
                 world.judge(Err((Broken::Fault, text.clone())));

@@ -51,6 +51,9 @@ impl Sheet {
     }
 }
 
+/// The most cells in a row that get protected.
+pub(crate) const MOST_PROTECTED: usize = 6;
+
 /// The most pairs that one request names.
 const PAIRS_PER_REQUEST: usize = 100;
 
@@ -83,7 +86,7 @@ pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize
             let every = secs(every);
             let problem = dice.bool().then(|| "D1".to_owned());
             let named = dice.bool().then(|| dice.usize(0..cells.len()));
-            let run = (dice.usize(0..cells.len()), dice.usize(1..=6));
+            let run = (dice.usize(0..cells.len()), dice.usize(1..=MOST_PROTECTED));
             sheets.push(Sheet { spreadsheet, gid, every, own, cells, problem, named, run });
         }
     }
@@ -94,8 +97,8 @@ pub(crate) fn sheets(dice: &mut Dice, spreadsheets: usize) -> (Vec<Sheet>, usize
 /// Kraken is asked for all that it has.
 fn own_pairs(dice: &mut Dice, spreadsheets: usize) -> usize {
     match dice.u32(0..100) {
-        0..4 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
-        4 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
+        0..12 if spreadsheets == 1 => dice.usize(PAIRS_PER_REQUEST..=PAIRS_PER_REQUEST + 30),
+        12 if spreadsheets == 1 => dice.usize(PAIRS_OF_A_FETCH..=PAIRS_OF_A_FETCH + 10),
         _ => dice.usize(1..=3),
     }
 }

@@ -17,6 +17,7 @@ use super::{
     arguments::Arguments,
     broken::Broken,
     dice::Source,
+    failing::Waits,
     fuzzed,
     planted::Bug,
     run::{Outcome, run},
@@ -36,6 +37,9 @@ const FAILED_ONCE: &str = include_str!("seeds.txt");
 
 /// A planted bug must be found within so many seeds.
 const SEEDS_FOR_A_BUG: u64 = 200;
+
+/// Of a hundred looks at a sheet so many must judge it: otherwise it is excused too easily.
+const LOOKS_THAT_JUDGE: u64 = 45;
 
 /// How much of a journal is shown of a seed that fails.
 const SHOWN: usize = 40;
@@ -58,15 +62,41 @@ fn promises(arguments: &Arguments) -> Result<(), String> {
     let once = FAILED_ONCE.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
     let others = arguments.from..arguments.from + arguments.seeds;
     let seeds: Vec<u64> = once.chain(others).collect();
-    let requests = AtomicU64::new(0);
+    let [requests, looks, judged, broke] = [(); 4].map(|()| AtomicU64::new(0));
+    let waits = Mutex::new(Waits::default());
     let failed = first(&seeds, |seed| {
         let outcome = run(&Source::Seed(seed), arguments.length, None, SHOWN);
-        requests.fetch_add(outcome.requests, Ordering::Relaxed);
+        for (sum, of) in [
+            (&requests, outcome.requests),
+            (&looks, outcome.looks.all),
+            (&judged, outcome.looks.judged),
+        ] {
+            sum.fetch_add(of, Ordering::Relaxed);
+        }
+        waits.lock().unwrap().add(&outcome.waits);
         let (broken, text) = outcome.verdict?;
+        if arguments.goes_on {
+            println!("seed {seed}: {broken:?}: {text}");
+            broke.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
         Some(report(seed, arguments, broken, &text, &outcome.journal))
     });
     println!("{} seeds, {requests:?} requests, {:?}", seeds.len(), before.elapsed());
-    failed.map_or(Ok(()), |(_, text)| Err(text))
+    if let Some((_, text)) = failed {
+        return Err(text);
+    }
+    let [looks, judged, broke] = [looks, judged, broke].map(AtomicU64::into_inner);
+    if broke > 0 {
+        return Err(format!("{broke} seeds have failed"));
+    }
+    println!("{judged} of {looks} looks at a sheet judged it");
+    if judged < looks / 100 * LOOKS_THAT_JUDGE {
+        return Err("too few: hardly anything has to be fresh".into());
+    }
+    let waits = waits.into_inner().unwrap();
+    println!("of the longest wait after each failure in a row, on the mean: {:.2?}", waits.means());
+    waits.are_long_enough().map_err(|(_, text)| text)
 }
 
 /// The plans that the fuzzer has found new ways by.

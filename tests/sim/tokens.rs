@@ -4,48 +4,54 @@ use std::time::Duration;
 
 use super::{
     broken::{Broken, Verdict, broken_if},
-    excuses::Excuses,
-    lately::{Failing, Lately, MINUTE},
-    plan::Plan,
+    excuses::{Excuses, ON_THE_WAY},
+    failing::Failing,
+    plan::{Plan, secs},
     request::Begun,
 };
 
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    asked: Lately,
-    /// Requests to Google that failed: a token may be what they lacked.
-    failures: Lately,
-    /// Tokens that were asked for since one was last of use.
-    useless: Failing,
+    /// When the last was asked for, if there is one that may be used.
+    asked: Option<Duration>,
+    /// Google has not taken one since then.
+    rejected: bool,
+    pub(crate) failing: Failing,
 }
 
 impl Tokens {
-    /// A token is asked for.
+    /// A token is asked for: there is none, or it is old, or Google does not take it.
     pub(crate) fn begins(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
-        self.asked.note(now);
-        let asked = self.asked.within(now, MINUTE);
-        let most = 1
-            + MINUTE.as_secs().div_ceil(plan.token_life) as usize
-            + 2 * excuses.trees(now)
-            + self.failures.within(now, 2 * MINUTE);
-        broken_if(asked > most, Broken::TokenStorm, || format!("{asked} asked for in a minute"))?;
-        let books = plan.spreadsheets.len();
-        let storms = self.useless.storms(now, plan.config.retry.backoff.max, books);
-        broken_if(storms, Broken::TokenStorm, || "one after the other, all of no use".into())
+        let life = secs(plan.token_life);
+        let old = |asked| now + (life / 4).min(secs(300)) + ON_THE_WAY >= asked + life;
+        // A tree that has just gone has an account of its own.
+        let needed = self.asked.is_none_or(old) || self.rejected || excuses.trees(now) > 1;
+        self.rejected = false;
+        broken_if(!needed, Broken::TokenStorm, || {
+            format!("the one of {:?} is as good as new", self.asked)
+        })?;
+        self.failing.begins(now, &plan.config.retry.backoff)
     }
 
-    /// Who asked begins anew.
+    /// Who asked begins anew, with an account of his own.
     pub(crate) fn begin_anew(&mut self) {
-        self.useless.ends();
+        self.asked = None;
+        self.failing.ends();
     }
 
-    /// A request with a token, or for one, has ended.
-    pub(crate) fn ends(&mut self, now: Duration, with_one: bool, good: bool) {
-        if !good {
-            self.failures.note(now);
-        } else if with_one {
-            self.useless.ends();
+    /// A request for one has ended. Somebody may have asked who has just failed himself.
+    pub(crate) fn ends(&mut self, begun: &Begun, now: Duration, good: bool, ill: bool) {
+        self.asked = good.then_some(begun.at);
+        if good || ill {
+            self.failing.ends();
+        } else {
+            self.failing.fails(now);
         }
+    }
+
+    /// Google has not taken one.
+    pub(crate) const fn rejected(&mut self) {
+        self.rejected = true;
     }
 }

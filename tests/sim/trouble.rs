@@ -1,43 +1,119 @@
-//! Which spreadsheet is in trouble, and which is well while others are not.
+//! Which spreadsheet is in trouble, and until when it may feel what is over.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     google::Google,
     kraken::Kraken,
-    plan::{Happening, Plan, Role, secs},
+    plan::{Happening, Plan, Role},
 };
 
-/// By spreadsheet: until when something was wrong with it, or with what all of them share.
+/// What may be wrong with a spreadsheet, or with what all of them share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// An episode, by its place in the plan.
+    Episode(usize),
+    /// Cells, tabs, or all of it.
+    Itself,
+    Delisted(usize),
+    Restart(Role),
+    Tree,
+    Standstill,
+    Token,
+}
+
+/// Until when something may be felt, and for how long after its end.
 #[derive(Debug, Default)]
-pub(crate) struct Troubles(BTreeMap<usize, Duration>);
+struct Felt {
+    until: Duration,
+    wait: Duration,
+}
+
+/// What has been wrong with each spreadsheet.
+#[derive(Debug, Default)]
+pub(crate) struct Troubles(BTreeMap<(usize, What), Felt>);
 
 impl Troubles {
+    /// Looks at what goes on. What begins and ends between two looks must be told.
+    pub(crate) fn look(&mut self, now: Duration, plan: &Plan, google: &Google, kraken: &Kraken) {
+        for (number, episode) in plan.episodes.iter().enumerate() {
+            if let Some(end) = episode.end(now) {
+                for book in plan.those(episode.only) {
+                    self.note(book, What::Episode(number), end, plan.wait_after(episode));
+                }
+            }
+        }
+        let delisted: Vec<_> = kraken.delisted.iter().copied().collect();
+        self.refuses(now, &delisted, plan);
+        for (book, id) in plan.spreadsheets.iter().enumerate() {
+            let spreadsheet = &google.spreadsheets[id];
+            if spreadsheet.is_in_trouble() {
+                self.note(book, What::Itself, now, plan.wait_for_a_person(spreadsheet));
+            }
+        }
+    }
+
+    /// Kraken says of some pairs that one of them is not listed, which it is.
+    pub(crate) fn refuses(&mut self, now: Duration, pairs: &[usize], plan: &Plan) {
+        for &pair in pairs {
+            for book in plan.showing(pair) {
+                self.note(book, What::Delisted(pair), now, plan.wait_for_a_list(book, pair));
+            }
+        }
+    }
+
     /// Something happens.
     pub(crate) fn begins(&mut self, now: Duration, happening: &Happening, plan: &Plan) {
-        let until = match happening {
-            Happening::Standstill(long) => now + *long,
-            _ => now,
-        };
-        let concerned = plan.concerned(happening);
-        self.0.extend(concerned.into_iter().map(|book| (book, until)));
+        for book in plan.concerned(happening) {
+            match *happening {
+                Happening::Drill(role, drill) => {
+                    let what = What::Restart(role);
+                    // One may wait in the mailbox while the actor waits for its restart.
+                    let from = now.max(self.until(book, what));
+                    self.note(book, what, from, plan.wait_for_a_restart(drill));
+                }
+                Happening::Reload => {
+                    let from = now.max(self.until(book, What::Tree));
+                    self.note(book, What::Tree, from, plan.wait_for_a_tree());
+                }
+                Happening::Standstill(long) => {
+                    self.stalls(book, now, now + long);
+                    self.note(book, What::Standstill, now + long, Duration::ZERO);
+                }
+                Happening::Revoke => self.note(book, What::Token, now, Duration::ZERO),
+                _ => {}
+            }
+        }
     }
 
-    /// Looks at what goes on.
-    pub(crate) fn look(&mut self, now: Duration, plan: &Plan, google: &Google, kraken: &Kraken) {
-        let episodes = plan.episodes.iter().filter(|episode| episode.lasts(now));
-        let struck = episodes.flat_map(|episode| plan.those(episode.only));
-        let delisted = kraken.delisted.iter().flat_map(|pair| plan.showing(*pair));
-        let ids = plan.spreadsheets.iter().enumerate();
-        let own = ids.filter(|(_, id)| google.spreadsheets[*id].is_in_trouble());
-        let own = own.map(|(book, _)| book);
-        self.0.extend(struck.chain(delisted).chain(own).map(|book| (book, now)));
+    /// Until when a spreadsheet may feel what was wrong with it.
+    pub(crate) fn over(&self, book: usize) -> Duration {
+        let own = self.0.range((book, What::Episode(0))..(book + 1, What::Episode(0)));
+        own.map(|(_, felt)| felt.until).max().unwrap_or_default()
     }
 
-    /// Whether nothing has been wrong with a spreadsheet for so long that it must be well.
-    pub(crate) fn is_well(&self, book: usize, now: Duration, plan: &Plan) -> bool {
-        let until = self.0.get(&book).copied().unwrap_or_default();
-        now > until + plan.bound + secs(60)
+    /// Whether another spreadsheet may feel anything now.
+    pub(crate) fn others_feel(&self, book: usize, now: Duration) -> bool {
+        self.0.iter().any(|((other, _), felt)| *other != book && felt.until >= now)
+    }
+
+    fn until(&self, book: usize, what: What) -> Duration {
+        self.0.get(&(book, what)).map(|felt| felt.until).unwrap_or_default()
+    }
+
+    /// Something ends at that time, or goes on, and may be felt for so long after it.
+    fn note(&mut self, book: usize, what: What, end: Duration, wait: Duration) {
+        let felt = self.0.entry((book, what)).or_default();
+        felt.until = felt.until.max(end + wait);
+        felt.wait = felt.wait.max(wait);
+    }
+
+    /// The process stands still: what is tried meanwhile fails, and is waited for once more.
+    fn stalls(&mut self, book: usize, from: Duration, to: Duration) {
+        let own = self.0.range_mut((book, What::Episode(0))..(book + 1, What::Episode(0)));
+        for (_, felt) in own.filter(|(_, felt)| felt.until >= from) {
+            felt.until = felt.until.max(to + felt.wait);
+        }
     }
 }
 

@@ -15,14 +15,15 @@ use super::{
     checker::Checker,
     dice::Dice,
     faults::{self, Fault, Service},
-    fresh::Typed,
+    fresh::{Looks, Typed},
     google::{self, Google, Spreadsheet},
     http1::{Reply, Request},
-    kraken::Kraken,
-    plan::{Happening, Plan},
-    planted::Planted,
+    kraken::{self, Kraken, Quirk},
+    plan::{Happening, Plan, Role},
+    planted::{Bug, Planted},
     request::{Begun, End},
     sheet::Sheet,
+    told::{Log, Told},
     trouble::Troubles,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct State {
     pub(crate) planted: Planted,
     pub(crate) troubles: Troubles,
     pub(crate) typed: Typed,
+    told: Told,
     journal: Journal,
     requests: u64,
 }
@@ -64,6 +66,9 @@ pub(crate) struct World {
     /// Open connections.
     pub(crate) open: Cell<usize>,
     pub(crate) state: RefCell<State>,
+    pub(crate) looks: RefCell<Looks>,
+    /// What the product logs.
+    pub(crate) log: Log,
     /// Orders given to the product.
     orders: Cell<usize>,
     /// Something must not have happened.
@@ -109,12 +114,15 @@ impl World {
             planted,
             troubles: Troubles::default(),
             typed: Typed::default(),
+            told: Told::default(),
             journal: Journal { keep, ..Journal::default() },
             requests: 0,
         };
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
-        Rc::new(Self { plan, start, open, orders, state: RefCell::new(state), broken })
+        let log = Log::new(state.planted.bug == Some(Bug::Chatters));
+        let (state, looks) = (RefCell::new(state), RefCell::default());
+        Rc::new(Self { plan, start, open, looks, log, orders, state, broken })
     }
 
     /// The time since the beginning.
@@ -217,8 +225,12 @@ impl World {
     pub(crate) fn act(&self, exchange: &Exchange) -> (Reply, Vec<usize>) {
         let Exchange { service, request, fault, fetch, .. } = exchange;
         let now = u64::try_from(self.now().as_millis()).unwrap();
-        let State { dice, kraken, google, planted, .. } = &mut *self.state.borrow_mut();
+        let State { dice, kraken, google, planted, troubles, .. } = &mut *self.state.borrow_mut();
         let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
+        if quirk.is_some_and(|(quirk, _)| quirk == Quirk::Error(kraken::UNKNOWN)) {
+            let asked = kraken.asked(request).unwrap_or_default();
+            troubles.refuses(self.now(), &asked, &self.plan);
+        }
         match service {
             Service::Kraken => kraken.answer(request, *fetch, quirk),
             Service::Sheets if quirk.is_some() => (faults::sheets_quirk(dice), Vec::new()),
@@ -239,11 +251,37 @@ impl World {
         self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
     }
 
+    /// An actor has failed.
+    pub(crate) fn fault_of(&self, role: Role, fault: &ratesheet::Fault) {
+        self.hear();
+        let State { checker, told, .. } = &mut *self.state.borrow_mut();
+        checker.fault(self.now(), role, fault);
+        if let Role::Sheets(book) = role {
+            told.begins_anew(&self.plan.spreadsheets[book]);
+        }
+    }
+
+    /// Hears what has been logged since it was last listened to.
+    pub(crate) fn hear(&self) {
+        let State { told, checker, .. } = &mut *self.state.borrow_mut();
+        for (at, of, text) in self.log.take() {
+            checker.judge(told.hears(at - self.start, &of, &text));
+        }
+    }
+
+    /// Looks at what goes on.
+    pub(crate) fn look(&self) {
+        let State { google, kraken, troubles, .. } = &mut *self.state.borrow_mut();
+        troubles.look(self.now(), &self.plan, google, kraken);
+    }
+
     /// Something happens to the servers.
     pub(crate) fn happens(&self, happening: &Happening) {
         self.note(&format!("{happening:?}"));
+        self.look();
+        self.hear();
         let now = self.now();
-        let State { kraken, google, checker, troubles, typed, planted, .. } =
+        let State { kraken, google, checker, troubles, typed, told, planted, .. } =
             &mut *self.state.borrow_mut();
         troubles.begins(now, happening, &self.plan);
         match *happening {
@@ -287,8 +325,11 @@ impl World {
             Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
             Happening::Revoke => google.revoke(),
             Happening::Standstill(long) => checker.stalls(now, long, &self.plan),
-            Happening::Drill(role, _) => checker.drills(now, role),
-            Happening::Reload => checker.reloads(now, &self.plan),
+            Happening::Drill(role, drill) => checker.drills(now, role, drill, &self.plan),
+            Happening::Reload => {
+                checker.reloads(now, &self.plan);
+                told.reloads(now, self.plan.wait_for_a_tree());
+            }
             Happening::Healed => {
                 for book in google.spreadsheets.values_mut() {
                     (book.denied, book.gone) = (false, false);

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
+    failing::Failing,
     fetches::Fetches,
     kraken,
-    lately::{Failing, Lately, MINUTE},
+    lately::{Lately, MINUTE},
     plan::{Plan, Role, secs},
     request::{Begun, End, Entry},
-    sheet::requests_for,
+    sheet::MOST_PROTECTED,
 };
 
 /// A price that stands still is written again after this long, in case somebody has typed over it.
@@ -34,25 +35,60 @@ fn is_crowded(plan: &Plan) -> bool {
     2.0 * ticks > f64::from(plan.config.google.writes_per_minute)
 }
 
-/// A write that has succeeded: its price's fetch, when it began, and whether that was as long after
-/// the one before as ticks follow each other.
+/// A write that has succeeded: its price's fetch, when it began, and for how many writes that has
+/// been as long after the one before as ticks follow each other.
 #[derive(Debug)]
 struct Success {
     fetch: u64,
     at: Duration,
-    steady: bool,
+    steady: u32,
+}
+
+/// How many writes Google may still refuse for their own sake.
+#[derive(Debug)]
+struct Allowance {
+    most: f64,
+    left: f64,
+    at: Duration,
+}
+
+impl Allowance {
+    /// Those that it takes to find some of so many cells, and to find it again with another
+    /// witness as often as the witness is a bad one, too.
+    fn of(cells: usize) -> Self {
+        let most = MOST_PROTECTED as f64 * 2.0f64.mul_add((cells as f64).log2(), 4.0);
+        Self { most, left: most, at: Duration::ZERO }
+    }
+
+    /// One more is refused; whether it may be. There is another after each `probe`.
+    fn take(&mut self, now: Duration, probe: Duration) -> bool {
+        let more = (now - self.at).div_duration_f64(probe);
+        self.left = (self.left + more).min(self.most) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     /// By spreadsheet and range.
     cells: BTreeMap<(usize, String), Cell>,
+    /// What the cells that tell what is wrong were last written, and when.
+    told: BTreeMap<(usize, String), (String, Duration)>,
     reads: Lately,
     writes: Lately,
     /// By token: how often it was rejected.
     rejections: BTreeMap<String, usize>,
     /// By spreadsheet, of reads and of writes.
-    failing: BTreeMap<(usize, bool), Failing>,
+    pub(crate) failing: BTreeMap<(usize, bool), Failing>,
+    /// By spreadsheet: when it may be asked for again, which is not ours or not there.
+    denied: BTreeMap<usize, Duration>,
+    /// By spreadsheet: tokens that Google did not take, since something was written.
+    unauthorized: BTreeMap<usize, u32>,
+    /// When Google last refused a cell and named it.
+    refused: Duration,
+    /// By spreadsheet: how much there may be refused now.
+    refusals: BTreeMap<usize, Allowance>,
 }
 
 impl Writes {
@@ -70,6 +106,10 @@ impl Writes {
         broken_if(rejected > most, Broken::RejectedToken, || {
             format!("{} has been rejected {rejected} times", begun.token)
         })?;
+        let early = self.denied.get(&begun.book).is_some_and(|until| now < *until);
+        broken_if(early, Broken::RetryStorm, || format!("{} is not given its rest", begun.book))?;
+        let failing = self.failing.entry((begun.book, begun.write.is_some())).or_default();
+        failing.begins(now, &plan.config.retry.backoff)?;
         // Google counts reads and writes apart, and the budget is the same for both.
         let (times, broken) = match begun.write {
             None => (&mut self.reads, Broken::ReadBudget),
@@ -79,7 +119,7 @@ impl Writes {
         let count = times.within(now, MINUTE);
         let most = plan.config.google.writes_per_minute as usize + 5 * excuses.trees(now) + 4;
         broken_if(count > most, broken, || format!("{count} of them in a minute"))?;
-        let mut entries = begun.write.iter().flatten();
+        let mut entries = begun.write.iter().flat_map(|write| &write.prices);
         entries.try_for_each(|entry| self.sends(begun.book, entry, now, excuses, fetches, plan))
     }
 
@@ -100,9 +140,8 @@ impl Writes {
         broken_if(*fetch < before, Broken::Backwards, || {
             format!("{range} of {book}: fetch {fetch} after {before}")
         })?;
-        // Of a pair that other sheets show there may be newer prices that are none of this one's;
-        // and in a fetch of many requests a price waits for the last of them.
-        let own = plan.sheets[*sheet].own.contains(pair) && requests_for(plan.pairs) == 1;
+        // Of a pair that other sheets show there may be newer prices that are none of this one's.
+        let own = plan.sheets[*sheet].own.contains(pair);
         let judged = own && !excuses.is_ill(Role::Sheets(book), now);
         let newest = fetches.newest(*pair, now, excuses).filter(|_| judged);
         let newest = newest.map(|newest| kraken::first_of(*pair, newest));
@@ -125,28 +164,101 @@ impl Writes {
             *self.rejections.entry(begun.token.clone()).or_default() += 1;
         }
         let book = begun.book;
-        if !end.good {
+        // A cell that Google refuses and names is a reason to write nothing again but it.
+        let named = end.own && end.status == 400 && plan.names_entries;
+        if named {
+            self.refused = now;
+        } else if !end.good {
             // That Google asks for patience, or takes no token, is everybody's trouble.
             let own = !matches!(end.status, 401 | 429);
             excuses.fails(now, Some(book).filter(|_| own));
         }
-        let failing = self.failing.entry((book, begun.write.is_some())).or_default();
         if end.good {
-            failing.ends();
-            let mut entries = begun.write.iter().flatten();
+            self.failing.entry((book, begun.write.is_some())).or_default().ends();
+            self.denied.remove(&book);
+            if begun.write.is_some() {
+                self.unauthorized.remove(&book);
+            }
+            let Some(write) = &begun.write else { return Ok(()) };
+            for problem in &write.problems {
+                self.tells(book, problem, begun.at, excuses, plan)?;
+            }
+            let mut entries = write.prices.iter();
             return entries.try_for_each(|entry| {
                 self.succeeds(book, entry, begun.at, excuses, fetches, plan)
             });
         }
-        // What Google refuses for its own sake is looked for at once.
-        let refused = end.whole && end.status == 400;
-        let storms = !refused && failing.storms(now, plan.config.retry.backoff.max, 1);
-        broken_if(storms, Broken::RetryStorm, || format!("{book} is not given its rest"))
+        self.fails(begun, now, end, excuses, plan)
     }
 
-    /// Who writes begins anew.
-    pub(crate) fn begin_anew(&mut self) {
-        self.failing.clear();
+    /// A request has failed.
+    fn fails(
+        &mut self,
+        begun: &Begun,
+        now: Duration,
+        end: &End,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) -> Verdict {
+        let book = begun.book;
+        let failing = self.failing.entry((book, begun.write.is_some())).or_default();
+        if excuses.is_ill_itself(Role::Sheets(book), now) {
+            failing.ends();
+            return Ok(());
+        }
+        match end.status {
+            // What Google refuses for its own sake is looked for at once, and then seldom.
+            400 if end.own => {
+                let cells = plan.cells_of(book);
+                let probes = plan.config.retry.probe / 30;
+                let left = self.refusals.entry(book).or_insert_with(|| Allowance::of(cells));
+                let refused = left.take(now, probes);
+                return broken_if(!refused, Broken::RetryStorm, || {
+                    format!("what Google refuses in {book} is written again and again")
+                });
+            }
+            400 => {}
+            403 | 404 if end.own => {
+                failing.fails(now);
+                let probe = plan.config.retry.probe.mul_f64(0.8);
+                self.denied.insert(book, now + failing.doubled(secs(10)).min(probe));
+            }
+            401 => {
+                let count = self.unauthorized.entry(book).or_default();
+                *count += 1;
+                if *count == 1 { failing.fails_once() } else { failing.fails(now) }
+            }
+            _ => failing.fails(now),
+        }
+        Ok(())
+    }
+
+    /// Who writes into a spreadsheet begins anew.
+    pub(crate) fn begin_anew(&mut self, book: usize) {
+        self.failing
+            .range_mut((book, false)..=(book, true))
+            .for_each(|(_, failing)| failing.ends());
+        self.denied.remove(&book);
+        self.unauthorized.remove(&book);
+        self.refusals.remove(&book);
+    }
+
+    /// A write has brought what is wrong into its cell.
+    fn tells(
+        &mut self,
+        book: usize,
+        (range, sheet, text): &(String, usize, String),
+        at: Duration,
+        excuses: &Excuses,
+        plan: &Plan,
+    ) -> Verdict {
+        let told = self.told.insert((book, range.clone()), (text.clone(), at));
+        let Some((_, before)) = told.filter(|(before, _)| before == text) else { return Ok(()) };
+        let upset = at < excuses.failed(book) + AFTERMATH;
+        let aged = at + plan.sheets[*sheet].every + ON_THE_WAY >= before + AFRESH;
+        broken_if(!upset && !aged, Broken::WrittenTwice, || {
+            format!("{range} of {book}: {text:?} at {before:?} and at {at:?}")
+        })
     }
 
     /// A write has brought this into its cell.
@@ -161,17 +273,18 @@ impl Writes {
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
         let failed = excuses.failed(book);
+        let held_up = failed.max(self.refused);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
-        let steady =
-            cell.acked.as_ref().is_some_and(|last| at.abs_diff(last.at + every) <= ON_THE_WAY);
+        let regular = |last: &&Success| at.abs_diff(last.at + every) <= ON_THE_WAY;
+        let steady = cell.acked.as_ref().filter(regular).map_or(0, |last| last.steady + 1);
         let success = Success { fetch: *fetch, at, steady };
         let Some(before) = cell.acked.replace(success) else { return Ok(()) };
         // The write before may have come late, or some of the prices only now.
         let tick = before.at.saturating_sub(AFTERMATH);
         let undisturbed =
-            failed < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
-        let soon = before.steady && at + ON_THE_WAY < before.at + every;
+            held_up < tick && !fetches.failed_since(tick) && excuses.stalls_since(tick, at) == 0;
+        let soon = before.steady > 1 && at + ON_THE_WAY < before.at + every;
         let twice = undisturbed && soon && !is_crowded(plan);
         broken_if(twice, Broken::WrittenTwice, || {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
