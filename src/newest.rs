@@ -122,6 +122,7 @@ mod tests {
         newest.take_in(with_quote(2, [FAST]));
         let refused = newest.hand_out(|batch| if batch.tick == 1 { Ok(()) } else { Err("full") });
         assert_eq!((refused, kept(&newest)), (Err("full"), vec![(2, vec![FAST])]));
+        assert!(!newest.is_empty());
         assert_eq!(newest.hand_out(|_| Ok::<_, ()>(())), Ok(()));
         assert!(newest.is_empty());
     }
