@@ -22,8 +22,10 @@ RUN sed -i '/^\[\[\(example\|test\|bench\)\]\]/,/^$/d' Cargo.toml \
 COPY src src
 # The sources are older than what was built of the empty ones: Cargo must look at them again.
 # crt-static is for this crate's own link alone, as procedural macros cannot be static. Relative
-# relocations, packed, take 3 KB and not 256.
+# relocations, packed, take 3 KB and not 256. `ratesheet version` tells the two variables.
+ARG REVISION=unknown
 RUN touch src/lib.rs src/main.rs \
+ && export RATESHEET_REVISION="$REVISION" RATESHEET_RUSTC="$(rustc --version)" \
  && cargo auditable rustc --release --locked --bin ratesheet -- \
     -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
 

@@ -60,6 +60,8 @@ container=$(docker create "ratesheet:$version")
 docker cp -q "$container:/ratesheet" "$temp/ratesheet" 2> /dev/null \
     || docker cp "$container:/ratesheet" "$temp/ratesheet"
 docker rm "$container" > /dev/null
+"$temp/ratesheet" version | grep -qF "revision: $(git rev-parse HEAD)" \
+    || refuse "the program does not tell the commit that it is of"
 
 # ---- the packages
 

@@ -21,8 +21,10 @@ sum_of() {
     docker rm "$container" > /dev/null
 }
 there=$(sum_of "$image")
+# The program tells the commit that it is of, which the image's label tells as well.
+revision=$(docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.revision"}}' "$image")
 # shellcheck disable=SC2086 # flags are several words
-docker build ${DOCKER_BUILD_FLAGS:-} --no-cache -t ratesheet:again . > /dev/null
+docker build ${DOCKER_BUILD_FLAGS:-} --no-cache --build-arg REVISION="$revision" -t ratesheet:again . > /dev/null
 again=$(sum_of ratesheet:again)
 docker rmi ratesheet:again > /dev/null
 printf '%s  %s\n%s  built again\n' "$there" "$image" "$again"

@@ -70,7 +70,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// What is logged, and how. Heeded by the `ratesheet` command alone.
     pub log: LogConfig,
-    /// The status page.
+    /// Where the probes answer, and under which names. Heeded by the `ratesheet` command alone: a
+    /// host serves them by `StatusServer`.
     pub status: StatusConfig,
     /// Whom to tell that all is well.
     pub heartbeat: HeartbeatConfig,

@@ -103,7 +103,11 @@ pub use crate::{
     file::{read_at_most, read_regular, reading_remedy},
     http::{TlsConfig, TlsError},
     kraken::{Feed, KrakenActor, KrakenConfig, Market, Markets, asset_pairs},
-    messages::*,
+    messages::{
+        ActorName, CellContent, CellReport, CellValue, Exit, Failing, Failure, FailureClass, Fault,
+        KrakenReport, Next, Ping, QuoteBatch, Report, ScheduleReport, SheetIndex,
+        SpreadsheetReport, Stop, Tick,
+    },
     pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
     schedule::ScheduleActor,

@@ -175,9 +175,9 @@ impl SheetsActor {
         self
     }
 
-    /// Logs to `log`; by default to the `log` facade.
+    /// Logs to `log`, and says of which spreadsheet; by default to the `log` facade.
     #[must_use]
-    pub fn logger(mut self, log: &Logger) -> Self {
+    pub fn logger(mut self, log: Logger) -> Self {
         self.log = log.new(o!("spreadsheet" => self.spreadsheet.to_string()));
         self
     }

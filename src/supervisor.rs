@@ -86,9 +86,11 @@ pub struct Escalated {
 #[rtype(result = "()")]
 pub struct Shutdown;
 
-/// Stops the tree, if it still stands, and starts it afresh.
+/// Stops the tree, if it still stands, and starts it afresh; answered when it is at work, or with
+/// the reason why it is not: it could not be built, or another command has come meanwhile, which
+/// says what becomes of the tree.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), String>")]
 pub struct Restart;
 
 /// Stops the tree, and starts it afresh with another configuration; answered when it is at work.
@@ -394,11 +396,10 @@ impl Handler<Shutdown> for SupervisorActor {
 }
 
 impl Handler<Restart> for SupervisorActor {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseActFuture<Self, Result<(), String>>;
 
     fn handle(&mut self, _: Restart, _: &mut Self::Context) -> Self::Result {
-        // Why it is not built is an event, or the other command's business.
-        Box::pin(self.rebuild().map(|_, _, _| ()))
+        Box::pin(self.rebuild())
     }
 }
 

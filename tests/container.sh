@@ -188,7 +188,11 @@ ends() {
     [ "$code" = "$expected" ] || tail -n 5 "$temp/output"
 }
 ends "version" 0 "$image" version
-same "version by itself" "ratesheet $version" "$(cat "$temp/output")"
+same "version by itself" "ratesheet $version" "$(head -n 1 "$temp/output")"
+same "revision by itself, as by its label" \
+    "revision: $(of_image '{{index .Config.Labels "org.opencontainers.image.revision"}}')" \
+    "$(sed -n 2p "$temp/output")"
+check "its compiler by itself: $(sed -n 3p "$temp/output")" grep -q '^compiler: rustc 1\.' "$temp/output"
 ends "the demo" 0 "$image" demo --ticks 3 --every 200
 ends "no configuration" 78 "$image"
 

@@ -6,8 +6,10 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     panic,
+    process::Command,
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -18,10 +20,12 @@ use std::{
 
 use actix::Actor;
 use ratesheet::{
-    ActorName, Config, Drill, DrillActor, GetStatus, SheetConfig, Shutdown, SupervisorActor,
+    ActorName, Config, Drill, DrillActor, GetStatus, SheetConfig, Shutdown, StatusServer,
+    SupervisorActor,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 use tempfile::NamedTempFile;
+use tokio::signal::unix::{SignalKind, signal};
 
 const ONE: &str = "1-the-first-spreadsheet-of-the-guest";
 const TAB: &str = "Sheet 1";
@@ -62,8 +66,8 @@ fn process() -> BTreeMap<String, String> {
     process
 }
 
-/// A key, and a configuration that is in a hurry.
-fn config(sandbox: &Sandbox) -> (NamedTempFile, Config) {
+/// The configuration of a guest, and the file of its key.
+fn configure(sandbox: &Sandbox) -> (Config, NamedTempFile) {
     let mut key = NamedTempFile::new().unwrap();
     key.write_all(sandbox.service_account_key().as_bytes()).unwrap();
     let sheet = SheetConfig::new(ONE, TAB).every(Duration::from_millis(20));
@@ -74,31 +78,28 @@ fn config(sandbox: &Sandbox) -> (NamedTempFile, Config) {
     config.google.url = sandbox.url();
     config.google.writes_per_minute = 60_000;
     config.supervision.backoff.min = Duration::from_millis(10);
-    (key, config)
+    (config, key)
 }
 
-/// A tree at work in a thread of its own, an actor of which panics on the way, until it is gone.
+/// A tree at work in a thread of its own, with its probes, an actor of which panics on the way,
+/// until it is gone.
 fn visit(sandbox: &Sandbox) {
-    let (_key, config) = config(sandbox);
+    let (config, _key) = configure(sandbox);
     let sandbox = sandbox.clone();
     let host = thread::spawn(move || {
         actix_rt::System::new().block_on(async {
             let tree = SupervisorActor::new(config).start();
-            let fresh = async || {
-                sandbox.set_cell(ONE, TAB, "A1", "old");
-                sandbox.set_ticker("XXBTZEUR", &price(), &price(), &price());
-                let written =
-                    |s: &Sandbox| s.cell(ONE, TAB, "A1").is_some_and(|value| value.is_number());
-                assert!(sandbox.wait_for(written, SOON).await.is_ok());
-            };
-            fresh().await;
+            let face = StatusServer::start(([127, 0, 0, 1], 0).into(), &tree).unwrap();
+            fresh(&sandbox).await;
+            assert!(answers(face.address()));
             let drill =
                 DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: false };
             assert!(tree.send(drill).await.unwrap());
             while tree.send(GetStatus).await.unwrap().restarts.is_empty() {
                 tokio::task::yield_now().await;
             }
-            fresh().await;
+            fresh(&sandbox).await;
+            face.stop();
             tree.send(Shutdown).await.unwrap();
         });
     });
@@ -107,7 +108,7 @@ fn visit(sandbox: &Sandbox) {
 
 /// A tree whose host stops its system while a write is in flight.
 fn leave_in_the_middle(sandbox: &Sandbox) {
-    let (_key, config) = config(sandbox);
+    let (config, _key) = configure(sandbox);
     let slow = FaultRule::new(Service::Sheets, Fault::Delay(SOON)).path("batchUpdate");
     sandbox.inject(slow);
     let (sender, receiver) = mpsc::channel();
@@ -127,12 +128,54 @@ fn leave_in_the_middle(sandbox: &Sandbox) {
     sandbox.clear_faults();
 }
 
+/// The same under a host that heeds SIGTERM in its own way: it hears of it, and nobody else does.
+fn go_on_when_the_host_is_asked_to_end(sandbox: &Sandbox) {
+    let (config, _key) = configure(sandbox);
+    actix_rt::System::new().block_on(async {
+        let mut asked = signal(SignalKind::terminate()).unwrap();
+        let tree = SupervisorActor::new(config).start();
+        let face = StatusServer::start(([127, 0, 0, 1], 0).into(), &tree).unwrap();
+        fresh(sandbox).await;
+        assert!(answers(face.address()));
+        let own = std::process::id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &own]).status().unwrap().success());
+        let heard = tokio::time::timeout(SOON, asked.recv()).await;
+        assert_eq!(heard, Ok(Some(())), "the host does not hear of its signal");
+        for _ in 0..10 {
+            fresh(sandbox).await;
+            assert!(answers(face.address()), "the guest has heeded a signal of its host's");
+        }
+        face.stop();
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+/// Waits for a price that has not been there before.
+async fn fresh(sandbox: &Sandbox) {
+    sandbox.set_cell(ONE, TAB, "A1", "old");
+    sandbox.set_ticker("XXBTZEUR", &price(), &price(), &price());
+    let written = |s: &Sandbox| s.cell(ONE, TAB, "A1").is_some_and(|value| value.is_number());
+    assert!(sandbox.wait_for(written, SOON).await.is_ok());
+}
+
+/// Whether the probes answer.
+fn answers(at: SocketAddr) -> bool {
+    let mut answer = String::new();
+    let mut ask = || -> std::io::Result<usize> {
+        let mut stream = TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    };
+    ask().is_ok() && answer.starts_with("HTTP/1.1 200 ")
+}
+
 fn price() -> String {
     format!("{}.5", fastrand::u32(30_000..60_000))
 }
 
 #[test]
-fn the_process_is_as_it_was() {
+fn the_process_is_as_it_was_and_its_signals_are_the_host_s() {
     panic::set_hook(Box::new(|_| {
         HEARD.fetch_add(1, Ordering::Relaxed);
     }));
@@ -160,4 +203,5 @@ fn the_process_is_as_it_was() {
     log::set_logger(&Mine).expect("nobody has installed a logger");
     let provider = rustls::crypto::CryptoProvider::get_default();
     assert!(provider.is_none(), "somebody has installed a crypto provider");
+    go_on_when_the_host_is_asked_to_end(&sandbox);
 }

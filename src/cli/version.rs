@@ -1,6 +1,17 @@
-//! `ratesheet version`: what this is, and what it was built with. Touches: standard output.
+//! `ratesheet version`: what this is, and what it was built of and with. Touches: standard output.
+//!
+//! Cargo tells a program neither its commit nor its compiler. Whoever builds it for others does, by
+//! two variables, as the `Dockerfile`; in any other build they are unknown.
 
 use super::{exit::Exit, tell};
+
+/// The commit that it was built from.
+const REVISION: &str = stated(option_env!("RATESHEET_REVISION"));
+
+/// What `rustc --version` said.
+const COMPILER: &str = stated(option_env!("RATESHEET_RUSTC"));
+
+const TLS: &str = "rustls 0.23 with ring";
 
 /// How to say it.
 #[derive(Debug, clap::Args)]
@@ -17,11 +28,21 @@ pub(super) fn version(arguments: &Arguments) -> Exit {
             "name": env!("CARGO_PKG_NAME"),
             "version": version,
             "license": env!("CARGO_PKG_LICENSE"),
-            "tls": "rustls 0.23 with ring",
+            "revision": REVISION,
+            "compiler": COMPILER,
+            "tls": TLS,
         });
         format!("{facts}\n")
     } else {
-        format!("ratesheet {version}\n")
+        format!("ratesheet {version}\nrevision: {REVISION}\ncompiler: {COMPILER}\nTLS: {TLS}\n")
     };
     tell(&text, Exit::Done)
+}
+
+/// What a variable states, if it is there and not empty.
+const fn stated(variable: Option<&'static str>) -> &'static str {
+    match variable {
+        Some(text) if !text.is_empty() => text,
+        _ => "unknown",
+    }
 }

@@ -75,6 +75,8 @@ fn sheets_are_named_by_id_or_url_and_tabs_by_title_or_gid() {
         (format!("{ID}:Sheet 1"), Tab::Title("Sheet 1".into())),
         (format!("{ID}:a:b!c \u{1f335} =x \"q\""), Tab::Title("a:b!c \u{1f335} =x \"q\"".into())),
         (format!("{ID}:Bob's"), Tab::Title("Bob's".into())),
+        (format!("{ID}:'"), Tab::Title("'".into())),
+        (format!("{ID}:see https://kraken.com"), Tab::Title("see https://kraken.com".into())),
         (url.clone(), Tab::First),
         (format!("{url}#gid=0"), Tab::Gid(0)),
         (format!("{url}?gid=77#gid=77"), Tab::Gid(77)),
@@ -83,6 +85,7 @@ fn sheets_are_named_by_id_or_url_and_tabs_by_title_or_gid() {
         (format!("{url}#gid=5:Sheet 1"), Tab::Title("Sheet 1".into())),
         (format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit#gid=5"), Tab::Gid(5)),
         (format!("https://docs.google.com/spreadsheets/d/{ID}"), Tab::First),
+        (format!("https://docs.google.com/spreadsheets/d/{ID}:a:b"), Tab::Title("a:b".into())),
     ] {
         let text = ARTICLE.replace(
             &format!("\"{ID}:Sheet 1\""),

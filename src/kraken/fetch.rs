@@ -92,11 +92,7 @@ impl Question {
     /// then every ticker there is is asked for, once, and what is not among them is it.
     pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
         let mut answers = Answers::default();
-        let mut chunks = self.chunks();
-        if chunks.len() > MOST_REQUESTS {
-            chunks = vec![Vec::new()];
-        }
-        for chunk in chunks {
+        for chunk in self.requests() {
             match answers.to(&chunk, client, gate).await {
                 Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => answers.refusal = true,
                 Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
@@ -119,11 +115,12 @@ impl Question {
         answers
     }
 
-    /// The names, in lists that one request each can carry.
-    fn chunks(&self) -> Vec<Vec<String>> {
+    /// The names that each request asks for; all of Kraken's by none, where that is cheaper.
+    fn requests(&self) -> Vec<Vec<String>> {
         let (last, first): (Vec<_>, Vec<_>) =
             self.names.keys().cloned().partition(|name| self.last.contains(name));
-        [chunks(first.into_iter()), chunks(last.into_iter())].concat()
+        let chunks = [chunks(first.into_iter()), chunks(last.into_iter())].concat();
+        if chunks.len() > MOST_REQUESTS { vec![Vec::new()] } else { chunks }
     }
 
     /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
@@ -219,7 +216,7 @@ fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
     for name in names {
-        let fits = bytes + name.len() < CHUNK_BYTES;
+        let fits = bytes + name.len() <= CHUNK_BYTES;
         match chunks.last_mut().filter(|chunk| chunk.len() < PAIRS_PER_REQUEST && fits) {
             Some(chunk) => {
                 bytes += name.len() + 1;
@@ -235,67 +232,4 @@ fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_hold_all_names_once_and_keep_to_their_limits() {
-        for (count, length, expected) in
-            [(0, 6, 0), (1, 6, 1), (100, 6, 1), (101, 6, 2), (100, 30, 2)]
-        {
-            let names: Vec<_> = (0..count).map(|n| format!("{n:0length$}")).collect();
-            let chunks = chunks(names.iter().cloned());
-            assert_eq!(chunks.len(), expected, "{count} of {length}");
-            assert_eq!(chunks.concat(), names);
-            for chunk in chunks {
-                assert!(chunk.len() <= PAIRS_PER_REQUEST && chunk.join(",").len() <= CHUNK_BYTES);
-            }
-        }
-    }
-
-    #[test]
-    fn names_whose_request_failed_come_last_and_by_themselves() {
-        let pairs = |range: std::ops::Range<u32>| -> BTreeSet<AssetPair> {
-            range.map(|n| format!("aaa{n:03}eur").parse().unwrap()).collect()
-        };
-        let chunks = |last: &BTreeSet<String>| Question::of(pairs(0..250), None, last).chunks();
-        let before = chunks(&BTreeSet::new());
-        assert_eq!(before.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
-        let after = chunks(&before[1].iter().cloned().chain(["GONE".to_owned()]).collect());
-        assert_eq!(after.iter().map(Vec::len).collect::<Vec<_>>(), [100, 50, 100]);
-        assert_eq!(after[2], before[1]);
-    }
-
-    /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.
-    fn dealt(row: Option<&str>, refusal: bool, error: Option<KrakenError>) -> Fetched {
-        let pair = AssetPair::parse("ADA/EUR").unwrap();
-        let names = [("ADAEUR".to_owned(), vec![pair])].into();
-        let row = row.map(|key| (key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH))));
-        let rows = row.into_iter().collect();
-        let answers = Answers { rows, refusal, error, requests: 1, ..Answers::default() };
-        Question { names, by_key: true, last: BTreeSet::new() }.deal_out(answers, "https://x")
-    }
-
-    #[test]
-    fn a_pair_without_a_ticker_is_refused_only_if_kraken_has_refused_something() {
-        let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
-        let odd = dealt(Some("ADAEURX"), false, None);
-        assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
-        let refused = dealt(None, true, None);
-        assert!(refused.refused.len() == 1 && why(&refused).unwrap().contains("does not know"));
-        let busy = || Some(KrakenError::Service("EService:Busy".into()));
-        let trouble = dealt(None, true, busy());
-        assert!(trouble.refused.is_empty() && why(&trouble).unwrap().contains("EService:Busy"));
-        assert!(trouble.error.is_some() && trouble.note.is_none() && trouble.incomplete);
-    }
-
-    #[test]
-    fn what_is_said_beside_a_whole_answer_costs_nothing_but_a_plea_for_fewer_requests() {
-        let busy = dealt(Some("ADAEUR"), false, Some(KrakenError::Service("busy".into())));
-        assert!(busy.error.is_none() && busy.note.is_some() && busy.quotes.len() == 1);
-        let limited = KrakenError::RateLimited { text: "slow down".into(), wait: None };
-        let limited = dealt(Some("ADAEUR"), false, Some(limited));
-        assert!(limited.error.is_some() && limited.note.is_none() && limited.quotes.len() == 1);
-        assert!(!busy.incomplete && !limited.incomplete, "nothing is to be asked for again");
-    }
-}
+mod tests;

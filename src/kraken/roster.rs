@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_fails_to_come_leaves_the_one_that_there_is() {
+        let start = Instant::now();
+        let mut roster = Roster::default();
+        let key = |roster: &Roster| roster.index()?.key(&pair("ADA/EUR")).map(str::to_owned);
+        assert_eq!(key(&roster), None);
+        roster.arrived(list(&[("ADAEUR", "ADA/EUR")]), start);
+        assert!(roster.is_due(after(start, 3_600)));
+        roster.failed(after(start, 3_700));
+        assert_eq!(key(&roster).as_deref(), Some("ADAEUR"));
+    }
+
+    #[test]
     fn a_refused_pair_is_held_back_until_its_time_or_until_it_has_another_name() {
         let start = Instant::now();
         let wanted = [pair("ADA/EUR"), pair("xbteur")].into();

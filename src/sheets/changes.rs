@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn a_cell_that_stands_still_for_everybody_s_reason_does_not_go_on() {
         let (mut bench, now) = (Bench::default(), Instant::now());
+        assert!(bench.log(&[Some(OUTAGE)], now).is_empty(), "that is told elsewhere");
         assert_eq!(bench.log(&[Some("no bid")], now), ["WARN a cell stands still: no bid"]);
         assert!(bench.log(&[Some(OUTAGE)], now).is_empty());
         assert!(bench.log(&[Some("no bid")], now).is_empty());
         assert_eq!(bench.log(&[None], now), ["INFO a cell goes on"]);
-        assert!(bench.log(&[Some(OUTAGE)], now).is_empty());
     }
 
     #[test]
@@ -175,5 +175,15 @@ mod tests {
         let lines = Bench::default().log(&reasons, now);
         assert_eq!(lines.len(), MOST_REASONS + 1);
         assert!(lines[MOST_REASONS].starts_with("WARN 990 more cells stand still"), "{lines:?}");
+    }
+
+    #[test]
+    fn of_many_cells_the_first_ten_are_named() {
+        let cell = |row| CellReport::new(SheetIndex(0), &format!("A{row}"), CellContent::Updated);
+        let cells: Vec<_> = (0..11).map(cell).collect();
+        let cells: Vec<_> = cells.iter().collect();
+        let ten = "A0, A1, A2, A3, A4, A5, A6, A7, A8, A9";
+        assert_eq!(names(&cells[..10]), ten);
+        assert_eq!(names(&cells), format!("{ten}, …"));
     }
 }

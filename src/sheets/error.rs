@@ -87,7 +87,6 @@ impl SheetsError {
         match answer.status {
             401 => Self::Unauthorized(told),
             429 => Self::RateLimited { text: told, wait: answer.retry_after },
-            200..=299 => Self::NotGoogle(told),
             408 | 425 | 500.. => Self::Server { text: told, wait: answer.retry_after },
             _ => Self::NotGoogle(told),
         }
@@ -254,6 +253,35 @@ mod tests {
         ] {
             let failure = sorted(status, &body).failure("https://x", "bot@x", "id");
             assert_eq!(failure.class, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_in_trouble_is_left_alone_for_as_long_as_it_asks() {
+        let wait = Some(Duration::from_secs(30));
+        for (body, status, heard) in [
+            ("<html>", 503, true),
+            ("<html>", 408, true),
+            ("<html>", 429, true),
+            ("<html>", 404, false),
+            (r#"{ "error": { "message": "Try later" } }"#, 503, true),
+        ] {
+            let answer = Answer { retry_after: wait, ..Answer::json(status, body) };
+            let asked = SheetsError::from_answer(&answer).asked_wait();
+            assert_eq!(asked, wait.filter(|_| heard), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_to_do_about_a_cell_follows_from_what_google_says_of_it() {
+        for (text, remedy) in [
+            ("Unable to parse range: 'Prcies'!A1", "the tab or the named range exists"),
+            ("Range ('Prices'!A2000) exceeds grid limits.", "Add rows or columns"),
+            ("You are trying to edit a protected cell or object.", "edit the protected range"),
+            ("No.", "Check the cell in the configuration"),
+        ] {
+            let told = cell_failure(text).remedy;
+            assert!(told.contains(remedy), "{text}: {told}");
         }
     }
 

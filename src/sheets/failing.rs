@@ -100,3 +100,6 @@ impl SheetsActor {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,8 @@ async fn answer_once(mut line: DuplexStream, answer: Vec<u8>) {
     }
 }
 
-fn a_key() -> ServiceAccountKey {
+/// A key that anybody may know.
+pub(super) fn a_key() -> ServiceAccountKey {
     let key = serde_json::json!({
         "type": "service_account",
         "private_key": include_str!("../../tests/keys/rsa-2048.pem"),

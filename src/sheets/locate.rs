@@ -138,8 +138,8 @@ fn first(properties: &Properties) -> Result<&TabProperties, Failure> {
 
 fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), String> {
     // A tab without a grid (a chart on its own) says nothing of its size: let Google judge.
-    let known = tab.rows > 0 && tab.columns > 0;
-    if known && (row > tab.rows || column > tab.columns) {
+    let beyond = |at: u32, size: u32| size > 0 && at > size;
+    if beyond(row, tab.rows) || beyond(column, tab.columns) {
         let size = format!("{} rows and {} columns", tab.rows, tab.columns);
         return Err(format!("the tab {} has {size} only", quoted(&excerpt(&tab.title))));
     }
@@ -211,13 +211,11 @@ mod tests {
 
     use super::*;
 
+    fn tab(gid: u32, title: &str, rows: u32) -> TabProperties {
+        TabProperties { gid, title: title.into(), rows, columns: if rows == 0 { 0 } else { 26 } }
+    }
+
     fn spreadsheet() -> Properties {
-        let tab = |gid, title: &str, rows| TabProperties {
-            gid,
-            title: title.into(),
-            rows,
-            columns: if rows == 0 { 0 } else { 26 },
-        };
         Properties {
             tabs: vec![
                 tab(0, "Sheet 1", 1_000),
@@ -313,6 +311,20 @@ mod tests {
         for cell in ["Q18", "'Bob''s'!Q17", "BtcPrice"] {
             assert_eq!(named(cell), None, "{cell}");
         }
+    }
+
+    #[test]
+    fn of_many_tabs_the_first_eight_are_listed() {
+        let listed = |count| {
+            let properties = Properties {
+                tabs: (0..count).map(|gid| tab(gid, &format!("T{gid}"), 10)).collect(),
+                ..spreadsheet()
+            };
+            list(&properties)
+        };
+        let eight = "'T0', 'T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7'";
+        assert_eq!(listed(8), eight);
+        assert_eq!(listed(9), format!("{eight}, …"));
     }
 
     #[test]

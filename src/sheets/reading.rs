@@ -132,13 +132,13 @@ impl TargetKey {
     }
 }
 
-/// Reads `id:Title`, an id, or an URL, perhaps with `:Title`.
+/// Reads `id:Title`, an id, or an URL, perhaps with `:Title`: the title is behind the first colon
+/// that is none of an URL's `://`.
 pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Vec<Refusal>> {
-    let after = text.find("://").map_or(0, |at| at + "://".len());
-    let (place, own) = match text[after..].find(':') {
-        Some(colon) => (&text[..after + colon], Some(&text[after + colon + 1..])),
-        None => (text, None),
-    };
+    let ends = |&(colon, _): &(usize, &str)| !text[colon..].starts_with("://");
+    let colon = text.match_indices(':').find(ends).map(|(colon, _)| colon);
+    let (place, own) =
+        colon.map_or((text, None), |colon| (&text[..colon], Some(&text[colon + 1..])));
     match (spreadsheet(place), own.map(|own| (own, title(own)))) {
         (Ok(found), None) => Ok(found),
         (Ok((id, _)), Some((own, Ok(())))) => Ok((id, Tab::Title(own.to_owned()))),
@@ -194,8 +194,8 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
     if title.trim().is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
-    if title.len() > 1 && title.starts_with('\'') && title.ends_with('\'') {
-        let bare = title[1..title.len() - 1].replace("''", "'");
+    if let Some(bare) = title.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        let bare = bare.replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
     }
@@ -303,8 +303,7 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
 
 /// `A1` of `1A`.
 fn turned(text: &str) -> Option<String> {
-    let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let (digits, letters) = text.split_at(text.len() - letters.len());
+    let (digits, letters) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let turned = format!("{letters}{digits}");
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
 }

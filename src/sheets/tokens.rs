@@ -120,3 +120,57 @@ impl Tokens {
         server.token().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io, time::Duration};
+
+    use super::*;
+    use crate::{
+        dial::{Dialer, Line},
+        http::TlsConfig,
+        sheets::fuzzing::a_key,
+    };
+
+    /// The tokens of a key whose endpoint is never there.
+    fn unreachable() -> Tokens {
+        let dialer = Dialer::new(|_, _| async { Err::<Line, _>(io::Error::other("no way")) });
+        let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
+        let backoff = Backoff { min: Duration::from_secs(60), max: Duration::from_secs(60) };
+        Tokens::new(Credentials::Key(a_key()), backoff, &tls).unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn after_a_failure_none_is_asked_for_before_its_time() {
+        fastrand::seed(7);
+        let (tokens, start) = (unreachable(), Instant::now());
+        assert!(tokens.outage(start).is_none(), "nothing has failed yet");
+        let failure = tokens.renew().await.unwrap_err().to_string();
+        let until = tokens.outage.borrow().as_ref().unwrap().until;
+        assert!(until > start);
+        let told = |at| tokens.outage(at).map(|error| error.to_string());
+        assert_eq!(told(until - Duration::from_millis(1)), Some(failure));
+        assert_eq!(told(until), None);
+    }
+
+    #[actix_rt::test]
+    async fn whose_they_are_is_known_though_there_are_none() {
+        let tokens = unreachable();
+        assert_eq!(&*tokens.email(), "the service account");
+        assert!(tokens.renew().await.is_err() && tokens.last().is_none());
+        assert_eq!(&*tokens.email(), a_key().client_email());
+    }
+
+    #[actix_rt::test]
+    async fn a_token_is_kept_until_another_comes_or_google_does_not_take_it() {
+        let token = |secret| AccessToken::new(secret, Instant::now(), Duration::from_secs(60));
+        let (old, new) = (token("old").unwrap(), token("new").unwrap());
+        let tokens = unreachable();
+        tokens.last.replace(Some(new.clone()));
+        assert!(tokens.renew().await.is_err());
+        tokens.reject(&old);
+        assert_eq!(tokens.last(), Some(new.clone()), "neither is the fault of this one");
+        tokens.reject(&new);
+        assert_eq!(tokens.last(), None);
+    }
+}

@@ -140,9 +140,7 @@ where
             let restarted = self.restart();
             let (next, count) = self.judge();
             let fault = Fault { actor: self.policy.name.clone(), exit, count, next };
-            // Awaited, since a fault must not be lost.
-            let Some(faults) = self.policy.faults.upgrade() else { return };
-            if faults.send(fault).await.is_err() {
+            if !self.tell(fault).await {
                 return;
             }
             let wait = match next {
@@ -161,6 +159,13 @@ where
                 Err(exit) => exit,
             };
         }
+    }
+
+    /// Whether there is somebody who has heard of it, whom nothing here keeps alive any longer.
+    async fn tell(&self, fault: Fault) -> bool {
+        let Some(faults) = self.policy.faults.upgrade() else { return false };
+        // Awaited, since a fault must not be lost.
+        faults.send(fault).await.is_ok()
     }
 
     /// Runs the actor until it ends in whatever way.

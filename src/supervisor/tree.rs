@@ -84,7 +84,7 @@ impl Tree {
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
             let actor = SheetsActor::new(id.clone(), own, account, config.retry)?
                 .reports(around.reports.clone())
-                .logger(&around.log);
+                .logger(around.log.clone());
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));
             feeds.push(Feed { sheets: pairs, to: child.addr.clone().recipient() });
             sheets.insert(id, child);

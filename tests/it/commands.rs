@@ -232,6 +232,10 @@ fn the_version_says_what_it_is_made_of() {
     let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).out).unwrap();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
     assert!(json["tls"].as_str().unwrap().contains("rustls"), "{json}");
+    for fact in ["revision", "compiler", "tls"] {
+        let (name, value) = (fact.replace("tls", "TLS"), json[fact].as_str().unwrap());
+        assert!(said.out.contains(&format!("\n{name}: {value}\n")), "{}", said.out);
+    }
 }
 
 #[test]

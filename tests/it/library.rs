@@ -10,11 +10,15 @@ use ratesheet::{
     Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
     QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
     SupervisorActor,
-    sandbox::{Sandbox, Service},
+    sandbox::{Fault, FaultRule, Sandbox, Service},
 };
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    oneshot,
+use tokio::{
+    runtime::Handle,
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::LocalSet,
 };
 
 use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, eventually, one_price, slow, with_tree};
@@ -218,7 +222,7 @@ fn under_a_plain_tokio_host_three_engines_live_in_threads_of_their_own() {
             relentless: false,
         };
         a.tree.send(calm).await.unwrap();
-        a.tree.send(Restart).await.unwrap();
+        a.tree.send(Restart).await.unwrap().unwrap();
         rigs[0].fresh(&[(ONE, "A1")]).await;
         a.stop();
         c.stop();
@@ -308,6 +312,39 @@ fn when_its_address_is_dropped_everything_is_gone() {
         })
         .await;
         assert_eq!(writes(&rig.sandbox), before, "somebody goes on");
+    });
+}
+
+/// A set of tasks ends with the last of them, and no sooner.
+#[test]
+fn when_its_address_is_dropped_no_task_is_left_whatever_has_happened() {
+    block_on(async {
+        let rig = Rig::new();
+        let (tasks, runtime) = (LocalSet::new(), Handle::current().metrics());
+        let before = runtime.num_alive_tasks();
+        let life = async {
+            let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE))).start();
+            rig.fresh(&[(ONE, "A1")]).await;
+            for fault in [Fault::Reset, Fault::Truncate, Fault::Hang, Fault::Infinite] {
+                for service in [Service::Kraken, Service::Sheets] {
+                    rig.sandbox.inject(FaultRule::new(service, fault.clone()).times(2));
+                }
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+            for actor in [ActorName::Kraken, ActorName::Sheets(ONE.into())] {
+                let drill = DrillActor { actor, drill: Drill::Panic, relentless: false };
+                assert!(tree.send(drill).await.unwrap());
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+        };
+        tasks.run_until(life).await;
+        assert!(tokio::time::timeout(SOON, tasks).await.is_ok(), "a task is left");
+        // Whoever asks for tokens has tasks of the runtime's own.
+        let start = tokio::time::Instant::now();
+        while runtime.num_alive_tasks() > before {
+            assert!(start.elapsed() < SOON, "a task of the runtime is left");
+            tokio::task::yield_now().await;
+        }
     });
 }
 

@@ -38,6 +38,7 @@ mod phases;
 mod picture;
 mod probes;
 mod readme;
+mod rhythm;
 mod rig;
 mod schema;
 mod secrets;

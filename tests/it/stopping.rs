@@ -49,7 +49,8 @@ fn two_restarts_at_once_make_no_second_writer() {
         let rig = Rig::new();
         let tree = writing(&rig).await;
         let (first, second) = (tree.send(Restart), tree.send(Restart));
-        assert_eq!(tokio::join!(first, second), (Ok(()), Ok(())));
+        let overtaken = Err("another command has come meanwhile".to_owned());
+        assert_eq!(tokio::join!(first, second), (Ok(overtaken), Ok(Ok(()))));
         rig.fresh(&[(ONE, "A1")]).await;
         tree.send(Shutdown).await.unwrap();
         let all = writes(&rig.sandbox);
@@ -118,7 +119,8 @@ fn a_shutdown_during_a_restart_does_not_cut_the_write() {
     block_on(async {
         let rig = Rig::new();
         let tree = writing(&rig).await;
-        let (_, stopped) = tokio::join!(tree.send(Restart), tree.send(Shutdown));
+        let (restarted, stopped) = tokio::join!(tree.send(Restart), tree.send(Shutdown));
+        assert_eq!(restarted, Ok(Err("the tree is being shut down".into())));
         assert_eq!(stopped, Ok(()));
         let last = writes(&rig.sandbox).pop().unwrap();
         assert!(last.status == Some(200) && last.applied, "{last:?}");
@@ -140,7 +142,7 @@ fn a_restart_during_an_escalation_does_not_lie() {
         tree.send(order).await.unwrap();
         let given_up = async || status(&tree).await.state != State::Running;
         eventually("it gives up", given_up).await;
-        tree.send(Restart).await.unwrap();
+        tree.send(Restart).await.unwrap().unwrap();
         rig.fresh(&[(ONE, "A1")]).await;
         let state = tree.send(GetStatus).await.unwrap().state;
         tree.send(Shutdown).await.unwrap();

@@ -176,7 +176,7 @@ fn ticks_that_find_a_full_mailbox_are_counted_and_held_up_by_nobody() {
             // From then on each of them is counted.
             let taken = |report: &ScheduleReport| report.ticks - report.undelivered;
             assert_eq!(taken(&later), taken(&full), "{full:?}, {later:?}");
-            tree.send(Restart).await.unwrap();
+            tree.send(Restart).await.unwrap().unwrap();
             rig.fresh(&[(ONE, "A1")]).await;
         })
         .await;
@@ -213,7 +213,7 @@ fn escalates(actor: ActorName) {
         assert_eq!(status(&tree).await.state, State::Escalated(why.reason));
         // The host lives on, and may begin again.
         tree.send(drill(sheets("nobody"), Drill::Stop)).await.unwrap();
-        tree.send(Restart).await.unwrap();
+        tree.send(Restart).await.unwrap().unwrap();
         rig.fresh(&[(ONE, "A1")]).await;
         assert_eq!(status(&tree).await.state, State::Running);
         tree.send(Shutdown).await.unwrap();

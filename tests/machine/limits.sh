@@ -22,10 +22,19 @@ killed() { cat "$group/memory.oom_control" "$group/memory.events" 2>/dev/null | 
 # How many spreadsheets have their first prices.
 priced() { [ "$(grep -c 'the first prices are in the spreadsheet' "$temp/log")" = "$1" ]; }
 
-# remembers MIB SHEETS WHAT: it works in so much memory, and is never short of it. It is a copy of
-# the program that nobody has read yet, so that whatever is read of its file counts as well.
+# keeps_up SPREADSHEETS PERIOD: waits ten seconds; whether each has been written at every tick.
+keeps_up() {
+    local since
+    since=$(milliseconds)
+    sleep 10
+    ask journal | python3 tests/machine/steady.py "$2" "$1" "$since" "$(milliseconds)"
+}
+
+# remembers MIB SHEETS WHAT [PERIOD]: it works in so much memory, and is never short of it; and, if a
+# PERIOD is named, it writes all SHEETS so often. It is a copy of the program that nobody has read
+# yet, so that whatever is read of its file counts as well.
 remembers() {
-    local before again ratesheet=$ratesheet
+    local before again kept well ratesheet=$ratesheet
     if ! limit memory $(($1 * 1024 * 1024)); then
         skip "P24, row 76: no limit of $1 MiB can be set"
         return
@@ -37,6 +46,10 @@ remembers() {
     start into "$group"
     check "P24, row 76: in $1 MiB it writes $3" eventually 600 priced "$2"
     before=$(read_again)
+    if [ -n "${4:-}" ]; then
+        kept=$(keeps_up "$2" "$4") && well=true || well=false
+        check "L04: … and at every tick: $kept" "$well"
+    fi
     sleep 5
     kill -STOP "$upstream"
     logs 'Kraken gives no quotes\|the spreadsheet is not written' || true
@@ -72,7 +85,7 @@ eventually 100 test -s "$temp/kraken"
 for size in "50 200" "200 50"; do
     # shellcheck disable=SC2086 # two words
     configure 1000 "$(cat "$temp/kraken")" "$(wide $size)"
-    remembers 32 "${size% *}" "500 pairs into ${size% *} spreadsheets of ${size#* } cells"
+    remembers 32 "${size% *}" "500 pairs into ${size% *} spreadsheets of ${size#* } cells" 1000
 done
 
 configure 200 "$url"

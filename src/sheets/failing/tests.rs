@@ -1,0 +1,186 @@
+//! Tests of what a SheetsActor does when it could not write: against a Google of a few lines, and
+//! on a clock that runs on whenever everybody waits. Touches: nothing.
+
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Handler};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    runtime::Builder,
+    time::sleep,
+};
+
+use super::*;
+use crate::{
+    dial::{Dialer, Line},
+    http::{Tls, TlsConfig},
+    journal::Journal,
+    messages::{QuoteBatch, Report, SheetIndex, SpreadsheetReport},
+    pace::RetryConfig,
+    quote::{AssetPair, Price, Quote},
+    sheets::{Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId},
+};
+
+const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
+
+/// A status, and a body.
+type Answer = (u16, &'static str);
+
+/// What Google answers to a request, if it is not as it should be, so long after the beginning.
+type Scenario = fn(&str, Duration) -> Option<Answer>;
+
+/// What becomes of everything else.
+fn well(request: &str) -> Answer {
+    let body = match request {
+        _ if request.contains("/email") => "bot@project.iam.gserviceaccount.com",
+        _ if request.contains("/token") => r#"{ "access_token": "a-token", "expires_in": 3599 }"#,
+        _ if request.contains(":batchUpdate") => r#"{ "totalUpdatedCells": 2 }"#,
+        _ => r#"{ "sheets": [{ "properties": { "title": "Sheet 1" } }] }"#,
+    };
+    (200, body)
+}
+
+/// What happened to an actor that was given two quotes, and has had so much time since.
+struct Outcome {
+    report: SpreadsheetReport,
+    log: Vec<String>,
+    /// When it asked for what, in the first line of each request.
+    asked: Vec<(Duration, String)>,
+}
+
+impl Outcome {
+    /// When it asked for something of this name.
+    fn times(&self, what: &str) -> Vec<Duration> {
+        let asked = self.asked.iter().filter(|(_, line)| line.contains(what));
+        asked.map(|(at, _)| *at).collect()
+    }
+}
+
+/// Answers one request after the other, and keeps what was asked for.
+async fn serve(
+    mut line: DuplexStream,
+    begun: Instant,
+    scenario: Scenario,
+    asked: Arc<Mutex<Vec<(Duration, String)>>>,
+) {
+    let (mut request, mut bytes) = (String::new(), [0; 4 * 1024]);
+    while let Ok(length @ 1..) = line.read(&mut bytes).await {
+        request.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        let whole = match request.split_once("\r\n\r\n") {
+            Some((head, body)) => !head.starts_with("POST") || body.ends_with('}'),
+            None => false,
+        };
+        if whole {
+            let first = request.lines().next().unwrap_or_default().to_owned();
+            asked.lock().unwrap().push((begun.elapsed(), first));
+            let (status, body) =
+                scenario(&request, begun.elapsed()).unwrap_or_else(|| well(&request));
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
+            line.write_all(answer.as_bytes()).await.unwrap();
+            request.clear();
+        }
+    }
+}
+
+/// Keeps the newest report.
+struct Reports(Arc<Mutex<Option<SpreadsheetReport>>>);
+
+impl Actor for Reports {
+    type Context = Context<Self>;
+}
+
+impl Handler<Report> for Reports {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        if let Report::Spreadsheet(report) = report {
+            self.0.lock().unwrap().replace(report);
+        }
+    }
+}
+
+/// What happens in so much time, in this scenario.
+fn after(time: Duration, scenario: Scenario) -> Outcome {
+    let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    actix_rt::System::with_tokio_rt(paused).block_on(async move {
+        fastrand::seed(7);
+        let (begun, asked) = (Instant::now(), Arc::default());
+        let heard = Arc::clone(&asked);
+        let dialer = Dialer::new(move |_, _| {
+            let (ours, theirs) = duplex(64 * 1024);
+            drop(actix_rt::spawn(serve(theirs, begun, scenario, Arc::clone(&heard))));
+            async { Ok(Line::new(ours)) }
+        });
+        let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
+        let google = GoogleConfig { url: "http://127.0.0.1".into(), ..GoogleConfig::default() };
+        let retry = RetryConfig::default();
+        let account = Account::with_tls(Credentials::METADATA, &google, retry, &tls).unwrap();
+        let sheet = SheetConfig::new(ID, "Sheet 1").every(Duration::from_secs(3_600));
+        let sheet = sheet.cell("kraken:xbteur:last", "A1").cell("kraken:etheur:last", "A2");
+        let (journal, newest) = (Journal::default(), Arc::default());
+        let reports = Reports(Arc::clone(&newest)).start();
+        let id = SpreadsheetId::parse(ID).unwrap();
+        let actor = SheetsActor::new(id, vec![(SheetIndex(0), sheet)], account, retry).unwrap();
+        let actor = actor.reports(reports.clone().recipient()).logger(journal.logger()).start();
+        let mut quote = Quote::empty(Timestamp::UNIX_EPOCH);
+        quote.last = Price::new(2.into());
+        let pairs = ["xbteur", "etheur"].map(|pair| AssetPair::parse(pair).unwrap());
+        let quotes = pairs.map(|pair| (pair, quote.clone()));
+        actor.send(QuoteBatch::new(1, [SheetIndex(0)], quotes)).await.unwrap();
+        sleep(time).await;
+        let report = newest.lock().unwrap().take().expect("it reports");
+        let asked = asked.lock().unwrap().clone();
+        Outcome { report, log: journal.take(), asked }
+    })
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[test]
+fn what_goes_on_is_told_when_it_begins_and_then_only_if_it_is_news() {
+    let outcome = after(secs(1_000), |request, since| match since.as_secs() {
+        _ if !request.contains(":batchUpdate") => None,
+        0..300 => Some((503, "")),
+        300..500 => Some((502, "")),
+        _ => None,
+    });
+    let told = outcome.log.iter().filter(|line| line.contains("is not written"));
+    let told: Vec<_> = told.map(|line| (line.contains("503"), line.contains("502"))).collect();
+    assert_eq!(told, [(true, false), (false, true)], "{:?}", outcome.log);
+    assert!(outcome.log.contains(&"INFO the spreadsheet is written again".to_owned()));
+    let failed = outcome.times(":batchUpdate").len() as u64 - 1;
+    assert!(outcome.report.write_failures == failed && failed > 10, "{failed} failures");
+    assert!(outcome.report.failing.is_none());
+}
+
+#[test]
+fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counted() {
+    let outcome = after(secs(9), |request, _| {
+        let refused = r#"{ "error": { "message": "Invalid data[0]: it is protected" } }"#;
+        let whole = r#"{ "totalUpdatedCells": 1 }"#;
+        request.contains(":batchUpdate").then_some(match request.contains("!A1") {
+            true => (400, refused),
+            false => (200, whole),
+        })
+    });
+    assert_eq!(outcome.times(":batchUpdate"), [Duration::ZERO; 2]);
+    assert_eq!((outcome.report.write_failures, outcome.report.cells_written), (1, 1));
+    let failing: Vec<_> = outcome.report.cells.iter().map(|cell| cell.failing.is_some()).collect();
+    assert!(outcome.report.failing.is_none() && failing == [true, false], "{failing:?}");
+}
+
+#[test]
+fn the_first_token_that_is_not_taken_is_replaced_at_once_and_the_next_with_backoff() {
+    let outcome = after(secs(300), |request, _| {
+        request.contains("/v4/").then_some((401, r#"{ "error": { "message": "No" } }"#))
+    });
+    let asked = outcome.times("/token");
+    assert_eq!(asked[..2], [Duration::ZERO; 2]);
+    assert!(asked[2..].windows(2).all(|two| two[0] < two[1]) && asked[2] > Duration::ZERO);
+    assert!((5..20).contains(&asked.len()), "{asked:?}");
+    let failing = outcome.report.failing.unwrap();
+    assert_eq!(u64::from(failing.attempts), outcome.report.write_failures);
+}
