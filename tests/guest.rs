@@ -66,8 +66,8 @@ fn process() -> BTreeMap<String, String> {
     process
 }
 
-/// The configuration of a guest, and the file of its key.
-fn configure(sandbox: &Sandbox) -> (Config, NamedTempFile) {
+/// A key, and a configuration that is in a hurry.
+fn config(sandbox: &Sandbox) -> (NamedTempFile, Config) {
     let mut key = NamedTempFile::new().unwrap();
     key.write_all(sandbox.service_account_key().as_bytes()).unwrap();
     let sheet = SheetConfig::new(ONE, TAB).every(Duration::from_millis(20));
@@ -78,13 +78,13 @@ fn configure(sandbox: &Sandbox) -> (Config, NamedTempFile) {
     config.google.url = sandbox.url();
     config.google.writes_per_minute = 60_000;
     config.supervision.backoff.min = Duration::from_millis(10);
-    (config, key)
+    (key, config)
 }
 
 /// A tree at work in a thread of its own, with its probes, an actor of which panics on the way,
 /// until it is gone.
 fn visit(sandbox: &Sandbox) {
-    let (config, _key) = configure(sandbox);
+    let (_key, config) = config(sandbox);
     let sandbox = sandbox.clone();
     let host = thread::spawn(move || {
         actix_rt::System::new().block_on(async {
@@ -106,31 +106,9 @@ fn visit(sandbox: &Sandbox) {
     host.join().unwrap();
 }
 
-/// A tree whose host stops its system while a write is in flight.
-fn leave_in_the_middle(sandbox: &Sandbox) {
-    let (config, _key) = configure(sandbox);
-    let slow = FaultRule::new(Service::Sheets, Fault::Delay(SOON)).path("batchUpdate");
-    sandbox.inject(slow);
-    let (sender, receiver) = mpsc::channel();
-    let host = thread::spawn(move || {
-        let system = actix_rt::System::new();
-        let tree = system.block_on(async { SupervisorActor::new(config).start() });
-        sender.send(actix_rt::System::current()).unwrap();
-        system.run().unwrap();
-        drop(tree);
-    });
-    let in_flight = |sandbox: &Sandbox| {
-        sandbox.journal().iter().any(|entry| entry.fault.is_some() && entry.ended.is_none())
-    };
-    assert!(sandbox.wait_for_blocking(in_flight, SOON).is_ok(), "no write is in flight");
-    receiver.recv().unwrap().stop();
-    host.join().unwrap();
-    sandbox.clear_faults();
-}
-
 /// The same under a host that heeds SIGTERM in its own way: it hears of it, and nobody else does.
 fn go_on_when_the_host_is_asked_to_end(sandbox: &Sandbox) {
-    let (config, _key) = configure(sandbox);
+    let (_key, config) = config(sandbox);
     actix_rt::System::new().block_on(async {
         let mut asked = signal(SignalKind::terminate()).unwrap();
         let tree = SupervisorActor::new(config).start();
@@ -168,6 +146,28 @@ fn answers(at: SocketAddr) -> bool {
         stream.read_to_string(&mut answer)
     };
     ask().is_ok() && answer.starts_with("HTTP/1.1 200 ")
+}
+
+/// A tree whose host stops its system while a write is in flight.
+fn leave_in_the_middle(sandbox: &Sandbox) {
+    let (_key, config) = config(sandbox);
+    let slow = FaultRule::new(Service::Sheets, Fault::Delay(SOON)).path("batchUpdate");
+    sandbox.inject(slow);
+    let (sender, receiver) = mpsc::channel();
+    let host = thread::spawn(move || {
+        let system = actix_rt::System::new();
+        let tree = system.block_on(async { SupervisorActor::new(config).start() });
+        sender.send(actix_rt::System::current()).unwrap();
+        system.run().unwrap();
+        drop(tree);
+    });
+    let in_flight = |sandbox: &Sandbox| {
+        sandbox.journal().iter().any(|entry| entry.fault.is_some() && entry.ended.is_none())
+    };
+    assert!(sandbox.wait_for_blocking(in_flight, SOON).is_ok(), "no write is in flight");
+    receiver.recv().unwrap().stop();
+    host.join().unwrap();
+    sandbox.clear_faults();
 }
 
 fn price() -> String {
