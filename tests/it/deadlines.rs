@@ -71,7 +71,7 @@ fn each_was_given_up(rig: &Rig, service: Service, deadline: Duration) {
     // Those that the end of a tree has cut short are no matter.
     let whole = met.iter().filter(|took| **took > deadline / 2).count();
     let longest = met.iter().max().unwrap();
-    assert!(whole >= 3 && *longest < deadline + SLACK / 3, "{met:?}");
+    assert!(whole >= 3 && *longest < deadline + SLACK / 2, "{met:?}");
 }
 
 /// Three attempts at Kraken take no longer than three deadlines and waits.

@@ -82,7 +82,7 @@ fn more_pairs_than_a_request_holds_are_just_so_many_requests_a_tick() {
         let sheet = (0..250).fold(sheet(ONE), |sheet, n| {
             sheet.cell(&format!("kraken:aaa{n:03}eur:last"), &format!("B{}", n + 1))
         });
-        let tree = SupervisorActor::new(rig.config().sheet(sheet)).ticks(TICKS).start();
+        let tree = SupervisorActor::new(rig.patient().sheet(sheet)).ticks(TICKS).start();
         eventually("every tick is fetched or skipped", async || {
             let kraken = status(&tree).await.kraken;
             kraken.fetches + kraken.skipped == TICKS
@@ -117,7 +117,7 @@ fn nineteen_pairs_of_twenty_are_written_with_every_tick_though_one_is_no_ticker(
             rig.sandbox.inject(FaultRule::new(Service::Kraken, answer).path("/Ticker"))
         };
         let mut old = answer(1);
-        with_tree(rig.config().sheet(sheet), async |_| {
+        with_tree(rig.patient().sheet(sheet), async |_| {
             for price in 1..=30_u32 {
                 rig.until("the price", |_| rig.number("B1") == Some(price.into())).await;
                 // The older of two goes first.

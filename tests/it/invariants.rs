@@ -66,7 +66,7 @@ fn fetches_do_not_overlap_and_ticks_that_find_one_unfinished_are_skipped() {
     block_on(async {
         let rig = Rig::new();
         rig.sandbox.fault(Service::Kraken, Fault::Delay(Duration::from_millis(70)));
-        let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE))).ticks(TICKS).start();
+        let tree = SupervisorActor::new(rig.patient().sheet(one_price(ONE))).ticks(TICKS).start();
         let kraken = async || status(&tree).await.kraken;
         eventually("every tick is fetched or skipped", async || {
             let kraken = kraken().await;

@@ -67,7 +67,7 @@ fn a_pair_that_is_delisted_meanwhile_stops_its_own_cells_alone_until_it_is_back(
             let pairs = ["ETHEUR", "SOLEUR", "ADAEUR", "XRPEUR", "LTCEUR"];
             sheet.cell(&format!("kraken:{}:buy", pairs[row % 5]), &format!("B{}", row + 1))
         });
-        with_tree(rig.config().sheet(sheet), async |supervisor| {
+        with_tree(rig.patient().sheet(sheet), async |supervisor| {
             rig.fresh(&[(ONE, "A1")]).await;
             rig.sandbox.delist("ADAEUR");
             let start = Instant::now();
@@ -125,7 +125,7 @@ fn a_renamed_tab_stops_its_own_cells_alone_until_it_is_renamed_back() {
         rig.sandbox.add_tab(ONE, "Other", 10, 10);
         let sheet = one_price(ONE).cell("kraken:xbteur:buy", "Other!A1");
         let other = |sandbox: &Sandbox, tab: &str| sandbox.cell(ONE, tab, "A1");
-        with_tree(rig.config().sheet(sheet), async |supervisor| {
+        with_tree(rig.patient().sheet(sheet), async |supervisor| {
             rig.until("both tabs", |sandbox| other(sandbox, "Other").is_some()).await;
             let (before, start) = (rig.last(), Instant::now());
             rig.sandbox.rename_tab(ONE, "Other", "Another");

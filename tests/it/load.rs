@@ -20,7 +20,7 @@ fn a_tick_is_one_request_however_many_cells_and_spreadsheets_there_are() {
         let rig = Rig::new();
         let many = (1..=50)
             .fold(sheet(ONE), |sheet, row| sheet.cell("kraken:xbteur:sell", &format!("D{row}")));
-        let config = rig.config().sheet(many).sheet(one_price(TWO));
+        let config = rig.patient().sheet(many).sheet(one_price(TWO));
         let tree = SupervisorActor::new(config).ticks(20).start();
         // On a busy machine one or the other tick finds its predecessor unfinished, for both sheets.
         let skipped = async || status(&tree).await.kraken.skipped / 2;

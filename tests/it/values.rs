@@ -11,9 +11,7 @@ use ratesheet::{
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{
-    ONE, Rig, SOON, TAB, block_on, cells, one_price, report, status, with_tree, writes,
-};
+use crate::rig::{ONE, Rig, TAB, block_on, cells, one_price, report, status, with_tree, writes};
 
 /// The names of all markets, each with Kraken's own: of some by other names, too.
 fn markets(rig: &Rig) -> Vec<(String, String)> {
@@ -47,9 +45,7 @@ fn no_cell_shows_another_pair_s_price() {
                 rig.sandbox.set_ticker(key, &ask, &bid, &last);
             }
         };
-        let (mut config, mut expected) = (rig.config(), BTreeMap::new());
-        config.kraken.deadline = SOON;
-        config.google.deadline = SOON;
+        let (mut config, mut expected) = (rig.patient(), BTreeMap::new());
         let mut dice = fastrand::Rng::with_seed(7);
         for file in 1..=5 {
             let id = format!("{file}-one-of-five-spreadsheets");

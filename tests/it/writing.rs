@@ -63,9 +63,9 @@ fn after_a_pause_no_old_quotes_are_written() {
 fn a_retry_carries_the_price_that_came_while_it_waited() {
     block_on(async {
         let rig = Rig::new();
-        let mut config = rig.config().sheet(one_price(ONE));
-        config.retry.backoff.min = Duration::from_millis(400);
-        config.retry.backoff.max = Duration::from_millis(400);
+        let mut config = rig.patient().sheet(one_price(ONE));
+        config.retry.backoff.min = Duration::from_secs(1);
+        config.retry.backoff.max = Duration::from_secs(1);
         rig.set_price(1);
         with_tree(config, async |_| {
             rig.until("the first price", |_| rig.number("A1") == Some(1.0)).await;
@@ -85,7 +85,7 @@ fn a_retry_carries_the_price_that_came_while_it_waited() {
                 newest += 1;
                 rig.set_price(newest);
                 rig.until("five fetches", |s| tickers(s).len() > fetched + 5).await;
-                if before > 1 && writes(&rig.sandbox).len() == begun {
+                if before > 0 && writes(&rig.sandbox).len() == begun {
                     break begun;
                 }
             };
