@@ -142,6 +142,7 @@ impl Checker {
         let busy = self.in_flight.values().any(|begun| begun.service == Service::Kraken);
         self.fetches.stalls(now, long, busy, &self.excuses, plan);
         self.excuses.stalls(now, long);
+        self.tokens.rejected();
     }
 
     /// A connection is not to be had.

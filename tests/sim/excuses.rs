@@ -57,6 +57,11 @@ impl Excuses {
         all.max(own).unwrap_or_default()
     }
 
+    /// When something last failed at all: who fails uses up what the others may wait for.
+    pub(crate) fn failed_at_all(&self) -> Duration {
+        self.failed.values().max().copied().unwrap_or_default()
+    }
+
     /// The process stands still for so long from now on.
     pub(crate) fn stalls(&mut self, now: Duration, long: Duration) {
         self.stalled += long;

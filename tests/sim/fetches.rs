@@ -108,8 +108,10 @@ impl Fetches {
 
     /// A fetch goes on with its next request, or another begins: then all of this one were made.
     fn follows(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
+        let now = begun.at;
         if !self.chunks.go_on(&begun.names) {
             let excused = self.ill || self.chunks.doubtful || plan.delists();
+            let excused = excused || excuses.stirred(now) > 0;
             let lacks = self.chunks.lacks(plan).filter(|_| !excused);
             broken_if(lacks.is_some(), Broken::TwoFetches, || {
                 format!("another fetch begins, and of sheet {lacks:?} not all pairs are asked for")

@@ -50,7 +50,7 @@ impl Tokens {
         }
     }
 
-    /// Google has not taken one.
+    /// Google has not taken one; or one may have come too late, as the process stood still.
     pub(crate) const fn rejected(&mut self) {
         self.rejected = true;
     }

@@ -273,7 +273,7 @@ impl Writes {
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
         let failed = excuses.failed(book);
-        let held_up = failed.max(self.refused);
+        let held_up = excuses.failed_at_all().max(self.refused);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
         let regular = |last: &&Success| at.abs_diff(last.at + every) <= ON_THE_WAY;

@@ -94,10 +94,12 @@ impl Target {
     pub(super) fn place(&mut self, place: Result<String, Failure>, until: Instant) {
         match place {
             Ok(range) => {
-                // What was nowhere is well again; what Google refused stays aside until its time.
-                if self.range.replace(range).is_none() {
+                // What was nowhere, or elsewhere, is well again; what Google refused where it is
+                // stays aside until its time.
+                if self.range.as_ref() != Some(&range) {
                     self.quarantine = None;
                 }
+                self.range = Some(range);
             }
             Err(failure) => {
                 self.range = None;
