@@ -117,6 +117,10 @@ impl Question {
 
     /// The names that each request asks for; all of Kraken's by none, where that is cheaper.
     fn requests(&self) -> Vec<Vec<String>> {
+        let all = chunks(self.names.keys().cloned());
+        if all.len() < 2 {
+            return all;
+        }
         let (last, first): (Vec<_>, Vec<_>) =
             self.names.keys().cloned().partition(|name| self.last.contains(name));
         let chunks = [chunks(first.into_iter()), chunks(last.into_iter())].concat();

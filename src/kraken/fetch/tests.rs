@@ -80,6 +80,8 @@ fn names_whose_request_failed_come_last_and_by_themselves() {
     let after = requests(&before[1].iter().cloned().chain(["GONE".to_owned()]).collect());
     assert_eq!(after.iter().map(Vec::len).collect::<Vec<_>>(), [100, 50, 100]);
     assert_eq!(after[2], before[1]);
+    let few = Question::of(pairs(0..3), None, &["AAA000EUR".to_owned()].into()).requests();
+    assert_eq!(few.len(), 1, "where one will do, one is made");
 }
 
 #[test]
