@@ -70,9 +70,22 @@ struct Source {
 impl Source {
     /// What is neither for tests nor for people.
     fn product(&self) -> String {
-        let product = self.text.split("#[cfg(test)]").next().unwrap_or_default();
-        let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
-        code.collect::<Vec<_>>().join("\n")
+        let lines = self.text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let (mut lines, mut product) = (lines.peekable(), Vec::new());
+        while let Some(line) = lines.next() {
+            if line.trim_start() != "#[cfg(test)]" {
+                product.push(line);
+                continue;
+            }
+            // The item that follows: it ends where it begins, or with a bracket at its own depth.
+            while lines.next_if(|line| line.trim_start().starts_with("#[")).is_some() {}
+            let depth = |line: &str| line.len() - line.trim_start().len();
+            let begin = lines.next().unwrap_or_default();
+            if !begin.ends_with([';', ',', '}']) {
+                lines.by_ref().find(|l| depth(l) == depth(begin) && l.trim().starts_with('}'));
+            }
+        }
+        product.join("\n")
     }
 
     /// Whether it is built for tests and fuzzers alone.
@@ -173,11 +186,16 @@ fn a_breach_is_noticed() {
         source("sheets.rs", "fn f() { crate::supervisor::g() }"),
         source("sandbox/kraken.rs", "use crate::quote::decimal;"),
         source("quote.rs", "use other_crate::sheets;\n#[cfg(test)]\nuse crate::sheets;"),
+        source(
+            "gate.rs",
+            "#[cfg(test)]\n#[allow(x)]\nmod a {\n    use crate::b;\n}\nuse crate::c;",
+        ),
     ];
     let expected = [
         "src/kraken/wire.rs uses sheets",
         "src/sheets.rs uses supervisor",
         "src/sandbox/kraken.rs uses quote",
+        "src/gate.rs uses c",
     ];
     assert_eq!(breaches(&planted), expected);
 }

@@ -26,6 +26,11 @@ pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> HttpRespon
     }
 }
 
+/// Answers a request that says too much, without a word.
+pub(super) fn refuse(status: StatusCode) -> HttpResponse {
+    plain(status, String::new())
+}
+
 /// Whether the loop turns, whatever the upstreams do.
 fn livez(shared: &Shared) -> HttpResponse {
     let standstill = shared.standstill();

@@ -8,14 +8,24 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    http::{StatusCode, header},
+    web,
+};
 use slog::{Logger, error};
 use tokio::sync::oneshot;
 
-use super::{answer::answer, watch::Shared};
+use super::{
+    answer::{answer, refuse},
+    watch::Shared,
+};
 
 /// The most connections at once.
 const CONNECTIONS: usize = 64;
+
+/// The most that a request may say. It has no body.
+const HEAD: usize = 16 << 10;
 
 /// The longest that a request may take to arrive.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
@@ -70,6 +80,36 @@ async fn serve(
     Ok(())
 }
 
-async fn reply(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+async fn reply(
+    request: HttpRequest,
+    body: web::Payload,
+    shared: web::Data<Shared>,
+) -> HttpResponse {
+    if has_body(&request) {
+        let mut refusal = refuse(StatusCode::PAYLOAD_TOO_LARGE);
+        // It is still there when the answer is sent, so that the connection is closed. One that is
+        // dropped before is read to its end, which may never come.
+        refusal.extensions_mut().insert(body);
+        return refusal;
+    }
+    if head(&request) > HEAD {
+        return refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
     answer(request.method(), request.path(), &shared)
 }
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// How much a request says.
+fn head(request: &HttpRequest) -> usize {
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().to_string().len() + headers.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests;

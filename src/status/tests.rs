@@ -199,21 +199,6 @@ fn a_loop_that_hangs_is_not_alive() {
 }
 
 #[test]
-fn who_asks_nothing_is_not_waited_for() {
-    run(async {
-        let supervisor = supervisor(Config::new());
-        let server = start(&supervisor);
-        let silent = || TcpStream::connect(server.address()).unwrap();
-        let silent: Vec<_> = (0..100).map(|_| silent()).collect();
-        let begin = Instant::now();
-        // They take every place, until their time is up.
-        wait_for(server.address(), "GET /livez", 200, "alive\n").await;
-        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
-        drop(silent);
-    });
-}
-
-#[test]
 fn an_address_that_is_taken_is_named_and_a_dropped_face_gives_it_back() {
     run(async {
         let supervisor = supervisor(Config::new());

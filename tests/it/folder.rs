@@ -2,7 +2,7 @@
 //! the command says in it. What it says is compared with files that `RATESHEET_REWRITE=1 cargo
 //! test --test it` writes anew.
 
-use std::{fmt, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fmt, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use ratesheet::sandbox::{SERVICE_ACCOUNT, Walk};
 use regex_lite::Regex;
@@ -51,15 +51,19 @@ impl Folder {
         self.variables.push((name.into(), value.into()));
     }
 
+    /// `ratesheet` with these arguments.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = ratesheet(&arguments.split_whitespace().collect::<Vec<_>>());
+        command.current_dir(self.folder.path()).envs(self.variables.iter().cloned());
+        command
+    }
+
     /// What `ratesheet` says to these arguments, on both of its outputs.
     pub(crate) fn says(&self, arguments: &str) -> Said {
-        let arguments: Vec<_> = arguments.split_whitespace().collect();
-        let mut command = ratesheet(&arguments);
-        command.current_dir(self.folder.path()).envs(self.variables.iter().cloned());
-        let output = finish(command);
+        let output = finish(self.command(arguments));
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let code = output.status.code().unwrap();
-        Said { command: arguments.join(" "), code, text: self.timeless(&text) }
+        Said { command: arguments.into(), code, text: self.timeless(&text) }
     }
 
     /// Changes the configuration.
@@ -71,7 +75,7 @@ impl Folder {
     }
 
     /// A text without what is different each time.
-    fn timeless(&self, text: &str) -> String {
+    pub(crate) fn timeless(&self, text: &str) -> String {
         let mut text = text
             .replace(&self.rig.sandbox.url(), "http://127.0.0.1:9")
             .replace(SERVICE_ACCOUNT, "robot@example.iam.gserviceaccount.com");

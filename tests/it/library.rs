@@ -8,8 +8,8 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use ratesheet::{
     Account, ActorName, Config, Drill, DrillActor, Event, Feed, GetStatus, KrakenActor, QuoteBatch,
-    QuoteField, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor, Shutdown,
-    SupervisorActor,
+    QuoteField, Reload, Restart, ScheduleActor, ServiceAccountKey, SheetIndex, SheetsActor,
+    Shutdown, SupervisorActor,
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 use tokio::{
@@ -21,7 +21,9 @@ use tokio::{
     task::LocalSet,
 };
 
-use crate::rig::{Ear, ONE, Rig, SOON, TWO, block_on, eventually, one_price, slow, with_tree};
+use crate::rig::{
+    Ear, ONE, Rig, SOON, TWO, block_on, eventually, one_price, slow, status, with_tree,
+};
 
 /// A host's own receiver of quotes.
 struct Sink(UnboundedSender<QuoteBatch>);
@@ -360,5 +362,74 @@ fn a_tree_without_sheets_is_valid_and_does_nothing() {
         })
         .await;
         assert!(rig.sandbox.journal().is_empty());
+    });
+}
+
+#[test]
+fn a_tree_lives_in_an_arbiter_of_its_own() {
+    block_on(async {
+        let rig = Rig::new();
+        let (arbiter, config) = (actix_rt::Arbiter::new(), rig.config().sheet(one_price(ONE)));
+        let tree = SupervisorActor::start_in_arbiter(&arbiter.handle(), |_| {
+            assert!(std::thread::current().name().is_some_and(|name| name.contains("arbiter")));
+            SupervisorActor::new(config)
+        });
+        rig.fresh(&[(ONE, "A1")]).await;
+        let drill = DrillActor { actor: ActorName::Kraken, drill: Drill::Panic, relentless: false };
+        assert!(tree.send(drill).await.unwrap());
+        eventually("a restart", async || !status(&tree).await.restarts.is_empty()).await;
+        rig.fresh(&[(ONE, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+        arbiter.stop();
+        arbiter.join().expect("it stops without a panic");
+    });
+}
+
+#[test]
+fn who_does_not_wait_for_an_order_to_be_carried_out_disturbs_nothing() {
+    block_on(async {
+        let rig = Rig::new();
+        let config = rig.config().sheet(one_price(ONE));
+        let reload = || Reload(Box::new(config.clone()));
+        let drill =
+            || DrillActor { actor: ActorName::Kraken, drill: Drill::Stop, relentless: false };
+        for n in 0..10 {
+            let patience = Duration::from_micros(n * 100);
+            let tree = SupervisorActor::new(config.clone()).start();
+            rig.fresh(&[(ONE, "A1")]).await;
+            drop(tokio::time::timeout(patience, tree.send(drill())).await);
+            drop(tokio::time::timeout(patience, tree.send(reload())).await);
+            drop(tree.send(drill()));
+            drop(tree.send(reload()));
+            drop(tree.send(Shutdown)); // it is taken back before anybody has heard it
+            rig.fresh(&[(ONE, "A1")]).await;
+            drop(tokio::time::timeout(patience, tree.send(Shutdown)).await);
+            // It may have stopped by the first one, or does so by this one.
+            let answered = tokio::time::timeout(SOON, tree.send(Shutdown)).await;
+            assert!(answered.is_ok(), "it neither answers nor is gone");
+            eventually("it is gone", async || !tree.connected()).await;
+        }
+    });
+}
+
+/// A host whose own work holds up the loop of the tree for two seconds.
+#[test]
+fn after_a_host_has_held_up_the_loop_there_is_one_tick_and_no_burst() {
+    const EVERY: Duration = Duration::from_millis(400);
+    block_on(async {
+        let rig = Rig::new();
+        with_tree(rig.config().sheet(one_price(ONE).every(EVERY)), async |_| {
+            rig.until("a price", |_| rig.number("A1").is_some()).await;
+            let before = rig.sandbox.count(Service::Kraken);
+            std::thread::sleep(5 * EVERY);
+            assert_eq!(rig.sandbox.count(Service::Kraken), before, "the loop has turned");
+            let three = |s: &Sandbox| s.count(Service::Kraken) >= before + 3;
+            rig.until("three fetches", three).await;
+            let since = rig.sandbox.requests(Service::Kraken).split_off(before);
+            // One for all that were missed, and then as before.
+            let two = since[2].at.duration_since(since[0].at).unsigned_abs();
+            assert!(two >= EVERY / 2, "three fetches within {two:?}");
+        })
+        .await;
     });
 }

@@ -111,7 +111,10 @@ outages! {
     token_id_token_only: Token, Fault::json(200, r#"{"id_token":"x"}"#);
     token_invalid_grant: Token, Fault::oauth("invalid_grant", "Invalid JWT Signature.");
     token_without_end: Token, Fault::Infinite;
+    sheets_408: Sheets, Fault::json(408, r#"{"error":{"code":408,"message":"Request Timeout"}}"#);
+    sheets_425: Sheets, Fault::status(425);
     sheets_500: Sheets, Fault::google(500, "INTERNAL", "Internal error encountered.");
+    sheets_502: Sheets, Fault::google(502, "UNAVAILABLE", "Bad gateway.");
     sheets_503: Sheets, Fault::google(503, "UNAVAILABLE", "The service is currently unavailable.");
     sheets_504: Sheets, Fault::google(504, "DEADLINE_EXCEEDED", "Deadline expired before the operation could complete.");
     sheets_page: Sheets, Fault::Html(502);

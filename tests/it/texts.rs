@@ -1,11 +1,16 @@
 //! What the commands say when nothing is wrong, and how they explain themselves: all of it is in
 //! `tests/texts`, for whoever wants to read it, and to see when it changes.
 
+use std::{fs, process::Stdio, thread, time::Duration};
+
+use ratesheet::sandbox::{Fault, Service, Walk};
 use regex_lite::Regex;
+use tempfile::NamedTempFile;
+use tokio::time::Instant;
 
 use crate::{
     folder::{Folder, golden},
-    rig::{ONE, TAB},
+    rig::{ONE, Process, SOON, TAB, price_in},
 };
 
 /// The configuration of the README, in a spreadsheet of the sandbox.
@@ -72,4 +77,54 @@ fn every_command_explains_itself_in_these_words() {
     for command in commands.into_iter().filter(|command| *command != "help") {
         says(&folder, &format!("help/{command}"), &format!("{command} --help"));
     }
+}
+
+/// What a service logs from its start to its end, through an outage of Kraken and one of Google.
+#[test]
+fn a_service_tells_of_outages_in_these_words() {
+    let folder = Folder::with(&price_in(ONE, "A1").replace("20,", "200,"));
+    let (sandbox, log) = (&folder.rig.sandbox, NamedTempFile::new().unwrap());
+    sandbox.set_walk(Walk::PerRequest);
+    let mut command = folder.command("run --log-format text --log-level info");
+    command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
+    let process = Process::of(command);
+    let told = || fs::read_to_string(log.path()).unwrap();
+    let says = |what: &str| {
+        let start = Instant::now();
+        while !told().contains(what) {
+            assert!(start.elapsed() < SOON, "it never says {what}:\n{}", told());
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    says("the first prices are in the spreadsheet");
+    for (service, fault, down, up) in [
+        (
+            Service::Kraken,
+            Fault::KrakenError("EService:Unavailable".into()),
+            "Kraken gives no quotes",
+            "Kraken answers again",
+        ),
+        (
+            Service::Sheets,
+            Fault::google(503, "UNAVAILABLE", "The service is currently unavailable."),
+            "the spreadsheet is not written",
+            "the spreadsheet is written again",
+        ),
+    ] {
+        let id = sandbox.fault(service, fault);
+        says(down);
+        sandbox.clear_fault(id);
+        says(up);
+    }
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+    let mut text = folder.timeless(&told());
+    // How long it took, and how often it was tried, depends on the machine, as does whether the
+    // loop stood still meanwhile.
+    for (pattern, instead) in
+        [(r"\b(next_try_ms|attempts)(\W+)\d+", "$1${2}7"), (r"(?m)^.*stood still.*\n", "")]
+    {
+        text = Regex::new(pattern).unwrap().replace_all(&text, instead).into_owned();
+    }
+    golden("texts/run.txt", &text);
 }

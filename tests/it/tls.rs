@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 use actix::Addr;
 use ratesheet::{
     Config, FailureClass, SupervisorActor,
-    sandbox::{Fault, Service},
+    sandbox::{Fault, Sandbox, Service},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    date_time_ymd,
+};
 use tempfile::NamedTempFile;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
@@ -20,7 +23,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::rig::{ONE, Rig, block_on, one_price, report, with_tree};
+use crate::rig::{ONE, Rig, block_on, finish, one_price, ratesheet, report, with_tree};
 
 /// An authority, and the file that it is told of in.
 struct Authority {
@@ -45,16 +48,28 @@ impl Authority {
         if expired {
             params.not_after = date_time_ymd(2001, 1, 1);
         }
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        shows(&params.signed_by(&key, &self.issuer).unwrap(), &key)
     }
+}
+
+/// A certificate that nobody but its own holder has signed.
+fn self_signed() -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "nobody but itself");
+    shows(&params.self_signed(&key).unwrap(), &key)
+}
+
+/// A server's side of TLS, which shows this certificate.
+fn shows(certificate: &Certificate, key: &KeyPair) -> TlsAcceptor {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// A server that passes on to the sandbox whatever it is told.
@@ -126,19 +141,19 @@ async fn refused(tree: &Addr<SupervisorActor>, told: &str) {
     assert!(failure.to_string().contains("tls.ca_file"), "{failure}");
 }
 
-/// A certificate for `name`, expired or not, of an authority that is known or not, is refused: by
-/// those who ask Kraken and Google, and by those who ask for a token, who speak another HTTP.
-fn refuses(name: &str, expired: bool, known: bool, told: &str) {
+/// A certificate, of an authority that is known or not, is refused: by those who ask Kraken and
+/// Google, and by those who ask for a token, who speak another HTTP.
+fn refuses(known: bool, told: &str, certificate: impl Fn(&Authority) -> TlsAcceptor) {
     block_on(async {
         let authority = Authority::new();
         let trusted = known.then_some(&authority);
         let rig = Rig::new();
-        let front = Front::new(&rig, authority.certified(name, expired)).await;
+        let front = Front::new(&rig, certificate(&authority)).await;
         with_tree(config(&rig, &front.url, trusted), async |tree| refused(tree, told).await).await;
         assert_eq!(rig.sandbox.count(Service::Kraken) + rig.sandbox.count(Service::Sheets), 0);
 
         let rig = Rig::new();
-        let front = Front::new(&rig, authority.certified(name, expired)).await;
+        let front = Front::new(&rig, certificate(&authority)).await;
         rig.set_token_endpoint(&front.url);
         with_tree(token_config(&rig, trusted), async |tree| refused(tree, told).await).await;
         assert_eq!(rig.sandbox.count(Service::Token) + rig.sandbox.count(Service::Sheets), 0);
@@ -147,17 +162,69 @@ fn refuses(name: &str, expired: bool, known: bool, told: &str) {
 
 #[test]
 fn an_unknown_authority_is_not_trusted() {
-    refuses("localhost", false, false, "UnknownIssuer");
+    refuses(false, "UnknownIssuer", |authority| authority.certified("localhost", false));
+}
+
+#[test]
+fn a_certificate_that_signs_itself_is_not_trusted() {
+    refuses(true, "UnknownIssuer", |_| self_signed());
 }
 
 #[test]
 fn a_certificate_for_another_name_is_not_trusted() {
-    refuses("example.com", false, true, "not valid for name");
+    refuses(true, "not valid for name", |authority| authority.certified("example.com", false));
 }
 
 #[test]
 fn a_certificate_that_is_out_of_date_is_not_trusted() {
-    refuses("localhost", true, true, "expired");
+    refuses(true, "expired", |authority| authority.certified("localhost", true));
+}
+
+/// What a person may write or set, as the schema and the command tell of it, is whom to trust
+/// beside the usual authorities, and nothing that trusts everybody.
+#[test]
+fn nothing_switches_verification_off() {
+    let said = |arguments: &[&str]| {
+        let output = finish(ratesheet(arguments));
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap().to_ascii_lowercase()
+    };
+    let schema: serde_json::Value = serde_json::from_str(&said(&["schema"])).unwrap();
+    let tls = schema["properties"]["tls"]["properties"].as_object().unwrap();
+    assert_eq!(tls.keys().collect::<Vec<_>>(), ["ca_file"]);
+    let mut all = vec![schema.to_string()];
+    for command in ["--help", "run --help", "once --help", "check --help", "init --help"] {
+        all.push(said(&command.split(' ').collect::<Vec<_>>()));
+    }
+    for text in all {
+        assert!(text.len() > 500, "{text}");
+        for switch in ["insecure", "verif", "danger", "unsafe", "skip", "invalid", "accept"] {
+            assert!(!text.contains(switch), "{switch} in {text}");
+        }
+    }
+}
+
+/// Nobody is led out of TLS by a redirect, least of all with a token.
+#[test]
+fn a_redirect_to_a_host_without_tls_is_not_followed() {
+    block_on(async {
+        let (rig, authority, other) = (Rig::new(), Authority::new(), Sandbox::start().unwrap());
+        let front = Front::new(&rig, authority.certified("localhost", false)).await;
+        with_tree(config(&rig, &front.url, Some(&authority)), async |_| {
+            for service in [Service::Kraken, Service::Sheets] {
+                rig.fresh(&[(ONE, "A1")]).await;
+                let before = rig.sandbox.count(service);
+                let to = format!("{}/token", other.url());
+                let id = rig.sandbox.fault(service, Fault::Redirect { code: 307, to });
+                let three = |s: &Sandbox| s.count(service) >= before + 3;
+                rig.until("three requests that are led astray", three).await;
+                rig.sandbox.clear_fault(id);
+            }
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+        assert!(other.journal().is_empty(), "{:?}", other.journal());
+    });
 }
 
 #[test]
@@ -188,10 +255,30 @@ async fn says(bytes: &'static [u8]) -> String {
     actix_rt::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             stream.write_all(bytes).await.unwrap_or_default(); // it may have hung up
+            if !bytes.is_empty() {
+                // Whoever hangs up on what he has not read takes back what he has said.
+                drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+            }
         }
     });
     format!("localhost:{port}")
 }
+
+/// The answer to a greeting, in TLS 1.0 or 1.1: a cipher of theirs, no session, no compression.
+const fn server_hello(minor: u8) -> [u8; 47] {
+    let mut hello = [0x5a; 47];
+    let head = [0x16, 3, minor, 0, 42, 2, 0, 0, 38, 3, minor];
+    let mut at = 0;
+    while at < head.len() {
+        hello[at] = head[at];
+        at += 1;
+    }
+    [hello[43], hello[44], hello[45], hello[46]] = [0, 0x00, 0x2f, 0];
+    hello
+}
+
+const TLS_1_0: [u8; 47] = server_hello(1);
+const TLS_1_1: [u8; 47] = server_hello(2);
 
 /// Neither side of a connection that speaks past the other is written to, and each says so.
 #[test]
@@ -203,6 +290,8 @@ fn who_speaks_no_tls_or_nothing_else_is_named() {
         for (url, told) in [
             (format!("https://{}", says(b"HTTP/1.1 400 Bad Request\r\n\r\n").await), "TLS"),
             (format!("https://{}", says(&[0x16; 64]).await), "TLS"),
+            (format!("https://{}", says(&TLS_1_0).await), "TLS"),
+            (format!("https://{}", says(&TLS_1_1).await), "TLS"),
             (format!("https://{inside}"), "TLS"),
             (format!("https://{}", says(b"").await), "cannot connect"),
             (tls.replace("https", "http"), "broke"),

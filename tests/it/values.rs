@@ -158,3 +158,49 @@ fn an_ask_below_the_bid_and_a_leap_are_written_as_they_are() {
         .await;
     });
 }
+
+/// The answer's order is its own, it tells of more pairs than were asked for, and of one twice.
+#[test]
+fn a_price_is_found_by_its_pair_s_name_wherever_it_stands() {
+    block_on(async {
+        let rig = Rig::new();
+        let ticker = |key: &str, price: u32| {
+            let side = format!(r#"["{price}","1","1"]"#);
+            format!(r#""{key}":{{"a":{side},"b":{side},"c":["{price}","1"]}}"#)
+        };
+        let mut all = vec![
+            ticker("XXBTZEUR", 1),
+            ticker("XETHZEUR", 2),
+            ticker("ADAEUR", 3),
+            ticker("NOBODYASKED", 4),
+            ticker("XXBTZUSD", 5),
+            ticker("ADAEUR", 6),
+        ];
+        let sheet = one_price(ONE)
+            .cell("kraken:etheur:buy", "A2")
+            .cell("kraken:adaeur:last", "A3")
+            .problem("E1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            rig.until("a price", |_| rig.number("A3").is_some()).await;
+            for _ in 0..5 {
+                fastrand::shuffle(&mut all);
+                let body = format!(r#"{{"error":[],"result":{{{}}}}}"#, all.join(","));
+                let answer = FaultRule::new(Service::Kraken, Fault::json(200, body)).path("Ticker");
+                for cell in ["A1", "A2", "A3"] {
+                    rig.sandbox.set_cell(ONE, TAB, cell, "old");
+                }
+                let id = rig.sandbox.inject(answer);
+                // Of two prices of one pair, either is right.
+                let shows = |_: &Sandbox| {
+                    let numbers = ["A1", "A2", "A3"].map(|cell| rig.number(cell));
+                    matches!(numbers, [Some(1.0), Some(2.0), Some(3.0 | 6.0)])
+                };
+                rig.until(&format!("the prices of {all:?}"), shows).await;
+                rig.sandbox.clear_fault(id);
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+            assert_eq!(status(supervisor).await.kraken.failures, 0);
+        })
+        .await;
+    });
+}

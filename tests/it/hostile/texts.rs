@@ -19,6 +19,9 @@ use crate::{
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n2026-01-01T00:00:00Z INFO all is well\n\
                        \u{9b}31m\u{202e}\u{2028}\u{0}\u{8}=IMPORTXML(\"http://x\")<script>alert(1)</script>";
 
+/// What is said again and again where somebody says too much.
+const LONG: &str = "and so on ";
+
 /// Every way to say something.
 fn sayings() -> Vec<(Service, Fault)> {
     let json = |text: &str| serde_json::to_string(text).unwrap();
@@ -56,6 +59,14 @@ fn sayings() -> Vec<(Service, Fault)> {
     ] {
         all.push((Service::Sheets, Fault::google(code, status, HOSTILE)));
     }
+    let endless = LONG.repeat(20_000);
+    all.extend([
+        (Service::Kraken, Fault::KrakenError(format!("EService:{endless}"))),
+        (Service::Kraken, Fault::KrakenError(format!("EGeneral:Temporary lockout{endless}"))),
+        (Service::Token, Fault::oauth("invalid_grant", &endless)),
+        (Service::Sheets, Fault::google(503, "UNAVAILABLE", &endless)),
+        (Service::Sheets, Fault::google(400, "INVALID_ARGUMENT", &endless)),
+    ]);
     for service in [Service::Kraken, Service::Token, Service::Sheets] {
         all.extend([(service, page(200)), (service, page(502)), (service, raw.clone())]);
         let to = "http://127.0.0.1:9/=1+1<script>".to_owned();
@@ -108,12 +119,17 @@ fn log_of_all(format: &str) -> String {
 #[test]
 fn a_log_of_text_stays_a_log_whatever_it_is_told() {
     let log = log_of_all("text");
-    assert!(log.contains("all is well"), "nothing of theirs is told at all");
+    for theirs in ["all is well", LONG] {
+        assert!(log.contains(theirs), "nothing of theirs is told at all");
+    }
     assert!(is_tame(&log), "{log:?}");
     for line in log.lines() {
         // A line of ours: its time, to the millisecond, then its level.
         let ours = line.get(..24).is_some_and(|time| time.ends_with('Z') && time.contains('.'));
         assert!(ours, "a line that is not ours: {line:?}");
+        // Of theirs, 512 bytes at the most; the rest is ours.
+        assert!(!line.contains(&LONG.repeat(512 / LONG.len())), "{line}");
+        assert!(line.chars().count() <= 1_024, "{line}");
     }
 }
 
