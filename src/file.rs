@@ -50,8 +50,8 @@ fn only_regular(metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// What a person can do about a file that [`read_regular`] does not read: a sentence without a full
-/// stop, or nothing.
+/// What a person can do about a file that [`read_regular`] does not read: sentences, the last one
+/// without a full stop, or nothing.
 pub fn reading_remedy(path: &Path, why: &io::Error) -> &'static str {
     match why.kind() {
         io::ErrorKind::NotFound if path.to_string_lossy().starts_with(['~', '$']) => {

@@ -99,6 +99,10 @@ pub struct KrakenActor {
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
+    /// The names whose request has failed last.
+    failed: BTreeSet<String>,
+    /// Why Kraken wants to be left alone, and until when.
+    left_alone: Option<(KrakenError, Instant)>,
     phase: Phase,
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
@@ -160,6 +164,8 @@ impl KrakenActor {
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
+            failed: BTreeSet::new(),
+            left_alone: None,
             phase: Phase::Idle,
             pending: BTreeSet::new(),
             again: BTreeSet::new(),
@@ -197,6 +203,10 @@ impl KrakenActor {
         if self.pending.is_empty() || !matches!(self.phase, Phase::Idle) {
             return;
         }
+        if let Some(error) = self.left_alone() {
+            self.ask_nothing(error, ctx);
+            return;
+        }
         if self.roster.is_due(Instant::now()) {
             self.load_roster(ctx);
         }
@@ -206,12 +216,23 @@ impl KrakenActor {
         }
     }
 
+    /// Passes on that Kraken wants to be left alone, as if it had been asked and had said so.
+    fn ask_nothing(&mut self, error: KrakenError, ctx: &mut Context<Self>) {
+        let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
+        let failure = error.failure(&self.config.url);
+        let missing = self.pairs_of(&due).into_iter().map(|pair| (pair, failure.clone())).collect();
+        let fetched =
+            Fetched { missing, error: Some(error), incomplete: true, ..Fetched::default() };
+        let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
+        self.settle(fetched, &asked, ctx);
+    }
+
     fn fetch(&mut self, ctx: &mut Context<Self>) {
         let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
         let mut wanted = self.pairs_of(&due);
         let left_out = self.left_out(&wanted);
         wanted.retain(|pair| !left_out.contains_key(pair));
-        let question = Question::of(wanted, self.roster.index(), &self.roster.failed);
+        let question = Question::of(wanted, self.roster.index(), &self.failed);
         self.phase = Phase::Fetching(Arc::clone(&due));
         let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
@@ -246,9 +267,18 @@ impl KrakenActor {
 
     /// Takes in what a fetch brought, passes it on, and decides when the next begins.
     fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
-        let Fetched { quotes, missing, refused, by_key, failed, error, note, incomplete, requests } =
-            fetched;
-        self.roster.failed = failed;
+        let Fetched {
+            quotes,
+            mut missing,
+            refused,
+            by_key,
+            failed,
+            error,
+            note,
+            incomplete,
+            requests,
+        } = fetched;
+        self.failed = failed;
         self.report.requests += requests;
         if let Some(note) = note {
             debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
@@ -256,6 +286,7 @@ impl KrakenActor {
         // By a list that has come meanwhile they may be known.
         let outdated = !by_key && self.roster.index().is_some();
         if !refused.is_empty() && outdated {
+            missing.retain(|pair, _| !refused.contains(pair));
             self.pending.extend(asked.due.iter());
         } else if !refused.is_empty() {
             self.hold_back(refused, &missing);
@@ -353,7 +384,11 @@ impl KrakenActor {
         ctx.spawn(load.into_actor(self).map(|loaded, actor, ctx| {
             actor.report.requests += 1;
             match loaded {
-                Ok(index) => actor.roster.arrived(index, Instant::now()),
+                Ok(index) => {
+                    actor.roster.arrived(index, Instant::now());
+                    // They may have other names now.
+                    actor.failed.clear();
+                }
                 Err(error) => actor.no_roster(&error),
             }
             actor.proceed(ctx);
@@ -370,17 +405,26 @@ impl KrakenActor {
             );
         }
         let wait = self.retry.backoff.jittered(failures, fastrand::f64());
-        self.roster.failed(Instant::now() + wait.max(self.heed(error)));
+        let wait = wait.max(self.heed(error));
+        self.roster.failed(Instant::now() + wait);
     }
 
     /// Asks for nothing at all for as long as Kraken wants to be left alone, whatever it was asked
     /// for, and whatever becomes of this actor; for how long that is.
-    fn heed(&self, error: &KrakenError) -> Duration {
+    fn heed(&mut self, error: &KrakenError) -> Duration {
         let wait = error.wait().unwrap_or_default();
         if !wait.is_zero() {
             self.gate.shut_for(wait);
+            self.left_alone = error.again(wait).map(|error| (error, Instant::now() + wait));
         }
         wait
+    }
+
+    /// Why Kraken wants to be left alone now, and for how long yet.
+    fn left_alone(&self) -> Option<KrakenError> {
+        let (error, until) = self.left_alone.as_ref()?;
+        let wait = until.saturating_duration_since(Instant::now());
+        error.again(wait).filter(|_| !wait.is_zero())
     }
 
     fn tell(&self) {

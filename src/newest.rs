@@ -11,26 +11,31 @@ use crate::messages::{QuoteBatch, SheetIndex};
 #[derive(Debug, Default)]
 pub(crate) struct Newest {
     sheets: BTreeSet<SheetIndex>,
-    /// The oldest first.
-    batches: Vec<QuoteBatch>,
+    /// The oldest first, each with its number.
+    batches: Vec<(u64, QuoteBatch)>,
+    /// How many have been taken in.
+    count: u64,
 }
 
 impl Newest {
     /// Nothing has come for these sheets yet.
     pub(crate) fn of(sheets: impl IntoIterator<Item = SheetIndex>) -> Self {
-        Self { sheets: sheets.into_iter().collect(), batches: Vec::new() }
+        Self { sheets: sheets.into_iter().collect(), batches: Vec::new(), count: 0 }
     }
 
     /// Takes in a batch, in the place of what was kept for the sheets that it is for.
     pub(crate) fn take_in(&mut self, batch: QuoteBatch) {
-        self.batches.retain_mut(|older| {
-            let left = older.due.iter().filter(|sheet| !batch.due.contains(sheet));
-            older.due = left.filter(|sheet| self.sheets.contains(sheet)).copied().collect();
+        self.count += 1;
+        let own: BTreeSet<_> = batch.due.iter().filter(|due| self.sheets.contains(due)).collect();
+        if own.is_empty() {
+            return;
+        }
+        self.batches.retain_mut(|(_, older)| {
+            let theirs = older.due.iter().filter(|due| self.sheets.contains(due));
+            older.due = theirs.filter(|due| !own.contains(due)).copied().collect();
             !older.due.is_empty()
         });
-        if batch.due.iter().any(|sheet| self.sheets.contains(sheet)) {
-            self.batches.push(batch);
-        }
+        self.batches.push((self.count, batch));
     }
 
     /// Whether nothing is kept.
@@ -40,7 +45,7 @@ impl Newest {
 
     /// What is kept, the oldest first.
     pub(crate) fn batches(&self) -> impl Iterator<Item = &QuoteBatch> {
-        self.batches.iter()
+        self.batches.iter().map(|(_, batch)| batch)
     }
 
     /// Hands out what is kept, the oldest first, until one is not taken.
@@ -48,16 +53,21 @@ impl Newest {
         &mut self,
         mut take: impl FnMut(QuoteBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        while let Some(oldest) = self.batches.first() {
+        while let Some((_, oldest)) = self.batches.first() {
             take(oldest.clone())?;
             self.batches.remove(0);
         }
         Ok(())
     }
 
-    /// Forgets the batches of this tick and of those before it.
-    pub(crate) fn forget_until(&mut self, tick: u64) {
-        self.batches.retain(|batch| batch.tick > tick);
+    /// How many batches have been taken in.
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Forgets the first so many of all that have been taken in.
+    pub(crate) fn forget_first(&mut self, count: u64) {
+        self.batches.retain(|(number, _)| *number > count);
     }
 }
 
@@ -112,7 +122,7 @@ mod tests {
             newest.take_in(with_quote(tick, [FAST, STRANGE]));
             newest.take_in(with_quote(tick, [STRANGE]));
         }
-        assert_eq!(kept(&newest), [(1, vec![SLOW]), (99, vec![FAST])]);
+        assert_eq!(kept(&newest), [(1, vec![SLOW]), (99, vec![FAST, STRANGE])]);
     }
 
     #[test]
@@ -128,13 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_so_by_its_tick() {
+    fn what_is_forgotten_is_so_by_when_it_came() {
         let mut newest = Newest::of([FAST, SLOW]);
         newest.take_in(with_quote(1, [SLOW]));
-        newest.take_in(with_quote(2, [FAST]));
-        newest.forget_until(0);
+        newest.take_in(with_quote(1, [FAST]));
+        newest.forget_first(0);
         assert_eq!(newest.batches().count(), 2);
-        newest.forget_until(1);
-        assert_eq!(kept(&newest), [(2, vec![FAST])]);
+        newest.forget_first(1);
+        assert_eq!(kept(&newest), [(1, vec![FAST])]);
+        newest.forget_first(newest.count());
+        assert!(newest.is_empty());
     }
 }

@@ -21,6 +21,9 @@ use crate::{
 /// A tick that comes later than this, and misses others, is worth a word.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
+/// A tick that has found no room is sent again after this long, if no other comes before.
+const DELIVER_AGAIN: Duration = Duration::from_secs(1);
+
 /// Nothing but pings and the stop comes in.
 const MAILBOX: usize = 16;
 
@@ -42,8 +45,9 @@ pub struct ScheduleActor {
     report: ScheduleReport,
     /// When the armed tick is due.
     due: Instant,
-    /// What is said of standstills, and of ticks that cannot be delivered.
+    /// What is said of standstills.
     stood_still: Seldom,
+    /// What is said of ticks that cannot be delivered.
     undelivered: Seldom,
 }
 
@@ -96,6 +100,8 @@ impl ScheduleActor {
             return;
         }
         let Some(next) = self.cadences.next() else { return };
+        let soon = (!self.overdue.is_empty()).then(|| Instant::now() + DELIVER_AGAIN);
+        let next = soon.map_or(next, |soon| next.min(soon));
         self.due = next;
         let wait = next.saturating_duration_since(Instant::now());
         later(ctx, wait, |actor: &mut Self, ctx| {
@@ -113,21 +119,26 @@ impl ScheduleActor {
         if missed > 0 && self.stood_still.say(false, stood_still, now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
         }
-        if due.is_empty() {
+        if due.is_empty() && self.overdue.is_empty() {
             return; // a timer may fire a hair early
         }
         self.report.ticks += 1;
-        self.left = self.left.map(|left| left.saturating_sub(1));
         let due = std::mem::take(&mut self.overdue).into_iter().chain(due).collect::<BTreeSet<_>>();
         let tick = Tick { seq: self.report.ticks, due: due.iter().copied().collect() };
         debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
-        if let Err(cause) = self.ticks.try_send(tick) {
+        let trouble = match self.ticks.try_send(tick) {
+            Ok(()) => None,
+            Err(SendError::Closed(_)) => Some("it is gone"),
+            Err(SendError::Full(_)) => {
+                self.overdue = due;
+                Some("its mailbox is full")
+            }
+        };
+        if self.overdue.is_empty() {
+            self.left = self.left.map(|left| left.saturating_sub(1));
+        }
+        if let Some(why) = trouble {
             self.report.undelivered += 1;
-            self.overdue = due;
-            let why = match cause {
-                SendError::Full(_) => "its mailbox is full",
-                SendError::Closed(_) => "it is gone",
-            };
             if self.undelivered.say(false, true, now) {
                 warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
             }

@@ -70,8 +70,8 @@ use crate::{
 /// Quotes that may wait: the newest is all that matters.
 const MAILBOX: usize = 4;
 
-/// After a restart the mailbox has the oldest quotes of the meantime; by then the newest have been
-/// offered again.
+/// After a restart the mailbox has the oldest quotes of the meantime; by then newer ones have been
+/// offered again, mostly all of them.
 const SETTLE: Duration = Duration::from_millis(400);
 
 /// Writes the quotes that it is given into the cells of one spreadsheet.
@@ -96,8 +96,8 @@ pub struct SheetsActor {
     tick: u64,
     /// The newest quotes of each sheet, for the case of a restart.
     newest: Newest,
-    /// Quotes of up to this tick have been taken over by a restart, and were not all written
-    /// since: they might be what broke the actor.
+    /// So many of them have been taken over by a restart, and were not all written since: they
+    /// might be what broke the actor.
     suspect: u64,
     /// There has been a price in the spreadsheet.
     priced: bool,
@@ -338,7 +338,7 @@ impl Supervised for SheetsActor {
         if let Some(until) = self.unanswered.filter(|until| now < *until) {
             self.plan.all_may_come_late(until);
         }
-        self.newest.forget_until(std::mem::replace(&mut self.suspect, self.tick));
+        self.newest.forget_first(std::mem::replace(&mut self.suspect, self.newest.count()));
         for batch in self.newest.batches() {
             self.plan.apply(batch, now);
         }

@@ -414,12 +414,16 @@ impl Handler<Reload> for SupervisorActor {
             error!(self.log, "the new configuration cannot be used, the old one stays: {}", reason);
             return Box::pin(fut::ready(Err(reason)));
         }
-        for (spreadsheet, cells) in self.config.left_behind(&config) {
-            warn!(self.log, "no longer written, and keeping the last value: {}", cells;
-                "spreadsheet" => spreadsheet.as_str());
-        }
+        let left = self.config.left_behind(&config);
+        let left: Vec<_> = left.into_iter().map(|(id, cells)| (id.clone(), cells)).collect();
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);
-        Box::pin(rebuilt)
+        Box::pin(rebuilt.map(move |outcome, actor, _| {
+            for (spreadsheet, cells) in left.iter().filter(|_| outcome.is_ok()) {
+                warn!(actor.log, "no longer written, and keeping the last value: {}", cells;
+                    "spreadsheet" => spreadsheet.as_str());
+            }
+            outcome
+        }))
     }
 }

@@ -10,10 +10,11 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 18] = [
+const WALLS: [(&str, &[&str]); 19] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
+    ("timer", &[]),
     ("newest", &["messages", "quote"]),
     ("pace", &["tree"]),
     ("gate", &["pace"]),

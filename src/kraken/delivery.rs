@@ -51,7 +51,7 @@ impl KrakenActor {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => self.report.undelivered += 1,
                 Err(SendError::Closed(_)) => {
-                    late.forget_until(self.tick);
+                    late.forget_first(late.count());
                     self.report.undelivered += 1;
                     if self.nobody.say(false, true, Instant::now()) {
                         warn!(self.log, "a receiver of quotes is gone: what is fetched for it is \

@@ -90,6 +90,16 @@ impl KrakenError {
         }
     }
 
+    /// The same once more, with another wait, if it is one that asks for a wait.
+    pub(super) fn again(&self, wait: Duration) -> Option<Self> {
+        let wait = Some(wait);
+        match self {
+            Self::RateLimited { text, .. } => Some(Self::RateLimited { text: text.clone(), wait }),
+            Self::Status { text, .. } => Some(Self::Status { text: text.clone(), wait }),
+            _ => None,
+        }
+    }
+
     /// The wait that Kraken asks for.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {

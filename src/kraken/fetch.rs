@@ -42,8 +42,9 @@ pub(super) struct Answers {
     refusal: bool,
     /// Why there is less than was asked for, or why to wait before asking for more.
     error: Option<KrakenError>,
-    /// The names of the request that failed.
+    /// The names of the request that failed, and of all that were made.
     failed: BTreeSet<String>,
+    asked: BTreeSet<String>,
     requests: u64,
 }
 
@@ -93,6 +94,8 @@ impl Question {
     pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
         let mut answers = Answers::default();
         for chunk in self.requests() {
+            let all = chunk.is_empty().then(|| self.names.keys().cloned());
+            answers.asked.extend(chunk.iter().cloned().chain(all.into_iter().flatten()));
             match answers.to(&chunk, client, gate).await {
                 Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => answers.refusal = true,
                 Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
@@ -130,9 +133,9 @@ impl Question {
     /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
     pub(super) fn deal_out(&self, answers: Answers, url: &str) -> Fetched {
         let asked_for_less = answers.is_asked_for_less();
-        let Answers { rows, refusal, error, mut failed, requests } = answers;
+        let Answers { rows, refusal, error, mut failed, asked, requests } = answers;
         // Of those that were not asked for nothing new is known.
-        let others = self.last.iter().filter(|name| !self.names.contains_key(*name));
+        let others = self.last.iter().filter(|name| !asked.contains(*name));
         failed.extend(others.cloned());
         let by_key = self.by_key;
         let mut fetched = Fetched { by_key, failed, requests, ..Fetched::default() };

@@ -23,8 +23,6 @@ pub(super) struct Roster {
     unknown: BTreeMap<AssetPair, Failure>,
     /// Pairs that are not to be asked for before their time, and why.
     refused: BTreeMap<AssetPair, (Failure, Instant)>,
-    /// The names whose request has failed last.
-    pub(super) failed: BTreeSet<String>,
 }
 
 /// How it stands with the list.

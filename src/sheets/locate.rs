@@ -151,14 +151,14 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), String>
 fn mistaken(cell: &CellRef, column: u32, properties: &Properties) -> Option<String> {
     /// The last column of two letters, `ZZ`.
     const TWO_LETTERS: u32 = 702;
+    let CellRef::Cell { tab: None, row, .. } = cell else { return None };
     let letters = column_letters(column);
     let read = format!("{cell} is read as a cell, in column {letters}");
     if let Some(namesake) = namesake(cell, properties) {
         return Some(format!("{read}, although there is {namesake}"));
     }
     let as_name = "no range can have such a name: give it one such as";
-    let digits = cell.to_string().split_off(letters.len());
-    (column > TWO_LETTERS).then(|| format!("{read}; {as_name} {letters}_{digits}"))
+    (column > TWO_LETTERS).then(|| format!("{read}; {as_name} {letters}_{row}"))
 }
 
 /// What else of a spreadsheet is called like a cell, and how it is written. To Google, too, that is
@@ -222,6 +222,7 @@ mod tests {
                 tab(7, "Bob's", 10),
                 tab(9, "Chart", 0),
                 tab(11, "q17", 10),
+                tab(13, "Übertrag", 10),
             ],
             names: vec![
                 NamedRange { name: "BtcPrice".into(), first: None },
@@ -284,6 +285,8 @@ mod tests {
             ("A1", Tab::Title("Shet 1".into()), "no tab 'Shet 1'. Did you mean 'Sheet 1'?"),
             ("A1", Tab::Title("Prices".into()), "Its tabs are: 'Sheet 1', 'Bob''s', 'Chart'"),
             ("'Bob''z'!A1", Tab::First, "no tab 'Bob''z'. Did you mean 'Bob''s'?"),
+            ("'Übersicht'!AB1", Tab::First, "there is no tab 'Übersicht'"),
+            ("'Übertrag'!AB1", Tab::First, "the tab 'Übertrag' has 10 rows and 26 columns only"),
             ("'Bob''s'!A11", Tab::First, "the tab 'Bob''s' has 10 rows"),
             ("A1", Tab::Gid(5), "no tab with the gid 5"),
             ("A1001", Tab::First, "has 1000 rows and 26 columns only"),

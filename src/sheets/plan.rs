@@ -261,10 +261,17 @@ impl Plan {
         self.targets.iter_mut().for_each(|target| target.afresh = true);
     }
 
-    /// Whether there is a cell with a price, or another figure of a quote, that nothing stands in
-    /// the way of.
+    /// Whether there is a cell that is known to have its price, or another figure of a quote, and
+    /// that nothing stands in the way of.
     pub(super) fn has_healthy_cell(&self) -> bool {
-        self.targets.iter().any(|target| target.is_healthy() && target.standing().is_quote)
+        let is_well = |target: &Target| target.is_healthy() && target.confirmed.is_some();
+        self.targets.iter().any(|target| target.standing().is_quote && is_well(target))
+    }
+
+    /// Whether Google has confirmed a value of every cell that could be written.
+    pub(super) fn is_all_confirmed(&self) -> bool {
+        let mut cells = self.targets.iter().filter(|target| target.can_be_written());
+        cells.all(|target| target.confirmed.is_some())
     }
 
     /// Whether there is a cell that could be written as things are.

@@ -69,7 +69,7 @@ impl SheetsActor {
                 self.proceed(ctx);
             }
             Ok(updated) => {
-                self.unanswered(write);
+                self.plan.ambiguous(write, Instant::now());
                 self.fail(Trouble::Partial { updated, sent }, Budget::Writes, ctx);
             }
             Err(SheetsError::BadEntry { index, text }) => {
@@ -82,7 +82,7 @@ impl SheetsActor {
             }
             Err(error) => {
                 if error.is_ambiguous() {
-                    self.unanswered(write);
+                    self.not_known(write);
                 }
                 self.fail(Trouble::Sheets(error, token), Budget::Writes, ctx);
             }
@@ -90,7 +90,7 @@ impl SheetsActor {
     }
 
     /// A write may have been carried out, or may be yet.
-    fn unanswered(&mut self, write: &Write) {
+    fn not_known(&mut self, write: &Write) {
         let until = Instant::now() + APPLIED_LATE;
         self.plan.ambiguous(write, until);
         self.unanswered = Some(until);
@@ -102,13 +102,17 @@ impl SheetsActor {
         self.report.writes += 1;
         self.report.cells_written += cells as u64;
         self.can_write();
+        if self.plan.is_all_confirmed() {
+            self.suspect = 0;
+        }
         if self.plan.has_quotes(write) {
             self.succeeded();
             if !std::mem::replace(&mut self.priced, true) {
                 info!(self.log, "the first prices are in the spreadsheet"; "cells" => cells);
             }
         }
-        if self.plan.is_due(Instant::now()) {
+        let now = Instant::now();
+        if self.plan.is_due(now) || self.survey.is_due(now) {
             self.tell();
         } else {
             // It is told when there is nothing more to do.

@@ -145,6 +145,10 @@ fn what_kraken_wants_when_it_is_asked_for_the_list_is_heeded_by_the_fetch() {
         with_tree(rig.config().sheet(sheet), async |tree| {
             rig.until("the list", |s| s.count(Service::Kraken) > 0).await;
             ticks(tree, 20).await;
+            let report = report(tree, |report| report.cells[0].failing.is_some()).await;
+            let told = report.cells[0].failing.as_ref().unwrap().to_string();
+            assert!(told.contains("asks for fewer requests"), "{told}");
+            assert!(status(tree).await.kraken.failing.is_some());
             assert_eq!(tickers_asked_for(&rig.sandbox), Vec::<String>::new());
         })
         .await;

@@ -31,9 +31,12 @@ struct Chunks {
 }
 
 impl Chunks {
-    /// Whether a request is one more of them.
-    fn go_on(&self, names: &[String]) -> bool {
-        names.first().is_some_and(|first| self.names.last().is_some_and(|last| last < first))
+    /// Whether a request is one more of them: they come in the order of their names, but for those
+    /// whose request has failed before, which come last.
+    fn go_on(&self, names: &[String], plan: &Plan) -> bool {
+        let (Some(first), Some(last)) = (names.first(), self.names.last()) else { return false };
+        let is_new = names.iter().all(|name| !self.names.contains(name));
+        last < first || is_new && self.lacks(plan).is_some()
     }
 
     /// The sheet of which only some pairs have been asked for.
@@ -109,7 +112,8 @@ impl Fetches {
     /// A fetch goes on with its next request, or another begins: then all of this one were made.
     fn follows(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
-        if !self.chunks.go_on(&begun.names) {
+        // A request that fails cuts its fetch short.
+        if self.ill || !self.chunks.go_on(&begun.names, plan) {
             let excused = self.ill || self.chunks.doubtful || plan.delists();
             let excused = excused || excuses.stirred(now) > 0;
             let lacks = self.chunks.lacks(plan).filter(|_| !excused);

@@ -88,8 +88,11 @@ fn names_whose_request_failed_come_last_and_by_themselves() {
 fn names_whose_request_failed_before_are_known_until_they_are_asked_for_again() {
     let last = ["AAAEUR".to_owned(), "BBBEUR".to_owned()].into();
     let question = Question::of(["aaaeur".parse().unwrap()].into(), None, &last);
-    let fetched = question.deal_out(Answers::default(), "https://x");
+    let asked = ["AAAEUR".to_owned()].into();
+    let fetched = question.deal_out(Answers { asked, ..Answers::default() }, "https://x");
     assert_eq!(fetched.failed, ["BBBEUR".to_owned()].into());
+    let cut_short = question.deal_out(Answers::default(), "https://x");
+    assert_eq!(cut_short.failed, last, "nothing was asked for");
 }
 
 /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not.

@@ -98,6 +98,8 @@ impl Target {
                 // stays aside until its time.
                 if self.range.as_ref() != Some(&range) {
                     self.quarantine = None;
+                    // What is known to be there is where it was.
+                    self.confirmed = None;
                 }
                 self.range = Some(range);
             }
@@ -163,7 +165,8 @@ impl Target {
     /// Has it written afresh if it would be too old by the next tick.
     pub(super) fn age(&mut self, now: Instant, every: Duration) {
         if let Some((_, sent)) = &self.confirmed {
-            let late = self.late.is_some_and(|late| now < late);
+            // What was sent before that time may be what is overtaken.
+            let late = self.late.is_some_and(|late| *sent < late);
             self.afresh |= late || now.saturating_duration_since(*sent) + every > AFRESH;
         }
     }
