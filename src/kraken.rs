@@ -110,6 +110,7 @@ pub struct KrakenActor {
     again: BTreeSet<SheetIndex>,
     tick: u64,
     seldom: Seldom,
+    told: Option<Failure>,
     /// What is said of receivers that are gone.
     nobody: Seldom,
     report: KrakenReport,
@@ -171,6 +172,7 @@ impl KrakenActor {
             again: BTreeSet::new(),
             tick: 0,
             seldom: Seldom::default(),
+            told: None,
             nobody: Seldom::default(),
             report: KrakenReport::default(),
         })
@@ -338,12 +340,13 @@ impl KrakenActor {
         };
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
-        let news = before.as_ref().is_none_or(|before| before.failure != failure);
+        let news = self.told.as_ref() != Some(&failure);
         let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(self.heed(error));
         if say {
+            self.told = Some(failure.clone());
             warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {

@@ -91,7 +91,7 @@ impl Default for RetryConfig {
 }
 
 /// Says seldom what goes on and on: at once when it begins, and then once a minute at the most,
-/// and only if it is news.
+/// and only if it is news: not what was said last.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom(Option<Instant>);
 

@@ -59,7 +59,7 @@ pub(crate) use self::{
     reading::{PlacedSheet, TargetKey},
 };
 use crate::{
-    messages::{Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
+    messages::{Failure, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     newest::Newest,
     pace::{RetryConfig, Seldom},
     setup::checked,
@@ -104,6 +104,8 @@ pub struct SheetsActor {
     /// Until when a write that was never answered may be carried out.
     unanswered: Option<Instant>,
     seldom: Seldom,
+    /// What was told last of why it fails.
+    told: Option<Failure>,
     changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
@@ -160,6 +162,7 @@ impl SheetsActor {
             priced: false,
             unanswered: None,
             seldom: Seldom::default(),
+            told: None,
             changes: Changes::default(),
             report,
             stopping: false,

@@ -157,6 +157,18 @@ fn what_goes_on_is_told_when_it_begins_and_then_only_if_it_is_news() {
 }
 
 #[test]
+fn a_reason_that_comes_too_soon_after_another_is_told_a_minute_later() {
+    let outcome = after(secs(200), |request, since| match since.as_secs() {
+        _ if !request.contains(":batchUpdate") => None,
+        0..5 => Some((503, "")),
+        _ => Some((502, "")),
+    });
+    let told = outcome.log.iter().filter(|line| line.contains("is not written"));
+    let told: Vec<_> = told.map(|line| line.contains("503")).collect();
+    assert_eq!(told, [true, false], "{:?}", outcome.log);
+}
+
+#[test]
 fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counted() {
     let outcome = after(secs(9), |request, _| {
         let refused = r#"{ "error": { "message": "Invalid data[0]: it is protected" } }"#;
