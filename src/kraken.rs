@@ -8,6 +8,7 @@ mod error;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod listing;
 mod markets;
 mod pairs;
 mod roster;
@@ -45,7 +46,7 @@ use crate::{
     http::{Tls, TlsConfig, TlsError},
     messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     newest::Newest,
-    pace::{RetryConfig, Seldom},
+    pace::{OnceAMinute, RetryConfig, Seldom},
     quote::AssetPair,
     setup::{SetupError, checked},
     timer::later,
@@ -109,10 +110,10 @@ pub struct KrakenActor {
     /// Sheets that are fetched once more since a fault came between.
     again: BTreeSet<SheetIndex>,
     tick: u64,
-    seldom: Seldom,
-    told: Option<Failure>,
+    /// What is told of why fetches fail.
+    told: Seldom<Failure>,
     /// What is said of receivers that are gone.
-    nobody: Seldom,
+    nobody: OnceAMinute,
     report: KrakenReport,
 }
 
@@ -171,9 +172,8 @@ impl KrakenActor {
             pending: BTreeSet::new(),
             again: BTreeSet::new(),
             tick: 0,
-            seldom: Seldom::default(),
-            told: None,
-            nobody: Seldom::default(),
+            told: Seldom::default(),
+            nobody: OnceAMinute::default(),
             report: KrakenReport::default(),
         })
     }
@@ -323,6 +323,7 @@ impl KrakenActor {
     }
 
     fn succeeded(&mut self) {
+        self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "Kraken answers again";
                 "attempts" => failing.attempts, "failed_since" => %failing.since);
@@ -340,13 +341,10 @@ impl KrakenActor {
         };
         let failure = error.failure(&self.config.url);
         let before = self.report.failing.take();
-        let news = self.told.as_ref() != Some(&failure);
-        let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(self.heed(error));
-        if say {
-            self.told = Some(failure.clone());
+        if self.told.say(&failure, Instant::now()) {
             warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {
@@ -375,41 +373,6 @@ impl KrakenActor {
             actor.phase = Phase::Idle;
             actor.proceed(ctx);
         });
-    }
-
-    /// Loads the list of asset pairs in the background.
-    fn load_roster(&mut self, ctx: &mut Context<Self>) {
-        let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
-        let load = async move {
-            gate.pass().await;
-            client.asset_pairs().await
-        };
-        ctx.spawn(load.into_actor(self).map(|loaded, actor, ctx| {
-            actor.report.requests += 1;
-            match loaded {
-                Ok(index) => {
-                    actor.roster.arrived(index, Instant::now());
-                    // They may have other names now.
-                    actor.failed.clear();
-                }
-                Err(error) => actor.no_roster(&error),
-            }
-            actor.proceed(ctx);
-        }));
-    }
-
-    fn no_roster(&mut self, error: &KrakenError) {
-        let failures = self.roster.failures();
-        if failures == 1 {
-            warn!(
-                self.log,
-                "Kraken's list of asset pairs is not to be had, going on without: {}",
-                error.failure(&self.config.url)
-            );
-        }
-        let wait = self.retry.backoff.jittered(failures, fastrand::f64());
-        let wait = wait.max(self.heed(error));
-        self.roster.failed(Instant::now() + wait);
     }
 
     /// Asks for nothing at all for as long as Kraken wants to be left alone, whatever it was asked

@@ -88,6 +88,8 @@ mod quote;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod schedule;
+#[cfg(test)]
+mod scripted;
 mod setup;
 mod sheets;
 #[cfg(feature = "status")]

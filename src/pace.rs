@@ -90,21 +90,50 @@ impl Default for RetryConfig {
     }
 }
 
-/// Says seldom what goes on and on: at once when it begins, and then once a minute at the most,
-/// and only if it is news: not what was said last.
+/// Lets something be said once a minute at the most.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom(Option<Instant>);
+pub(crate) struct OnceAMinute(Option<Instant>);
 
-impl Seldom {
+impl OnceAMinute {
     /// Whether to say it now.
-    pub(crate) fn say(&mut self, begins: bool, news: bool, now: Instant) -> bool {
+    pub(crate) fn may_say(&mut self, now: Instant) -> bool {
         const MINUTE: Duration = Duration::from_secs(60);
-        let long_ago = self.0.is_none_or(|said| now.saturating_duration_since(said) >= MINUTE);
-        let say = begins || (news && long_ago);
+        let say = self.0.is_none_or(|said| now.saturating_duration_since(said) >= MINUTE);
         if say {
             self.0 = Some(now);
         }
         say
+    }
+}
+
+/// Says seldom what goes on and on: at once when it begins, and then once a minute at the most,
+/// and only if it is news: not what was said last.
+#[derive(Debug)]
+pub(crate) struct Seldom<T>(Option<(T, OnceAMinute)>);
+
+impl<T: Clone + PartialEq> Seldom<T> {
+    /// Whether to say it now.
+    pub(crate) fn say(&mut self, what: &T, now: Instant) -> bool {
+        let Some((said, minute)) = &mut self.0 else {
+            self.0 = Some((what.clone(), OnceAMinute(Some(now))));
+            return true;
+        };
+        let say = said != what && minute.may_say(now);
+        if say {
+            said.clone_from(what);
+        }
+        say
+    }
+
+    /// It is over, and may begin again. Whether anything has been said of it.
+    pub(crate) fn over(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
+impl<T> Default for Seldom<T> {
+    fn default() -> Self {
+        Self(None)
     }
 }
 
@@ -202,13 +231,24 @@ mod tests {
     fn what_goes_on_is_said_seldom() {
         let start = Instant::now();
         let mut seldom = Seldom::default();
-        let mut say = |s, begins, news| seldom.say(begins, news, start + Duration::from_secs(s));
-        assert!(say(0, true, true));
-        assert!(!say(1, false, true) && !say(59, false, true));
-        assert!(!say(60, false, false), "it is no news");
-        assert!(say(61, false, true));
-        assert!(!say(62, false, true));
-        assert!(say(63, true, true), "it has begun again");
+        let say =
+            |seldom: &mut Seldom<_>, s, what| seldom.say(&what, start + Duration::from_secs(s));
+        assert!(!seldom.over(), "nothing was said");
+        assert!(say(&mut seldom, 0, "a"));
+        assert!(!say(&mut seldom, 1, "b") && !say(&mut seldom, 59, "b"));
+        assert!(!say(&mut seldom, 60, "a"), "it is no news");
+        assert!(say(&mut seldom, 61, "b"), "although it was the reason before");
+        assert!(!say(&mut seldom, 62, "a"));
+        assert!(seldom.over());
+        assert!(say(&mut seldom, 63, "b"), "it has begun again");
+    }
+
+    #[test]
+    fn what_is_always_worth_a_word_has_one_a_minute() {
+        let start = Instant::now();
+        let mut minute = OnceAMinute::default();
+        let said = (0..180).filter(|s| minute.may_say(start + Duration::from_secs(*s)));
+        assert_eq!(said.collect::<Vec<_>>(), [0, 60, 120]);
     }
 
     #[test]

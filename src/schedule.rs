@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use self::cadence::Cadences;
 use crate::{
     messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
-    pace::Seldom,
+    pace::OnceAMinute,
     timer::later,
 };
 
@@ -46,9 +46,9 @@ pub struct ScheduleActor {
     /// When the armed tick is due.
     due: Instant,
     /// What is said of standstills.
-    stood_still: Seldom,
+    stood_still: OnceAMinute,
     /// What is said of ticks that cannot be delivered.
-    undelivered: Seldom,
+    undelivered: OnceAMinute,
 }
 
 impl ScheduleActor {
@@ -67,8 +67,8 @@ impl ScheduleActor {
             left: None,
             report: ScheduleReport::default(),
             due: Instant::now(),
-            stood_still: Seldom::default(),
-            undelivered: Seldom::default(),
+            stood_still: OnceAMinute::default(),
+            undelivered: OnceAMinute::default(),
         }
     }
 
@@ -116,7 +116,7 @@ impl ScheduleActor {
         self.report.missed += missed;
         let was_down = std::mem::take(&mut self.was_down);
         let stood_still = !was_down && now.saturating_duration_since(self.due) > STANDSTILL;
-        if missed > 0 && self.stood_still.say(false, stood_still, now) {
+        if missed > 0 && stood_still && self.stood_still.may_say(now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
         }
         if due.is_empty() && self.overdue.is_empty() {
@@ -139,7 +139,7 @@ impl ScheduleActor {
         }
         if let Some(why) = trouble {
             self.report.undelivered += 1;
-            if self.undelivered.say(false, true, now) {
+            if self.undelivered.may_say(now) {
                 warn!(self.log, "a tick cannot be delivered to the KrakenActor: {}", why);
             }
         }

@@ -103,14 +103,11 @@ pub struct SheetsActor {
     priced: bool,
     /// Until when a write that was never answered may be carried out.
     unanswered: Option<Instant>,
-    seldom: Seldom,
-    /// What was told last of why it fails.
-    told: Option<Failure>,
+    /// What is told of why it fails.
+    told: Seldom<Failure>,
     changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
-    /// It has just been restarted.
-    settling: bool,
     /// When it is woken to try a cell again that was set aside.
     alarm: Option<Instant>,
 }
@@ -161,12 +158,10 @@ impl SheetsActor {
             suspect: 0,
             priced: false,
             unanswered: None,
-            seldom: Seldom::default(),
-            told: None,
+            told: Seldom::default(),
             changes: Changes::default(),
             report,
             stopping: false,
-            settling: false,
             alarm: None,
         })
     }
@@ -322,8 +317,7 @@ impl Actor for SheetsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        if std::mem::take(&mut self.settling) {
-            self.phase = Phase::Settling;
+        if self.phase == Phase::Settling {
             self.wake_after(SETTLE, ctx);
         }
     }
@@ -345,10 +339,9 @@ impl Supervised for SheetsActor {
         for batch in self.newest.batches() {
             self.plan.apply(batch, now);
         }
-        self.phase = Phase::Idle;
+        self.phase = Phase::Settling;
         self.survey = Survey::new(now, self.retry.probe);
         self.rejected_tokens = 0;
-        self.settling = true;
         // It is gone, with all that was under way.
         self.alarm = None;
     }

@@ -53,7 +53,7 @@ impl KrakenActor {
                 Err(SendError::Closed(_)) => {
                     late.forget_first(late.count());
                     self.report.undelivered += 1;
-                    if self.nobody.say(false, true, Instant::now()) {
+                    if self.nobody.may_say(Instant::now()) {
                         warn!(self.log, "a receiver of quotes is gone: what is fetched for it is \
                             lost"; "tick" => self.tick);
                     }

@@ -53,11 +53,8 @@ impl SheetsActor {
         let Setback { failure, wait, rejected, .. } = setback;
         self.report.write_failures += 1;
         let before = self.report.failing.take();
-        let news = self.told.as_ref() != Some(&failure);
-        let say = self.seldom.say(before.is_none(), news, Instant::now());
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
-        if say {
-            self.told = Some(failure.clone());
+        if self.told.say(&failure, Instant::now()) {
             warn!(self.log, "the spreadsheet is not written: {}", failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {

@@ -18,17 +18,16 @@ pub(super) struct Survey {
     not_before: Instant,
     read: Option<Instant>,
     failures: u32,
-    /// Why they could not be read, as it was told.
-    told: Option<Failure>,
-    seldom: Seldom,
+    /// What is told of why they could not be read.
+    told: Seldom<Failure>,
     probe: Duration,
 }
 
 impl Survey {
     /// Nothing is known yet. `probe` is how often what is amiss is looked at again.
     pub(super) fn new(now: Instant, probe: Duration) -> Self {
-        let seldom = Seldom::default();
-        Self { due: now, not_before: now, read: None, failures: 0, told: None, seldom, probe }
+        let told = Seldom::default();
+        Self { due: now, not_before: now, read: None, failures: 0, told, probe }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -37,7 +36,7 @@ impl Survey {
 
     /// They have been read. Whether it was told that they could not be.
     pub(super) fn done(&mut self, now: Instant) -> bool {
-        let told = self.told.is_some();
+        let told = self.told.over();
         *self = Self {
             due: now + self.probe * GOOD_FOR,
             read: Some(now),
@@ -48,12 +47,7 @@ impl Survey {
 
     /// Whether to tell why they cannot be read.
     pub(super) fn tells(&mut self, why: &Failure, now: Instant) -> bool {
-        let news = self.told.as_ref() != Some(why);
-        let tells = self.seldom.say(self.told.is_none(), news, now);
-        if tells {
-            self.told = Some(why.clone());
-        }
-        tells
+        self.told.say(why, now)
     }
 
     /// They could not be read; how often in a row.

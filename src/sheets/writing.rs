@@ -128,6 +128,7 @@ impl SheetsActor {
     /// Google takes what is written.
     fn can_write(&mut self) {
         self.rejected_tokens = 0;
+        self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "the spreadsheet is written again";
                 "attempts" => failing.attempts, "failed_since" => %failing.since);

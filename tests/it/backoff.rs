@@ -1,20 +1,22 @@
 //! Our own waits between attempts: they grow from failure to failure, and nobody shares them. In
 //! memory, and on a clock that runs on whenever everybody waits, so that no machine is too slow.
 
-use std::{cell::RefCell, future::ready, rc::Rc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix::Actor as _;
-use ratesheet::{Backoff, Config, Dialer, Line, RetryConfig, Shutdown, SupervisorActor};
+use ratesheet::{Backoff, Config, RetryConfig, Shutdown, SupervisorActor};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     runtime::Builder,
-    sync::mpsc::unbounded_channel,
     time::{Instant, sleep},
 };
 
 use crate::{
     journal::Journal,
     rig::{ONE, one_price},
+    scripted::scripted,
 };
 
 const INSTANCES: usize = 30;
@@ -45,61 +47,35 @@ const ANSWERS: [(&str, &str); 6] = [
 #[derive(Clone)]
 struct Outage {
     what: &'static str,
-    status: &'static str,
+    status: u16,
     until: Instant,
     /// When there was one.
-    attempts: Rc<RefCell<Vec<Instant>>>,
+    attempts: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Outage {
-    fn new(what: &'static str, status: &'static str, lasts: Duration) -> Self {
-        Self { what, status, until: Instant::now() + lasts, attempts: Rc::default() }
+    fn new(what: &'static str, status: u16, lasts: Duration) -> Self {
+        Self { what, status, until: Instant::now() + lasts, attempts: Arc::default() }
     }
 
     /// The status and the body of an answer.
-    fn answer(&self, request: &str) -> (&'static str, String) {
+    fn answer(&self, request: &str) -> (u16, String) {
         if request.contains(self.what) {
-            self.attempts.borrow_mut().push(Instant::now());
+            self.attempts.lock().unwrap().push(Instant::now());
             if Instant::now() < self.until {
-                let message = format!("No. {} today.", self.attempts.borrow().len());
+                let message = format!("No. {} today.", self.attempts.lock().unwrap().len());
                 return (self.status, format!(r#"{{"error":{{"message":"{message}"}}}}"#));
             }
         }
         let known = ANSWERS.iter().find(|(part, _)| request.contains(part));
-        ("200 OK", known.unwrap_or_else(|| panic!("nobody asks for {request}")).1.into())
-    }
-}
-
-/// Answers one request after the other.
-async fn serve(mut wire: DuplexStream, outage: Outage) {
-    let (mut request, mut bytes) = (String::new(), [0; 4_096]);
-    while let Ok(length @ 1..) = wire.read(&mut bytes).await {
-        request.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        if !request.contains("\r\n\r\n") {
-            continue;
-        }
-        let (status, body) = outage.answer(&request);
-        let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-        wire.write_all(answer.as_bytes()).await.unwrap();
-        request.clear();
+        (200, known.unwrap_or_else(|| panic!("nobody asks for {request}")).1.into())
     }
 }
 
 /// A tree with one sheet that lives for so long, with servers that have an outage. What it logs.
 async fn lives(outage: &Outage, every: Duration, backoff: Backoff, lives: Duration) -> Vec<String> {
-    let (calls, mut called) = unbounded_channel();
-    let dialer = Dialer::new(move |_, _| {
-        let (ours, theirs) = duplex(64 * 1024);
-        calls.send(theirs).unwrap();
-        ready(Ok(Line::new(ours)))
-    });
     let outage = outage.clone();
-    actix_rt::spawn(async move {
-        while let Some(wire) = called.recv().await {
-            actix_rt::spawn(serve(wire, outage.clone()));
-        }
-    });
+    let dialer = scripted(move |request| outage.answer(request));
     let mut config = Config::new().credentials("metadata");
     config = config.sheet(one_price(ONE).every(every));
     config.kraken.url = "http://127.0.0.1".into();
@@ -124,9 +100,9 @@ fn in_no_time(test: impl Future<Output = ()>) {
 
 /// When a tree failed whose servers fail at `what` for long.
 async fn fails(what: &'static str) -> Vec<Instant> {
-    let outage = Outage::new(what, "503 Service Unavailable", 2 * LONG);
+    let outage = Outage::new(what, 503, 2 * LONG);
     lives(&outage, 2 * LONG, BACKOFF, LONG).await;
-    outage.attempts.take()
+    std::mem::take(&mut *outage.attempts.lock().unwrap())
 }
 
 /// Has thirty of us fail at the same moment. However often they have failed, they come back at all
@@ -172,14 +148,14 @@ fn thirty_instances_that_google_fails_together_come_back_apart_and_ever_later() 
 /// Lets a tree with a tick every ten seconds live through an outage of an hour, which is told as
 /// `fails` and its end as `again`: after each failure there is one attempt, at least so long after
 /// it; the waits grow, and it is over soon; a line a minute tells of it.
-fn an_hour_is_survived(outage: (&'static str, &'static str), least: u64, fails: &str, again: &str) {
+fn an_hour_is_survived(outage: (&'static str, u16), least: u64, fails: &str, again: &str) {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     let backoff = RetryConfig::default().backoff;
     let moment = Duration::from_millis(10);
     in_no_time(async {
         let outage = Outage::new(outage.0, outage.1, HOUR);
         let log = lives(&outage, Duration::from_secs(10), backoff, HOUR + 2 * LONG).await;
-        let attempts = outage.attempts.take();
+        let attempts = std::mem::take(&mut *outage.attempts.lock().unwrap());
         let failed = attempts.iter().filter(|at| **at < outage.until).count();
         let waits: Vec<_> = attempts.windows(2).take(failed).map(|two| two[1] - two[0]).collect();
         for (failures, wait) in (1..).zip(&waits) {
@@ -201,17 +177,17 @@ fn an_hour_is_survived(outage: (&'static str, &'static str), least: u64, fails: 
 #[test]
 fn a_quota_that_is_spent_for_an_hour_costs_one_request_a_wait_and_one_line_a_minute() {
     let (fails, again) = ("the spreadsheet is not written", "the spreadsheet is written again");
-    an_hour_is_survived((":batchUpdate", "429 Too Many Requests"), 1, fails, again);
+    an_hour_is_survived((":batchUpdate", 429), 1, fails, again);
 }
 
 #[test]
 fn an_hour_without_google_costs_one_request_a_wait_and_one_line_a_minute() {
     let (fails, again) = ("the spreadsheet is not written", "the spreadsheet is written again");
-    an_hour_is_survived((":batchUpdate", "503 Service Unavailable"), 0, fails, again);
+    an_hour_is_survived((":batchUpdate", 503), 0, fails, again);
 }
 
 #[test]
 fn an_hour_without_kraken_costs_one_request_a_wait_and_one_line_a_minute() {
     let (fails, again) = ("Kraken gives no quotes", "Kraken answers again");
-    an_hour_is_survived(("/Ticker", "503 Service Unavailable"), 0, fails, again);
+    an_hour_is_survived(("/Ticker", 503), 0, fails, again);
 }

@@ -41,6 +41,8 @@ mod readme;
 mod rhythm;
 mod rig;
 mod schema;
+#[path = "../../src/scripted.rs"]
+mod scripted;
 mod secrets;
 mod signals;
 mod slow;
@@ -60,3 +62,6 @@ mod window;
 mod wording;
 mod writing;
 mod wrong_turns;
+
+// Where what is shared with the library's own tests looks for them.
+use ratesheet::{Dialer, Line};

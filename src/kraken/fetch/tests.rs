@@ -6,13 +6,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-
 use super::*;
 use crate::{
-    dial::{Dialer, Line},
     http::{Tls, TlsConfig},
     kraken::{KrakenConfig, requests_for},
+    scripted::scripted,
 };
 
 #[test]
@@ -128,47 +126,27 @@ fn what_is_said_beside_a_whole_answer_costs_nothing_but_a_plea_for_fewer_request
     assert!(!busy.incomplete && !limited.incomplete, "nothing is to be asked for again");
 }
 
-/// A Kraken that answers each request with the next of its answers, and keeps what it was asked.
-#[derive(Clone, Default)]
-struct Script {
-    answers: Arc<Mutex<VecDeque<&'static str>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Script {
-    /// Asks for so many pairs: how many were named in each request, and what has come of it.
-    async fn ask(pairs: usize, answers: &[&'static str]) -> (Vec<usize>, Answers) {
-        let script = Self::default();
-        script.answers.lock().unwrap().extend(answers);
-        let own = script.clone();
-        let dialer = Dialer::new(move |_, _| {
-            let (ours, theirs) = duplex(64 * 1024);
-            drop(actix_rt::spawn(own.clone().answer(theirs)));
-            async { Ok(Line::new(ours)) }
-        });
-        let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
-        let config = KrakenConfig { url: "http://127.0.0.1".into(), ..KrakenConfig::default() };
-        let client = KrakenClient::new(&config, &tls).unwrap();
-        let pairs = (0..pairs).map(|n| AssetPair::parse(&format!("AAA{n:03}EUR")).unwrap());
-        let question = Question::of(pairs.collect(), None, &BTreeSet::new());
-        let answers = question.ask(&client, &Gate::new(10, 1_000.0)).await;
-        assert!(script.answers.lock().unwrap().is_empty(), "not all of it was asked for");
-        let asked = script.asked.lock().unwrap();
-        (asked.iter().map(|names| names.split_terminator(',').count()).collect(), answers)
-    }
-
-    async fn answer(self, mut line: DuplexStream) {
-        let mut request = [0; 8 * 1024];
-        let length = line.read(&mut request).await.unwrap();
-        let request = String::from_utf8_lossy(&request[..length]);
+/// Asks a Kraken that gives one answer after the other for so many pairs: how many were named in
+/// each request, and what has come of it.
+async fn ask(pairs: usize, answers: &[&'static str]) -> (Vec<usize>, Answers) {
+    let left: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(answers.iter().copied().collect()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (next, heard) = (Arc::clone(&left), Arc::clone(&asked));
+    let dialer = scripted(move |request| {
         let target = request.split(' ').nth(1).unwrap();
         let names = target.split_once("?pair=").map_or("", |(_, names)| names);
-        self.asked.lock().unwrap().push(names.to_owned());
-        let body = self.answers.lock().unwrap().pop_front().expect("more is asked for");
-        let head =
-            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}", body.len());
-        line.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
-    }
+        heard.lock().unwrap().push(names.split_terminator(',').count());
+        (200, next.lock().unwrap().pop_front().expect("more is asked for").to_owned())
+    });
+    let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
+    let config = KrakenConfig { url: "http://127.0.0.1".into(), ..KrakenConfig::default() };
+    let client = KrakenClient::new(&config, &tls).unwrap();
+    let pairs = (0..pairs).map(|n| AssetPair::parse(&format!("AAA{n:03}EUR")).unwrap());
+    let question = Question::of(pairs.collect(), None, &BTreeSet::new());
+    let answers = question.ask(&client, &Gate::new(10, 1_000.0)).await;
+    assert!(left.lock().unwrap().is_empty(), "not all of it was asked for");
+    let asked = asked.lock().unwrap().clone();
+    (asked, answers)
 }
 
 #[actix_rt::test]
@@ -192,7 +170,7 @@ async fn what_is_asked_next_follows_from_what_has_been_answered() {
         (150, &[LESS], &[100], false, "Rate limit"),
         (150, &[BESIDE, WELL], &[100, 50], false, "Busy"),
     ] {
-        let (named, found) = Script::ask(pairs, answers).await;
+        let (named, found) = ask(pairs, answers).await;
         assert_eq!(named, asked, "{pairs} pairs, {answers:?}");
         assert_eq!((found.refusal, found.requests), (refusal, asked.len() as u64), "{answers:?}");
         let told = found.error.map_or(String::new(), |error| error.to_string());

@@ -4,20 +4,16 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Handler};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-    runtime::Builder,
-    time::sleep,
-};
+use tokio::{runtime::Builder, time::sleep};
 
 use super::*;
 use crate::{
-    dial::{Dialer, Line},
     http::{Tls, TlsConfig},
     journal::Journal,
     messages::{QuoteBatch, Report, SheetIndex, SpreadsheetReport},
     pace::RetryConfig,
     quote::{AssetPair, Price, Quote},
+    scripted::scripted,
     sheets::{Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId},
 };
 
@@ -56,33 +52,6 @@ impl Outcome {
     }
 }
 
-/// Answers one request after the other, and keeps what was asked for.
-async fn serve(
-    mut line: DuplexStream,
-    begun: Instant,
-    scenario: Scenario,
-    asked: Arc<Mutex<Vec<(Duration, String)>>>,
-) {
-    let (mut request, mut bytes) = (String::new(), [0; 4 * 1024]);
-    while let Ok(length @ 1..) = line.read(&mut bytes).await {
-        request.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        let whole = match request.split_once("\r\n\r\n") {
-            Some((head, body)) => !head.starts_with("POST") || body.ends_with('}'),
-            None => false,
-        };
-        if whole {
-            let first = request.lines().next().unwrap_or_default().to_owned();
-            asked.lock().unwrap().push((begun.elapsed(), first));
-            let (status, body) =
-                scenario(&request, begun.elapsed()).unwrap_or_else(|| well(&request));
-            let length = body.len();
-            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
-            line.write_all(answer.as_bytes()).await.unwrap();
-            request.clear();
-        }
-    }
-}
-
 /// Keeps the newest report.
 struct Reports(Arc<Mutex<Option<SpreadsheetReport>>>);
 
@@ -105,12 +74,14 @@ fn after(time: Duration, scenario: Scenario) -> Outcome {
     let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix_rt::System::with_tokio_rt(paused).block_on(async move {
         fastrand::seed(7);
-        let (begun, asked) = (Instant::now(), Arc::default());
+        let (begun, asked) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
         let heard = Arc::clone(&asked);
-        let dialer = Dialer::new(move |_, _| {
-            let (ours, theirs) = duplex(64 * 1024);
-            drop(actix_rt::spawn(serve(theirs, begun, scenario, Arc::clone(&heard))));
-            async { Ok(Line::new(ours)) }
+        let dialer = scripted(move |request| {
+            let first = request.lines().next().unwrap_or_default().to_owned();
+            heard.lock().unwrap().push((begun.elapsed(), first));
+            let (status, body) =
+                scenario(request, begun.elapsed()).unwrap_or_else(|| well(request));
+            (status, body.to_owned())
         });
         let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
         let google = GoogleConfig { url: "http://127.0.0.1".into(), ..GoogleConfig::default() };
