@@ -26,8 +26,8 @@ struct Chunks {
     /// What they have brought, which is passed on when all of them have ended.
     brought: Vec<(usize, u64)>,
     ended: Duration,
-    /// Kraken does not list some of the pairs, or has said so: these are not asked for.
-    doubtful: bool,
+    /// Until when some pairs may not be asked for, since Kraken has said that it does not know them.
+    doubtful: Duration,
 }
 
 impl Chunks {
@@ -114,7 +114,7 @@ impl Fetches {
         let now = begun.at;
         // A request that fails cuts its fetch short.
         if self.ill || !self.chunks.go_on(&begun.names, plan) {
-            let excused = self.ill || self.chunks.doubtful || plan.delists();
+            let excused = self.ill || now < self.chunks.doubtful || plan.delists();
             let excused = excused || excuses.stirred(now) > 0;
             let lacks = self.chunks.lacks(plan).filter(|_| !excused);
             broken_if(lacks.is_some(), Broken::TwoFetches, || {
@@ -152,7 +152,10 @@ impl Fetches {
             self.chunks.brought.extend(end.pairs.iter().map(|pair| (*pair, fetch)));
         }
         self.chunks.ended = now;
-        self.chunks.doubtful |= begun.fetch.is_some() && end.own;
+        if begun.fetch.is_some() && end.own {
+            // They are held back for a probe and a fifth, and asked for with the tick after that.
+            self.chunks.doubtful = now + 2 * plan.config.retry.probe;
+        }
         if requests_for(plan.pairs) == 1 {
             self.pass_on(excuses);
         }
