@@ -114,6 +114,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_wants_to_be_left_alone_says_so_again_with_the_wait_that_is_left() {
+        let wait = Duration::from_secs(7);
+        let text = || "later".to_owned();
+        for error in [
+            KrakenError::RateLimited { text: text(), wait: None },
+            KrakenError::Status { text: text(), wait: Some(Duration::from_secs(60)) },
+        ] {
+            let again = error.again(wait).unwrap();
+            assert_eq!((again.to_string(), again.wait()), (error.to_string(), Some(wait)));
+        }
+        assert!(KrakenError::Service(text()).again(wait).is_none(), "nothing was asked for");
+    }
+
+    #[test]
     fn krakens_texts_are_sorted_by_what_can_be_done() {
         let class = |text: &str| match KrakenError::from_texts(&[text.to_owned()]) {
             KrakenError::UnknownPair(_) => "pair",
