@@ -138,8 +138,12 @@ impl<'a> Section<'a> {
         let found = self.in_file(key);
         let members = match found.as_ref().map(|found| found.raw) {
             Some(Raw::Object(members)) => members,
-            Some(_) => {
-                found.iter().for_each(|found| found.refuse(Refusal::new("an object")));
+            Some(raw) => {
+                let refusal = Refusal::new("an object");
+                // It is perhaps an address with a secret, and here of no use to anybody.
+                let text = matches!(raw, Raw::Text(_));
+                let refusal = if text { refusal.found("a text") } else { refusal };
+                found.iter().for_each(|found| found.refuse(refusal.clone()));
                 &[]
             }
             None => &[],
