@@ -12,13 +12,15 @@ use super::{
     Phase, SheetsActor,
     account::Budget,
     auth::AccessToken,
+    error::is_nowhere,
     trouble::{Setback, Trouble},
 };
 use crate::{messages::Failing, timer::later};
 
 impl SheetsActor {
-    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
-    /// properties are read, and the rest is written, in the same tick.
+    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed, and must
+    /// have if a cell is not where it was found: its properties are read, which say more than the
+    /// refusal, and the rest is written, in the same tick.
     pub(super) fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
         if self.plan.is_hopeless() {
             self.plan.absolve();
@@ -26,7 +28,7 @@ impl SheetsActor {
             return;
         }
         self.report.write_failures += 1;
-        self.survey.doubt(Instant::now());
+        self.survey.doubt(Instant::now(), is_nowhere(text));
         self.proceed(ctx);
     }
 

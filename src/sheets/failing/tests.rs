@@ -156,6 +156,31 @@ fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counte
 }
 
 #[test]
+fn a_tab_that_is_renamed_right_after_the_start_is_told_in_one_line_with_those_there_are() {
+    let outcome = after(secs(9), |request, since| {
+        let nowhere = |first| match first {
+            true => {
+                r#"{ "error": { "message": "Invalid data[0]: Unable to parse range: 'Sheet 1'!A1" } }"#
+            }
+            false => {
+                r#"{ "error": { "message": "Invalid data[0]: Unable to parse range: 'Sheet 1'!A2" } }"#
+            }
+        };
+        let renamed = r#"{ "sheets": [{ "properties": { "title": "Prices" } }] }"#;
+        match request.contains(":batchUpdate") {
+            // The first attempt fails, and meanwhile it is renamed.
+            true if since.is_zero() => Some((503, "")),
+            true => Some((400, nowhere(request.contains("!A1")))),
+            false => (request.contains("/v4/") && !since.is_zero()).then_some((200, renamed)),
+        }
+    });
+    let told = outcome.log.iter().filter(|line| line.contains("still"));
+    let line = "WARN 2 cells stand still: there is no tab 'Sheet 1'. Its tabs are: 'Prices'. \
+                Correct it in the configuration";
+    assert_eq!(told.collect::<Vec<_>>(), [line], "{:?}", outcome.log);
+}
+
+#[test]
 fn the_first_token_that_is_not_taken_is_replaced_at_once_and_the_next_with_backoff() {
     let outcome = after(secs(300), |request, _| {
         request.contains("/v4/").then_some((401, r#"{ "error": { "message": "No" } }"#))
