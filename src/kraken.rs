@@ -344,7 +344,7 @@ impl KrakenActor {
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(self.heed(error));
-        if self.told.say(&failure, Instant::now()) {
+        if self.told.say(&failure, Instant::now()).is_ok() {
             warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {

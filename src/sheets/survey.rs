@@ -50,7 +50,7 @@ impl Survey {
 
     /// Whether to tell why they cannot be read.
     pub(super) fn tells(&mut self, why: &Failure, now: Instant) -> bool {
-        self.told.say(why, now)
+        self.told.say(why, now).is_ok()
     }
 
     /// They could not be read; how often in a row.

@@ -140,6 +140,26 @@ fn a_reason_that_comes_too_soon_after_another_is_told_a_minute_later() {
 }
 
 #[test]
+fn what_a_person_can_mend_is_told_within_a_minute_although_it_is_tried_again_later() {
+    let outcome = |time| {
+        after(secs(time), |request, since| match since.as_secs() {
+            _ if !request.contains(":batchUpdate") => None,
+            0..20 => Some((503, "")),
+            _ => Some((404, r#"{ "error": { "message": "Not found" } }"#)),
+        })
+    };
+    let told = |outcome: &Outcome| {
+        let told = outcome.log.iter().filter(|line| line.contains("is not written"));
+        told.map(|line| line.contains("no such spreadsheet")).collect::<Vec<_>>()
+    };
+    let (soon, late) = (outcome(59), outcome(61));
+    assert_eq!(told(&soon), [false], "a line a minute: {:?}", soon.log);
+    assert_eq!(told(&late), [false, true], "{:?}", late.log);
+    let next = outcome(400).times(":batchUpdate").into_iter().find(|at| *at > secs(40));
+    assert!(next.unwrap() > secs(61), "it is tried again at {next:?}");
+}
+
+#[test]
 fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counted() {
     let outcome = after(secs(9), |request, _| {
         let refused = r#"{ "error": { "message": "Invalid data[0]: it is protected" } }"#;
