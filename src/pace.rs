@@ -172,9 +172,7 @@ impl TokenBucket {
         {
             return Err(pause);
         }
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = passed.mul_add(self.per_second, self.tokens).min(self.capacity);
-        self.at = now;
+        self.refill(now);
         // A hair under one is one: a wait that was computed in floating point must be enough.
         if self.tokens >= 1.0 - 1e-6 {
             self.tokens = (self.tokens - 1.0).max(0.0);
@@ -182,6 +180,19 @@ impl TokenBucket {
         }
         let missing = (1.0 - self.tokens) / self.per_second;
         Err(Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX))
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = passed.mul_add(self.per_second, self.tokens).min(self.capacity);
+        self.at = now;
+    }
+
+    /// Has no more in it than another has.
+    pub(crate) fn inherit(&mut self, other: &mut Self, now: Instant) {
+        other.refill(now);
+        self.refill(now);
+        self.tokens = self.tokens.min(other.tokens);
     }
 
     /// Gives nothing before `until`: the server has said that it has had enough.
