@@ -5,6 +5,7 @@ use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
     environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
+    unloaded,
 };
 
 /// Which pairs.
@@ -19,10 +20,7 @@ pub(super) struct Arguments {
 pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
     let (config, note) = match layers::load_upstream(&Environment::of_process(), flags) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            print_error(&format!("{error}\n"));
-            return Exit::Config;
-        }
+        Err(error) => return unloaded(error.wrong()),
     };
     if let Some(note) = note {
         print_error(&format!("{note}\n"));
