@@ -331,7 +331,7 @@ impl KrakenActor {
         self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "Kraken answers again";
-                "attempts" => failing.attempts, "failed_since" => %failing.since);
+                "attempts" => failing.attempts, "failed_since" => format!("{:.3}", failing.since));
         }
     }
 

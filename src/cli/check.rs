@@ -14,6 +14,7 @@ use super::{
     flags::Flags,
     layers::{LoadError, Loaded, load},
     probe::probe,
+    table::count,
     told,
 };
 
@@ -126,10 +127,6 @@ fn sheets(config: &Config) -> String {
 fn quoted(title: &str) -> String {
     let parts: Vec<_> = title.split('\'').map(|part| part.escape_debug().to_string()).collect();
     format!("'{}'", parts.join("''"))
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn add(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -4,8 +4,12 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
-    unloaded,
+    environment::Environment,
+    exit::Exit,
+    flags::Flags,
+    layers, print_error,
+    table::{count, table},
+    tell, unloaded,
 };
 
 /// Which pairs.
@@ -53,7 +57,7 @@ fn text(found: &[&Market]) -> String {
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     let example = found.first().map_or("xbteur", |market| &market.name).to_lowercase();
     let example = example.replacen('/', "", 1);
-    let count = if found.len() == 1 { "1 pair".into() } else { format!("{} pairs", found.len()) };
+    let count = count(found.len(), "pair");
     format!(
         "{}\n{count}. Each of the names can stand in a key of \"data\", in upper or lower case, with \
          its slash or\nwithout it: \"kraken:{example}:sell\". `ratesheet fields` lists what comes \
