@@ -39,11 +39,12 @@ mod terminal;
 mod version;
 
 use std::{
+    env,
     io::{self, Write as _, stderr, stdout},
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::{
     environment::Environment, exit::Exit, flags::Flags, layers::Loaded, process::EndedBySignals,
@@ -92,7 +93,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     panics::tell_panics();
     process::keep_memory_private();
-    let arguments = match Arguments::try_parse() {
+    let once = |arguments| flags::once(env::args_os(), Arguments::command).map(|()| arguments);
+    let arguments = match Arguments::try_parse().and_then(once) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
@@ -162,10 +164,14 @@ fn load_keyless(flags: &Flags) -> Result<Loaded, Exit> {
 
 /// As [`load`], whatever the files that it names.
 fn load_unread(flags: &Flags) -> Result<Loaded, Exit> {
-    layers::load(&Environment::of_process(), flags).map_err(|error| {
-        print_error(&format!("{error}\n"));
-        Exit::Config
-    })
+    let loaded = layers::load(&Environment::of_process(), flags);
+    loaded.map_err(|error| unloaded(error.wrong()))
+}
+
+/// Tells what is wrong, and how to end.
+fn unloaded((told, exit): Wrong) -> Exit {
+    print_error(&format!("{told}\n"));
+    exit
 }
 
 /// What is wrong, and how to end for it.

@@ -36,6 +36,7 @@ pub use self::{
 use crate::{
     config::Config,
     dial::Dialer,
+    gate::Gate,
     messages::{ActorName, Fault, Next, Report},
     sheets::ServiceAccountKey,
 };
@@ -115,6 +116,8 @@ pub struct SupervisorActor {
     log: Logger,
     ticks: Option<u64>,
     tree: Option<Tree>,
+    /// Those of the last tree.
+    gates: Vec<Rc<Gate>>,
     /// Counts the commands that stop the tree.
     era: u64,
     /// It has been told to shut down, whatever else it is told.
@@ -139,6 +142,7 @@ impl SupervisorActor {
             log: crate::log_facade(),
             ticks: None,
             tree: None,
+            gates: Vec::new(),
             era: 0,
             leaving: false,
             shutdowns: 0,
@@ -210,6 +214,9 @@ impl SupervisorActor {
             ticks: self.ticks,
         };
         let tree = Tree::build(&self.config, &around).map_err(|error| error.to_string())?;
+        // However often it is built afresh, no more is asked for.
+        let last = std::mem::replace(&mut self.gates, tree.gates.clone());
+        tree.gates.iter().zip(&last).for_each(|(gate, last)| gate.inherit(last));
         let sheets = self.config.sheets.len();
         info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
         self.tree = Some(tree);
@@ -230,8 +237,8 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "who writes it did not stop within shutdown_grace: a write that was under \
-                    way is abandoned, and Google may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "its writer has not stopped within shutdown_grace and is abandoned: if it \
+                    was writing, Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)

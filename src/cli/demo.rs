@@ -30,7 +30,7 @@ use super::{
     stage::{SPREADSHEET, Stage},
     tell,
     terminal::{Key, Look, Size, Terminal},
-    unheeded,
+    unheeded, unloaded,
 };
 
 /// A picture is drawn anew this often even if nothing happens, so that its seconds go on.
@@ -53,14 +53,16 @@ pub(super) struct Arguments {
 
 /// Shows it at work; until it begins, `ended` ends it.
 pub(super) fn demo(flags: &Flags, arguments: &Arguments, ended: EndedBySignals) -> Exit {
-    // What it shows, and in whose name, is its own.
-    let heeded = Flags { credentials: None, ..flags.clone() };
-    let told = match load_fileless(&Environment::default(), &heeded) {
+    if flags.config.is_some() || flags.credentials.is_some() {
+        print_error(
+            "ratesheet demo: what it shows, and in whose name, is its own: leave out \
+            --config and --credentials\n",
+        );
+        return Exit::Usage;
+    }
+    let told = match load_fileless(&Environment::default(), flags) {
         Ok(loaded) => loaded.config,
-        Err(error) => {
-            print_error(&format!("{error}\n"));
-            return Exit::Usage;
-        }
+        Err(error) => return unloaded(error.wrong()),
     };
     let stage = match Stage::set(Duration::from_millis(arguments.every)) {
         Ok(stage) => Stage { config: stage.config.status(told.status).log(told.log), ..stage },

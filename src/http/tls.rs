@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use slog::{Discard, Logger, o};
 
 use crate::{
     dial::Dialer,
@@ -108,6 +109,7 @@ impl From<TlsError> for Refusal {
 pub(crate) struct Tls {
     config: Arc<rustls::ClientConfig>,
     dialer: Option<Dialer>,
+    log: Logger,
 }
 
 impl Tls {
@@ -123,7 +125,17 @@ impl Tls {
             .map_err(|cause| TlsError::Setup(cause.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(client), dialer: None })
+        Ok(Self { config: Arc::new(client), dialer: None, log: Logger::root(Discard, o!()) })
+    }
+
+    /// The same, and each request is told to `log`.
+    pub(crate) fn told_to(self, log: Logger) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Whom each request is told to; nobody, unless somebody is named.
+    pub(crate) const fn log(&self) -> &Logger {
+        &self.log
     }
 
     /// The same over connections that `dialer` makes, if there is one, and TCP otherwise.
