@@ -46,7 +46,9 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use self::{environment::Environment, exit::Exit, flags::Flags, layers::Loaded};
+use self::{
+    environment::Environment, exit::Exit, flags::Flags, layers::Loaded, process::EndedBySignals,
+};
 
 /// Reads Kraken quotes and writes them into cells of Google spreadsheets, tick after tick.
 #[derive(Debug, Parser)]
@@ -106,25 +108,32 @@ pub(crate) fn main() -> ExitCode {
     };
     let flags = arguments.flags;
     let command = arguments.command.unwrap_or(Command::Run);
-    // The others stop in an orderly way.
-    if !matches!(command, Command::Run | Command::Demo(_))
-        && let Err(cause) = process::end_by_signals()
-    {
-        print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
-    }
-    process::end(panics::caught(|| obey(command, &flags)))
+    // These two stop in an orderly way, also before they have begun.
+    let [terminated, interrupted] = match command {
+        Command::Run | Command::Demo(_) => [Exit::Done, Exit::Done],
+        _ => [Exit::Terminated, Exit::Interrupted],
+    };
+    let ended = EndedBySignals::with(terminated, interrupted);
+    let obey = |ended| obey(command, &flags, ended);
+    process::end(ended.map_or_else(unheeded, |ended| panics::caught(|| obey(ended))))
+}
+
+/// How a command ends that would not heed signals.
+fn unheeded(cause: io::Error) -> Exit {
+    print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
+    Exit::System
 }
 
 /// Does what a command asks for.
-fn obey(command: Command, flags: &Flags) -> Exit {
+fn obey(command: Command, flags: &Flags, ended: EndedBySignals) -> Exit {
     match command {
-        Command::Run => run::run(flags),
+        Command::Run => run::run(flags, ended),
         Command::Once(arguments) => once::once(flags, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
             check::check(&environment, flags, arguments, &mut stdout())
         }
-        Command::Demo(arguments) => demo::demo(flags, &arguments),
+        Command::Demo(arguments) => demo::demo(flags, &arguments, ended),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(flags, &arguments),
         Command::Init(arguments) => init::init(flags, &arguments),
         Command::Pairs(arguments) => pairs::pairs(flags, &arguments),

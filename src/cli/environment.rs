@@ -54,7 +54,8 @@ impl Environment {
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
             let upper = name.to_ascii_uppercase();
-            if upper.starts_with("RATESHEET__") {
+            // A '.' would pass for a "__" below, and be a second name of the same.
+            if upper.starts_with("RATESHEET__") && !upper.contains('.') {
                 match value.into_string() {
                     Ok(value) => environment.set(upper, name.into(), value),
                     Err(_) => environment.unreadable.push(name.into()),

@@ -139,8 +139,12 @@ pub(super) fn load_upstream(
     environment: &Environment,
     flags: &Flags,
 ) -> Result<(Config, Option<String>), LoadError> {
-    let note = match load(environment, flags) {
-        Ok(loaded) => return Ok((loaded.config, None)),
+    let trusted = |loaded: Loaded| {
+        let checked = loaded.config.tls.check(&loaded.name);
+        checked.map(|()| loaded.config).map_err(LoadError::Invalid)
+    };
+    let note = match load(environment, flags).and_then(trusted) {
+        Ok(config) => return Ok((config, None)),
         Err(LoadError::Nowhere) => None,
         Err(error @ LoadError::Invalid(_)) if flags.config.is_none() && !error.is_usage() => {
             let told = "The configuration here has mistakes, which `ratesheet check` explains: it \
@@ -150,7 +154,8 @@ pub(super) fn load_upstream(
         Err(error) => return Err(error),
     };
     let environment = environment.of_sections(&["KRAKEN", "TLS"]);
-    load_fileless(&environment, &Flags::default()).map(|loaded| (loaded.config, note))
+    let config = load_fileless(&environment, &Flags::default()).and_then(trusted)?;
+    Ok((config, note))
 }
 
 /// Reads the file, or standard input, and says what it is called.

@@ -167,7 +167,7 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         let id = SpreadsheetId::parse(id).filter(|_| known).ok_or_else(|| {
             refusal().help("such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0")
         })?;
-        return Ok((id, gid(rest).map_or(Tab::First, Tab::Gid)));
+        return Ok((id, tab(rest)?));
     }
     let Some(id) = SpreadsheetId::parse(text) else {
         let help = if text.starts_with('<') {
@@ -182,10 +182,18 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
     Ok((id, Tab::First))
 }
 
-/// The `gid` of an URL: behind the `#`, or else in its query.
-fn gid(url: &str) -> Option<u32> {
-    let parts = url.rsplit(['#', '?', '&']);
-    parts.filter_map(|part| part.strip_prefix("gid=")).find_map(|gid| gid.parse().ok())
+/// The tab of an URL: its `gid`, behind the `#`, or else in the query.
+fn tab(url: &str) -> Result<Tab, Refusal> {
+    const EXPECTED: &str = "the URL of a tab, as the browser shows it";
+    let said = |key| url.rsplit(['#', '?', '&']).find_map(|part| part.strip_prefix(key));
+    // A range has a colon, behind which there may be a title: nobody could tell them apart.
+    if said("range=").is_some() {
+        let help = "delete range= and what follows; the cells are named under \"data\"";
+        return Err(Refusal::new(EXPECTED).found("a link to a range").help(help));
+    }
+    let Some(gid) = said("gid=") else { return Ok(Tab::First) };
+    let refusal = || Refusal::new(EXPECTED).found(format!("the tab gid={}", clipped(gid)));
+    gid.parse().map(Tab::Gid).map_err(|_| refusal().help("the number follows #gid= in the browser"))
 }
 
 /// Whether a text can be the title of a tab.

@@ -145,12 +145,15 @@ impl<'a> Section<'a> {
         let mut section = Section::new(self.reader, spot, members, child(&self.path, key), overlay);
         let value = read(&mut section);
         if let (Some(wrong), Some(found), [inner, ..]) = (wrong, found, &section.known[..]) {
-            let value = match wrong {
-                Raw::Text(_) | Raw::Number(_) => wrong.to_string(),
-                _ => "…".into(),
+            // A text is perhaps an address with a secret.
+            let (value, refusal) = match wrong {
+                Raw::Text(text) if text.contains('/') => {
+                    ("…".into(), Refusal::new("an object").found("a text"))
+                }
+                Raw::Text(_) | Raw::Number(_) => (wrong.to_string(), Refusal::new("an object")),
+                _ => ("…".into(), Refusal::new("an object")),
             };
-            let help = format!("such as \"{key}\": {{ \"{inner}\": {value} }}");
-            found.refuse(Refusal::new("an object").help(help));
+            found.refuse(refusal.help(format!("such as \"{key}\": {{ \"{inner}\": {value} }}")));
         }
         section.finish();
         value

@@ -48,6 +48,7 @@ fn every_mistake_is_told_in_its_words_at_its_place() {
     let mut different = Vec::new();
     for path in files("json") {
         let (told, golden) = (told(&path), path.with_extension("txt"));
+        assert!(!told.contains("CANARY"), "{}: {told}", path.display());
         if rewrite {
             fs::write(&golden, told).unwrap();
         } else if fs::read_to_string(&golden).unwrap_or_default() != told {

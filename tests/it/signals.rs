@@ -7,6 +7,8 @@ use std::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
+    process::Stdio,
+    thread,
     time::Duration,
 };
 
@@ -295,4 +297,30 @@ fn every_other_command_ends_at_once_by_a_signal_even_as_the_first_process_of_a_c
             assert_eq!((status.code(), status.signal()), (Some(code), None), "{command:?}");
         }
     }
+}
+
+#[test]
+fn asked_to_stop_before_it_has_begun_it_ends_at_once_and_with_0() {
+    for (signal, number) in [("TERM", 15), ("INT", 2)] {
+        let mut command = ratesheet(&["run", "-c", "-"]);
+        command.stdin(Stdio::piped());
+        let process = Process::of(command);
+        let start = Instant::now();
+        while !catches(&process, number) {
+            assert!(start.elapsed() < SOON, "{signal} is not caught while it reads");
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Nobody has told it yet what to do.
+        process.signal(signal);
+        let status = process.end().status;
+        // The kernel would do it too, without a code, to any process but the first one.
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{signal}");
+    }
+}
+
+/// Whether a process has a handler for the signal with this number.
+fn catches(process: &Process, number: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (number - 1)) != 0
 }
