@@ -150,7 +150,10 @@ fn load(flags: &Flags) -> Result<Loaded, Exit> {
     let mut loaded = load_unread(flags)?;
     let identity = credentials::identity(&loaded.config).map(drop);
     let identity = identity.map_err(|error| (error.to_string(), error.exit()));
-    all_well(&[trusted(&loaded), identity])?;
+    all_well(&[trusted(&loaded), identity]).inspect_err(|_| {
+        // Perhaps they were named in a variable that is none.
+        loaded.warnings.iter().for_each(|odd| print_error(&format!("warning: {odd}\n")));
+    })?;
     loaded.warnings.extend(credentials::warning(&loaded.config));
     Ok(loaded)
 }

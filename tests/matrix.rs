@@ -221,4 +221,7 @@ fn how_they_stand() {
         tests.extend(row.tests);
     }
     println!("\n{counts:?}, by {} tests", tests.len());
+    println!(
+        "(held: a test, or a golden file, is named for it; in part: and something is missing.)"
+    );
 }

@@ -72,6 +72,9 @@ fn verdict(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
                 format_args!("The configuration is well formed, and yet nothing can be written:"),
             );
             add(&mut text, format_args!("{error}"));
+            for warning in &loaded.warnings {
+                add(&mut text, format_args!("warning: {warning}"));
+            }
             return (text, error.exit());
         }
     }
@@ -185,6 +188,14 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         let (text, code) = checked(FILE, &[]);
         assert_eq!(code, Exit::Config);
         assert!(text.contains("\nThere are no credentials\n  help: Set"), "{text}");
+        for variable in ["GOOGLE_APPLICATION_CREDENTIAL", "google_application_credentials"] {
+            let (text, _) = checked(FILE, &[(variable, "/key.json")]);
+            let told = format!(
+                "\nwarning: {variable} is set, and is not heeded: did you mean \
+                 GOOGLE_APPLICATION_CREDENTIALS?\n"
+            );
+            assert!(text.contains("There are no credentials") && text.ends_with(&told), "{text}");
+        }
         let variable = "GOOGLE_APPLICATION_CREDENTIALS";
         let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
         assert_eq!(code, Exit::Credentials);

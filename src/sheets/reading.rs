@@ -202,7 +202,7 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
     if title.trim().is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
-    if let Some(bare) = title.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+    if let Some(bare) = bare(title, '\'').or_else(|| bare(title, '"')) {
         let bare = bare.replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
@@ -217,6 +217,11 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
         );
     }
     Ok(())
+}
+
+/// A text without the quotes that it is in, if it is.
+fn bare(text: &str, quote: char) -> Option<&str> {
+    text.strip_prefix(quote)?.strip_suffix(quote)
 }
 
 /// Reads `exchange:pair:field`: the exchange before the first colon, the field after the last.
@@ -316,9 +321,10 @@ fn turned(text: &str) -> Option<String> {
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
 }
 
-/// `'Bob''s'!A1` of `'Bob's'!A1`.
+/// `'Bob''s'!A1` of `'Bob's'!A1` and of `"Bob's"!A1`.
 fn unquoted(text: &str) -> Option<String> {
-    let (title, place) = text.strip_prefix('\'')?.rsplit_once("'!")?;
+    let (title, place) = text.rsplit_once('!')?;
+    let title = bare(title, '\'').or_else(|| bare(title, '"'))?;
     meant(format!("{}!{place}", quoted(title)))
 }
 
