@@ -7,7 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
-use std::{error::Error, io::Write as _, time::Duration};
+use std::{error::Error, io::Write as _, net::TcpListener, time::Duration};
 
 use actix::{Actor, Addr, Context, Handler};
 use actix_web::{App, HttpResponse, HttpServer, Responder, web};
@@ -50,14 +50,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The application.
     let data = web::Data::new(tree.clone());
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let url = format!("http://{}/quote/XBT/EUR", listener.local_addr()?);
     let server = HttpServer::new(move || {
         App::new().app_data(data.clone()).route("/quote/{pair:.+}", web::get().to(quote))
     })
     .workers(1)
     .disable_signals()
-    .bind(("127.0.0.1", 0))?;
-    let url = format!("http://{}/quote/XBT/EUR", server.addrs()[0]);
-    let server = server.run();
+    .listen(listener)?
+    .run();
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
 

@@ -1,7 +1,14 @@
 //! The library is a guest in the process: whatever belongs to the process is as it was, while it
 //! is at work and afterwards. Alone in a process of its own, since that is what is looked at.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,14 @@
 //! the tests, or anything that looks like a token of Google's or of others. It reads the files as
 //! text and touches nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     collections::BTreeSet,

@@ -31,7 +31,15 @@
 //! On a machine that has other work to do, build it (`--no-run`), and then let it go before the
 //! rest: `chrt -r 5 cargo bench --bench soak`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a program for developers"
+)]
 
 mod crowd;
 #[path = "../../tests/it/rhythm.rs"]

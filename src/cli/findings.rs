@@ -137,8 +137,8 @@ pub(super) fn listed(cells: &[String]) -> String {
         [one] => one.clone(),
         [all @ .., last] if cells.len() <= MOST_NAMED => format!("{} and {last}", all.join(", ")),
         _ => {
-            let named = cells[..MOST_NAMED - 1].join(", ");
-            format!("{named} and {} more", cells.len() - MOST_NAMED + 1)
+            let named: Vec<_> = cells.iter().take(MOST_NAMED - 1).map(String::as_str).collect();
+            format!("{} and {} more", named.join(", "), cells.len() - named.len())
         }
     }
 }

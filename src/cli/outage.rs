@@ -40,9 +40,11 @@ impl Outages {
 
     /// Whom to make crash: each in turn.
     pub(super) fn crash(&mut self, spreadsheet: &str) -> DrillActor {
-        let actors =
-            [ActorName::Kraken, ActorName::Sheets(spreadsheet.into()), ActorName::Schedule];
-        let actor = actors[self.crashes % actors.len()].clone();
+        let actor = match self.crashes % 3 {
+            0 => ActorName::Kraken,
+            1 => ActorName::Sheets(spreadsheet.into()),
+            _ => ActorName::Schedule,
+        };
         self.crashes += 1;
         DrillActor { actor, drill: Drill::Panic, relentless: false }
     }

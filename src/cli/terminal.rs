@@ -144,7 +144,7 @@ fn read(keys: &UnboundedSender<Key>) {
     loop {
         match stdin().lock().read(&mut bytes) {
             Ok(count @ 1..) => {
-                for byte in &bytes[..count] {
+                for byte in bytes.iter().take(count) {
                     if keys.send(Key::Pressed(char::from(*byte).to_ascii_lowercase())).is_err() {
                         return;
                     }

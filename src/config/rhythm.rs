@@ -10,6 +10,7 @@ const TOGETHER: usize = 8;
 /// are milliseconds, and all begin at once, as the schedule has them: where they coincide, there
 /// is one tick. Of many cadences the slowest count as if they never coincided, which is too much
 /// rather than too little.
+#[expect(clippy::indexing_slicing, reason = "a set without one of its cadences is one of `sets`")]
 pub(super) fn per_second<T>(cadences: &BTreeMap<u64, T>, cost: impl Fn(&[&T]) -> u32) -> f64 {
     let together: Vec<(&u64, &T)> = cadences.iter().take(TOGETHER).collect();
     let alone = cadences.iter().skip(TOGETHER);

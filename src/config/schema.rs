@@ -240,7 +240,9 @@ fn section<const N: usize>(text: &str, keys: [(&str, Value); N]) -> Value {
 }
 
 fn with_default(default: &str, mut schema: Value) -> Value {
-    schema["default"] = default.into();
+    if let Value::Object(members) = &mut schema {
+        members.insert("default".into(), default.into());
+    }
     schema
 }
 

@@ -1,6 +1,8 @@
 //! What must hold of an answer that says it is packed. Built for the tests and for the fuzzer
 //! alone. Touches: nothing.
 
+#![allow(clippy::panic, reason = "what must hold")]
+
 use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};

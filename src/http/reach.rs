@@ -49,10 +49,10 @@ impl Service<ConnectInfo<Uri>> for Reach {
 
 /// Addresses of IPv6 and IPv4 in turn, beginning with what the system thinks best.
 fn alternating(addresses: impl Iterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
-    let mut count = [0, 0];
+    let (mut four, mut six) = (0, 0);
     let mut ranked: Vec<_> = addresses
         .map(|address| {
-            let rank = &mut count[usize::from(address.is_ipv4())];
+            let rank = if address.is_ipv4() { &mut four } else { &mut six };
             *rank += 1;
             (*rank, address)
         })

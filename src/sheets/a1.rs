@@ -156,16 +156,11 @@ fn split_tab(text: &str) -> Result<(Option<String>, &str), InvalidCell> {
 
 /// Where the quote closes that was opened before `text`: at the first that is not doubled.
 fn closing_quote(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == b'\'' {
-            if bytes.get(at + 1) != Some(&b'\'') {
-                return Some(at);
-            }
-            at += 1;
+    let mut quotes = text.match_indices('\'').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            return Some(at);
         }
-        at += 1;
     }
     None
 }

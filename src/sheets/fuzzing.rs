@@ -1,6 +1,8 @@
 //! What must hold of anything that calls itself Google's answer, and of whatever somebody takes
 //! for a cell, a spreadsheet or a key. Touches: nothing.
 
+#![allow(clippy::expect_used, reason = "what must hold")]
+
 use actix_rt::System;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 

@@ -76,6 +76,7 @@ impl Account {
     ///
     /// # Errors
     /// When the spreadsheet as a whole cannot be read: why, and what to do about it.
+    #[expect(clippy::indexing_slicing, reason = "chunks are of `ranges`; `there` is as long")]
     pub async fn inspect(
         &self,
         spreadsheet: &SpreadsheetId,

@@ -120,7 +120,7 @@ impl Read for Limited {
         // By way of a buffer of our own, since what was read into theirs is not shown.
         let mut bytes = [0; 4096];
         let room = buffer.remaining().min(bytes.len());
-        let mut own = ReadBuf::new(&mut bytes[..room]);
+        let mut own = ReadBuf::new(bytes.get_mut(..room).unwrap_or_default());
         ready!(Pin::new(&mut self.inner).poll_read(cx, own.unfilled()))?;
         let read = own.filled();
         self.left = self

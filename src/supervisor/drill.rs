@@ -27,6 +27,7 @@ pub enum Drill {
 }
 
 impl Drill {
+    #[expect(clippy::panic, reason = "a panic was ordered")]
     fn perform<A: Actor<Context = Context<A>>>(self, actor: &A, ctx: &mut Context<A>) {
         match self {
             Self::Panic => panic!("a drill"),

@@ -164,19 +164,21 @@ impl<'a> Section<'a> {
         &mut self,
         [low, high]: [&'static str; 2],
         range: &DurationRange,
-        default: [Duration; 2],
+        [default_low, default_high]: [Duration; 2],
     ) -> [Duration; 2] {
-        let read = [low, high].map(|key| {
-            let value = self.duration(key, range);
-            (value, self.values(key).pop())
-        });
-        let bounds = [0, 1].map(|i| read[i].0.unwrap_or(default[i]));
-        let refused = read.iter().any(|(value, found)| value.is_none() && found.is_some());
-        if refused || bounds[0] <= bounds[1] {
+        let mut refused = false;
+        let mut read = |key, default| {
+            let (value, found) = (self.duration(key, range), self.values(key).pop());
+            refused |= value.is_none() && found.is_some();
+            (value.unwrap_or(default), found)
+        };
+        let [(low_value, low_found), (high_value, high_found)] =
+            [read(low, default_low), read(high, default_high)];
+        let bounds = [low_value, high_value];
+        if refused || low_value <= high_value {
             return bounds;
         }
         let [low_text, high_text] = bounds.map(scalar::span);
-        let [(_, low_found), (_, high_found)] = read;
         if let Some(found) = high_found {
             found.refuse(Refusal::new(format!("no less than {low}, which is {low_text}")));
         } else if let Some(found) = low_found {

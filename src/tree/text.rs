@@ -150,7 +150,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Box<ConfigProblem>> {
 }
 
 fn invalid(bytes: &[u8], offset: usize) -> Box<ConfigProblem> {
-    let valid = std::str::from_utf8(&bytes[..offset]).unwrap_or_default();
+    let valid = bytes.get(..offset).and_then(|valid| std::str::from_utf8(valid).ok());
+    let valid = valid.unwrap_or_default();
     let (line, column) = Source::new(valid).position(offset);
     let byte = bytes.get(offset).copied().unwrap_or_default();
     let message = format!("found the byte 0x{byte:02x} at offset {offset}, which is no UTF-8");

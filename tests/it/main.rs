@@ -1,7 +1,14 @@
 //! Everything together: the library's actors, and the command, against the sandbox. One binary
 //! with one module for each behaviour.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod article;
 mod backoff;

@@ -12,7 +12,15 @@
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which
 //! would make no two runs alike), the status pages. Those are tested in `it`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 #![allow(clippy::cast_precision_loss, reason = "prices are small")]
 
 mod arguments;

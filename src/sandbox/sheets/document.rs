@@ -1,6 +1,8 @@
 //! `spreadsheets.get` and `spreadsheets.batchUpdate`.
 //! Pure: no I/O, no clock, no randomness.
 
+#![expect(clippy::indexing_slicing, reason = "what JSON lacks is null")]
+
 use serde_json::{Map, Value};
 
 use super::{

@@ -4,6 +4,8 @@
 //!
 //! Every price is the number of the tick that it came with, so that a cell tells how old it is.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "what must hold")]
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
