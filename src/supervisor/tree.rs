@@ -63,9 +63,13 @@ pub(super) struct Surroundings {
 
 impl Tree {
     /// Starts the children, the last in the corridor first: sheets, kraken, schedule. So nobody
-    /// sends to somebody who is not there yet.
-    pub(super) fn build(config: &Config, around: &Surroundings) -> Result<Self, BuildError> {
-        let quiet = Tls::new(&config.tls)?.over(around.dialer.clone());
+    /// sends to somebody who is not there yet. `tls` is what `config` says of it.
+    pub(super) fn build(
+        config: &Config,
+        around: &Surroundings,
+        tls: Tls,
+    ) -> Result<Self, BuildError> {
+        let quiet = tls.over(around.dialer.clone());
         let tls = quiet.clone().told_to(around.log.clone());
         let policy = |name, dispensable| Policy {
             name,
@@ -130,15 +134,15 @@ impl Tree {
         }
     }
 
-    /// Whether a tree can be built: with certificate authorities that can be read, and
-    /// credentials if there is anything to write.
+    /// Whether a tree can be built: with certificate authorities that can be read, which are
+    /// given back, and credentials if there is anything to write.
     pub(super) fn can_be_built(
         config: &Config,
         key: Option<&ServiceAccountKey>,
-    ) -> Result<(), BuildError> {
-        Tls::new(&config.tls)?;
+    ) -> Result<Tls, BuildError> {
+        let tls = Tls::new(&config.tls)?;
         let keyless = key.is_none() && config.credentials.is_none();
-        if keyless && !config.sheets.is_empty() { Err(BuildError::NoCredentials) } else { Ok(()) }
+        if keyless && !config.sheets.is_empty() { Err(BuildError::NoCredentials) } else { Ok(tls) }
     }
 
     /// Stops the children, the first in the corridor first, each when it has finished what it
