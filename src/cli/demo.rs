@@ -23,7 +23,7 @@ use super::{
     layers::load_fileless,
     logger::Logging,
     outage::Outages,
-    panics, print, print_error,
+    panics, print, print_error, process,
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
@@ -80,7 +80,7 @@ pub(super) fn demo(flags: &Flags, arguments: &Arguments) -> Exit {
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
     panics::log_to(&log);
-    let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
+    let exit = process::block_on(play(&stage, arguments, look, log));
     logging.finish();
     exit
 }

@@ -4,7 +4,8 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
+    environment::Environment, exit::Exit, flags::Flags, layers, print_error, process, table::table,
+    tell,
 };
 
 /// Which pairs.
@@ -28,7 +29,7 @@ pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
         print_error(&format!("{note}\n"));
     }
     let asked = asset_pairs(&config.kraken, &config.tls);
-    match actix_rt::System::new().block_on(asked) {
+    match process::block_on(asked) {
         Ok(markets) => list(&markets, arguments.search.as_deref().unwrap_or_default()),
         Err(failure) => {
             print_error(&format!("ratesheet pairs: {failure}.\n"));

@@ -13,7 +13,7 @@ use super::{
     load,
     logger::Logging,
     notify::Manager,
-    panics,
+    panics, process,
     service::{Service, Watch},
 };
 
@@ -35,7 +35,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
     let flags = Flags { config: Some(path), ..flags.clone() };
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config, listen_by) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, &flags, &logging)),
+        Ok(bound) => process::block_on(serve(config, bound, &flags, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::System

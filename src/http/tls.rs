@@ -9,6 +9,7 @@ use std::{
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
+use super::names::Names;
 use crate::{
     dial::Dialer,
     file::{read_regular, reading_remedy},
@@ -108,6 +109,7 @@ impl From<TlsError> for Refusal {
 pub(crate) struct Tls {
     config: Arc<rustls::ClientConfig>,
     dialer: Option<Dialer>,
+    names: Names,
 }
 
 impl Tls {
@@ -123,7 +125,7 @@ impl Tls {
             .map_err(|cause| TlsError::Setup(cause.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(client), dialer: None })
+        Ok(Self { config: Arc::new(client), dialer: None, names: Names::default() })
     }
 
     /// The same over connections that `dialer` makes, if there is one, and TCP otherwise.
@@ -134,6 +136,11 @@ impl Tls {
     /// Who makes the connections, if it is not TCP.
     pub(crate) fn dialer(&self) -> Option<Dialer> {
         self.dialer.clone()
+    }
+
+    /// Who finds the hosts of those by TCP.
+    pub(crate) fn names(&self) -> Names {
+        self.names.clone()
     }
 
     /// The configuration without a protocol chosen, as hyper-rustls wants it.
