@@ -124,7 +124,8 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         }
         let entries = sandbox.journal();
         let entries = entries.iter().map(|entry| {
-            json!({ "at_ms": entry.at.as_millisecond(), "method": entry.method,
+            let ended = entry.ended_at.map(|at| at.as_millisecond());
+            json!({ "at_ms": entry.at.as_millisecond(), "ended_ms": ended, "method": entry.method,
                 "target": entry.target, "status": entry.status,
                 "agent": entry.header("user-agent") })
         });
