@@ -60,7 +60,7 @@ pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
     let log = logging.log.clone();
     panics::log_to(&log);
     let start = Instant::now();
-    let outcome = process::block_on(async {
+    let outcome = process::system().block_on(async {
         if arguments.dry_run { preview(&config, log).await } else { write(&config, log).await }
     });
     logging.finish();

@@ -4,8 +4,12 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    environment::Environment, exit::Exit, flags::Flags, layers, print_error, process, table::table,
-    tell,
+    environment::Environment,
+    exit::Exit,
+    flags::Flags,
+    layers, print_error, process,
+    table::{count, table},
+    tell, unloaded,
 };
 
 /// Which pairs.
@@ -20,16 +24,13 @@ pub(super) struct Arguments {
 pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
     let (config, note) = match layers::load_upstream(&Environment::of_process(), flags) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            print_error(&format!("{error}\n"));
-            return Exit::Config;
-        }
+        Err(error) => return unloaded(error.wrong()),
     };
     if let Some(note) = note {
         print_error(&format!("{note}\n"));
     }
     let asked = asset_pairs(&config.kraken, &config.tls);
-    match process::block_on(asked) {
+    match process::system().block_on(asked) {
         Ok(markets) => list(&markets, arguments.search.as_deref().unwrap_or_default()),
         Err(failure) => {
             print_error(&format!("ratesheet pairs: {failure}.\n"));
@@ -56,7 +57,7 @@ fn text(found: &[&Market]) -> String {
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     let example = found.first().map_or("xbteur", |market| &market.name).to_lowercase();
     let example = example.replacen('/', "", 1);
-    let count = if found.len() == 1 { "1 pair".into() } else { format!("{} pairs", found.len()) };
+    let count = count(found.len(), "pair");
     format!(
         "{}\n{count}. Each of the names can stand in a key of \"data\", in upper or lower case, with \
          its slash or\nwithout it: \"kraken:{example}:sell\". `ratesheet fields` lists what comes \

@@ -13,6 +13,7 @@ use super::{
     credentials::{Unusable, identity},
     findings::{Findings, Note, Weight, listed, roughly},
     print_error, process,
+    table::count,
 };
 
 /// A clock that is off by no more is right.
@@ -27,7 +28,7 @@ type Clock = (&'static str, SignedDuration);
 /// Asks Kraken and Google about everything that the configuration names.
 pub(super) fn probe(config: &Config) -> Findings {
     let mut findings = Findings::default();
-    process::block_on(async {
+    process::system().block_on(async {
         let kraken = kraken(config, &mut findings).await.map(|ahead| ("Kraken's", ahead));
         let mut clocks: Vec<Clock> = kraken.into_iter().collect();
         if !config.sheets.is_empty() {
@@ -68,7 +69,11 @@ async fn kraken(config: &Config, findings: &mut Findings) -> Option<SignedDurati
         0 => "there are no pairs to ask for".into(),
         1 if known == 1 => "the pair is traded".into(),
         all if all == known => format!("all {all} pairs are traded"),
-        all => format!("{known} of {all} pairs are traded"),
+        all => format!(
+            "{known} of {} {} traded",
+            count(all, "pair"),
+            if known == 1 { "is" } else { "are" }
+        ),
     };
     findings.row("Kraken", result, notes);
     markets.clock_ahead()

@@ -2,12 +2,13 @@
 //! Touches: the file of certificate authorities.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use slog::{Discard, Logger, o};
 
 use super::names::Names;
 use crate::{
@@ -110,6 +111,13 @@ pub(crate) struct Tls {
     config: Arc<rustls::ClientConfig>,
     dialer: Option<Dialer>,
     names: Names,
+    log: Logger,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(…)")
+    }
 }
 
 impl Tls {
@@ -125,7 +133,18 @@ impl Tls {
             .map_err(|cause| TlsError::Setup(cause.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(client), dialer: None, names: Names::default() })
+        let (config, log) = (Arc::new(client), Logger::root(Discard, o!()));
+        Ok(Self { config, dialer: None, names: Names::default(), log })
+    }
+
+    /// The same, and each request is told to `log`.
+    pub(crate) fn told_to(self, log: Logger) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Whom each request is told to; nobody, unless somebody is named.
+    pub(crate) const fn log(&self) -> &Logger {
+        &self.log
     }
 
     /// The same over connections that `dialer` makes, if there is one, and TCP otherwise.
