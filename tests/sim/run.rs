@@ -142,7 +142,7 @@ async fn look_after_the_well(world: &World) {
         sleep(LOOK).await;
         world.hear();
         world.the_well_must_be_fresh();
-        if look * LOOK.as_secs() % DAY == 0 {
+        if (look * LOOK.as_secs()).is_multiple_of(DAY) {
             world.days.borrow_mut().push(own_memory());
         }
     }
