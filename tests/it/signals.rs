@@ -7,7 +7,6 @@ use std::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
-    process::Stdio,
     thread,
     time::Duration,
 };
@@ -328,7 +327,9 @@ fn every_other_command_ends_at_once_by_a_signal_even_as_the_first_process_of_a_c
 fn asked_to_stop_before_it_has_begun_it_ends_at_once_and_with_0() {
     for (signal, number) in [("TERM", 15), ("INT", 2)] {
         let mut command = ratesheet(&["run", "-c", "-"]);
-        command.stdin(Stdio::piped());
+        // It stays open: an end would be a configuration that is empty.
+        let (input, _open) = std::io::pipe().unwrap();
+        command.stdin(input);
         let process = Process::of(command);
         let start = Instant::now();
         while !catches(&process, number) {
