@@ -160,7 +160,8 @@ fn first_tab(sandbox: &Sandbox) -> String {
 fn journal(sandbox: &Sandbox) -> Value {
     let entries = sandbox.journal();
     let entries = entries.iter().map(|entry| {
-        json!({ "at_ms": entry.at.as_millisecond(), "method": entry.method,
+        let ended = entry.ended_at.map(|at| at.as_millisecond());
+        json!({ "at_ms": entry.at.as_millisecond(), "ended_ms": ended, "method": entry.method,
             "target": entry.target, "status": entry.status,
             "agent": entry.header("user-agent") })
     });

@@ -131,7 +131,7 @@ fn obey(command: Command, flags: &Flags, ended: EndedBySignals) -> Exit {
         Command::Once(arguments) => once::once(flags, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
-            check::check(&environment, flags, arguments, &mut stdout())
+            check::check(&environment, flags, arguments, &mut Output)
         }
         Command::Demo(arguments) => demo::demo(flags, &arguments, ended),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(flags, &arguments),
@@ -193,10 +193,25 @@ fn all_well(looked_at: &[Result<(), Wrong>]) -> Result<(), Exit> {
     wrong.first().map_or(Ok(()), |(_, exit)| Err(*exit))
 }
 
-/// Prints to standard output, all of it at once.
+/// Standard output, as a command writes it: Rust's own takes whatever it is given, and says
+/// nothing, where it can only be read. One that is closed cannot be told from `/dev/null`, which
+/// Rust puts in its place before anything of ours begins: nobody wants to read it.
+#[derive(Debug)]
+struct Output;
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Prints to standard output.
 fn print(text: &str) -> io::Result<()> {
-    let mut out = stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    Output.write_all(text.as_bytes())
 }
 
 /// Prints what a command has to say, and ends as it would.

@@ -12,6 +12,7 @@ mod few;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod gzip;
+mod names;
 mod reach;
 mod tls;
 mod words;
@@ -36,6 +37,7 @@ pub use self::tls::{TlsConfig, TlsError};
 pub(crate) use self::{
     error::{HttpError, UNTRUSTED_REMEDY, untrusted},
     few::{Few, FewByName},
+    names::Names,
     tls::Tls,
     words::{clause, excerpt},
 };
@@ -95,7 +97,7 @@ impl Http {
             .add_default_header((header::USER_AGENT, USER_AGENT))
             .add_default_header((header::ACCEPT_ENCODING, PLAIN));
         let client = match tls.dialer() {
-            None => client.connector(connector.connector(Reach::default())).finish(),
+            None => client.connector(connector.connector(Reach::by(tls.names()))).finish(),
             Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
         Ok(Self { client, deadline, log: tls.log().clone() })

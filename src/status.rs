@@ -8,6 +8,7 @@ mod answer;
 mod ledger;
 mod readiness;
 mod server;
+mod sips;
 mod watch;
 
 use std::{
@@ -36,9 +37,9 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 /// | `/readyz` | 200 while every spreadsheet succeeds; else 503, and line by line what does not, why, since when, and what to do |
 ///
 /// Both are plain text, for GET and HEAD alone, and are answered under any `Host`. It has a
-/// thread of its own, bears 64 connections, and gives each five seconds to ask. Whoever can reach
-/// it can take all 64 and keep the others waiting, a probe too: let nobody reach it but those who
-/// are meant to. It follows the tree through [`Reload`](crate::Reload) and
+/// thread of its own, bears 64 connections, reads 16 KiB of each between two answers at the most,
+/// and gives it five seconds to ask. Whoever can reach it can take all 64 and keep the others
+/// waiting, a probe too: let nobody reach it but those who are meant to. It follows the tree through [`Reload`](crate::Reload) and
 /// [`Restart`](crate::Restart); the address stays. It does not keep the tree alive.
 ///
 /// ```no_run

@@ -83,6 +83,19 @@ configure() {
 JSON
 }
 
+# wide SPREADSHEETS CELLS: the sheets of a configuration with so many cells in each, of 500 pairs.
+wide() {
+    awk -v sheets="$1" -v cells="$2" 'BEGIN {
+        split("buy sell last mid", field, " ")
+        for (s = 0; s < sheets; s++) {
+            printf "%s{ \"sheet\": \"1Wide-%020d:Sheet 1\", \"timeout\": 1000, \"data\": {", s ? ", " : "", s
+            for (c = 0; c < cells; c++)
+                printf "%s\"kraken:P%dEUR:%s\": \"%c%d\"", c ? ", " : "", (s * cells + c) % 500, field[s % 4 + 1], 65 + c % 26, c / 26 + 1
+            print "} }"
+        }
+    }'
+}
+
 # start [PREFIX…]: the service; its log in $temp/log, its process in $service.
 start() {
     : >"$temp/log"

@@ -6,7 +6,7 @@
 //!
 //! | after `--` | |
 //! |---|---|
-//! | `--ticks 1000` | fewer ticks, or more |
+//! | `--ticks 1000` | fewer ticks, or more: 72,000 are an hour |
 //! | `--every 5` | two hundred ticks a second |
 //! | `--calm` | no faults: the ticks that lack a fetch, their lateness and the load are judged |
 //! | `--asked` | the probes are asked a thousand times a second, and two hundred connections held |

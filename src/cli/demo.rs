@@ -24,7 +24,7 @@ use super::{
     logger::Logging,
     outage::Outages,
     panics, print, print_error,
-    process::{EndedBySignals, Signals},
+    process::{self, EndedBySignals, Signals},
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
@@ -84,7 +84,7 @@ pub(super) fn demo(flags: &Flags, arguments: &Arguments, ended: EndedBySignals) 
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
     panics::log_to(&log);
-    let system = actix_rt::System::new();
+    let system = process::system();
     let exit = match system.block_on(async { Signals::new() }) {
         Ok(signals) => {
             ended.no_more();

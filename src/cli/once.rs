@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     exit::Exit, flags::Flags, inbox::inbox, load, load_keyless, logger::Logging, outcome::Outcome,
-    panics, print_error, tell,
+    panics, print_error, process, tell,
 };
 
 /// How often it is looked whether all is done, should no event tell.
@@ -60,7 +60,7 @@ pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
     let log = logging.log.clone();
     panics::log_to(&log);
     let start = Instant::now();
-    let outcome = actix_rt::System::new().block_on(async {
+    let outcome = process::system().block_on(async {
         if arguments.dry_run { preview(&config, log).await } else { write(&config, log).await }
     });
     logging.finish();

@@ -7,7 +7,7 @@ use super::{
     environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers, print_error,
+    layers, print_error, process,
     table::{count, table},
     tell, unloaded,
 };
@@ -30,7 +30,7 @@ pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
         print_error(&format!("{note}\n"));
     }
     let asked = asset_pairs(&config.kraken, &config.tls);
-    match actix_rt::System::new().block_on(asked) {
+    match process::system().block_on(asked) {
         Ok(markets) => list(&markets, arguments.search.as_deref().unwrap_or_default()),
         Err(failure) => {
             print_error(&format!("ratesheet pairs: {failure}.\n"));

@@ -12,7 +12,7 @@ use ratesheet::{
 use super::{
     credentials::{Unusable, identity},
     findings::{Findings, Note, Weight, listed, roughly},
-    print_error,
+    print_error, process,
     table::count,
 };
 
@@ -28,7 +28,7 @@ type Clock = (&'static str, SignedDuration);
 /// Asks Kraken and Google about everything that the configuration names.
 pub(super) fn probe(config: &Config) -> Findings {
     let mut findings = Findings::default();
-    actix_rt::System::new().block_on(async {
+    process::system().block_on(async {
         let kraken = kraken(config, &mut findings).await.map(|ahead| ("Kraken's", ahead));
         let mut clocks: Vec<Clock> = kraken.into_iter().collect();
         if !config.sheets.is_empty() {

@@ -4,10 +4,12 @@
 use std::{
     future::pending,
     io::{self, IsTerminal as _, stderr, stdin, stdout},
+    mem::ManuallyDrop,
     thread,
     time::Duration,
 };
 
+use actix_rt::SystemRunner;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::{
     runtime,
@@ -161,7 +163,13 @@ pub(super) fn keep_memory_private() {
     setrlimit(Resource::Core, one_byte).unwrap_or_default();
 }
 
-/// Ends the process at once: a name that is being looked up in DNS would hold it up for seconds.
+/// A system that is not taken down: that would wait for the names that are being looked up in DNS,
+/// which is ten seconds and more where nobody answers.
+pub(super) fn system() -> ManuallyDrop<SystemRunner> {
+    ManuallyDrop::new(actix_rt::System::new())
+}
+
+/// Ends the process at once, whatever still runs in it.
 #[expect(clippy::disallowed_methods, reason = "the one place where the process ends")]
 pub(super) fn end(exit: Exit) -> ! {
     std::process::exit(exit as i32)

@@ -14,14 +14,14 @@ use super::{
     logger::Logging,
     notify::Manager,
     panics,
-    process::{EndedBySignals, Signals},
+    process::{self, EndedBySignals, Signals},
     service::{Service, Watch},
     unheeded,
 };
 
 /// Writes the sheets until it is asked to stop; until it begins, `ended` ends it.
 pub(super) fn run(flags: &Flags, ended: EndedBySignals) -> Exit {
-    let system = actix_rt::System::new();
+    let system = process::system();
     // Who asks for a reload from here on is heard as soon as there is something to reload.
     let signals = match system.block_on(async { Signals::new() }) {
         Ok(signals) => signals,

@@ -5,7 +5,7 @@ use std::{future::pending, pin::pin, rc::Rc};
 
 use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
 use ratesheet::{Config, Event, GetStatus, Reload, Shutdown, State, SupervisorActor};
-use slog::{Logger, crit, debug, error, info};
+use slog::{Logger, crit, debug, error, info, warn};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use super::{
@@ -97,7 +97,15 @@ impl Service {
                     self.manager.reloading();
                     self.reload(reload());
                 }
-                Happening::Asked(again) if stopping => return again.at_once(),
+                Happening::Asked(again) if stopping => {
+                    // Of a tree, only who writes is waited for.
+                    warn!(
+                        self.log,
+                        "asked once more to stop, it ends at once: a write that is \
+                        under way is abandoned, and Google may yet carry it out"
+                    );
+                    return again.at_once();
+                }
                 Happening::Asked(_) => {
                     info!(self.log, "stopping");
                     stopping = true;

@@ -1,5 +1,5 @@
 //! Connections by TCP, to whichever of a host's addresses takes one first.
-//! Touches: the network, the system's resolver.
+//! Touches: the network.
 //!
 //! awc by itself goes from one address to the next when the system gives the first one up, which
 //! is after two minutes where packets vanish: with an IPv6 that leads nowhere it would never come
@@ -21,12 +21,21 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService}
 use awc::http::Uri;
 use tokio::{task::JoinSet, time::timeout};
 
+use super::names::Names;
+
 /// An address that has been silent for this long is joined by the next.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Makes the connections of an awc client.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Reach(ResolverService);
+
+impl Reach {
+    /// Connections to hosts that are found by these.
+    pub(super) fn by(names: Names) -> Self {
+        Self(ResolverService::custom(names))
+    }
+}
 
 impl Service<ConnectInfo<Uri>> for Reach {
     type Response = Connection<Uri, TcpStream>;

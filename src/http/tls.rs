@@ -10,6 +10,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use slog::{Discard, Logger, o};
 
+use super::names::Names;
 use crate::{
     dial::Dialer,
     file::{read_regular, reading_remedy},
@@ -109,6 +110,7 @@ impl From<TlsError> for Refusal {
 pub(crate) struct Tls {
     config: Arc<rustls::ClientConfig>,
     dialer: Option<Dialer>,
+    names: Names,
     log: Logger,
 }
 
@@ -131,7 +133,8 @@ impl Tls {
             .map_err(|cause| TlsError::Setup(cause.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(client), dialer: None, log: Logger::root(Discard, o!()) })
+        let (config, log) = (Arc::new(client), Logger::root(Discard, o!()));
+        Ok(Self { config, dialer: None, names: Names::default(), log })
     }
 
     /// The same, and each request is told to `log`.
@@ -152,6 +155,11 @@ impl Tls {
     /// Who makes the connections, if it is not TCP.
     pub(crate) fn dialer(&self) -> Option<Dialer> {
         self.dialer.clone()
+    }
+
+    /// Who finds the hosts of those by TCP.
+    pub(crate) fn names(&self) -> Names {
+        self.names.clone()
     }
 
     /// The configuration without a protocol chosen, as hyper-rustls wants it.

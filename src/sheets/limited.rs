@@ -25,7 +25,10 @@ use yup_oauth2::{
 };
 
 use super::overheard::Heard;
-use crate::{dial::ForHyper, http::Tls};
+use crate::{
+    dial::ForHyper,
+    http::{Names, Tls},
+};
 
 /// The most that a token endpoint may answer, in bytes, its head included. An answer has about
 /// two kilobytes; yup-oauth2 makes eighty times as much of a hostile one.
@@ -44,7 +47,11 @@ pub(super) fn client(tls: &Tls, heard: &Heard) -> CustomHyperClientBuilder<Limit
         .https_or_http()
         .enable_http1();
     let way = match tls.dialer() {
-        None => Way::Network(https.build()),
+        None => {
+            let mut tcp = HttpConnector::new_with_resolver(tls.names());
+            tcp.enforce_http(false);
+            Way::Network(https.wrap_connector(tcp))
+        }
         Some(dialer) => Way::Dialer(https.wrap_connector(dialer.for_hyper())),
     };
     let client = Client::builder(TokioExecutor::new())
@@ -62,11 +69,11 @@ pub(super) struct LimitedConnector {
 
 #[derive(Clone)]
 enum Way {
-    Network(HttpsConnector<HttpConnector>),
+    Network(HttpsConnector<HttpConnector<Names>>),
     Dialer(HttpsConnector<ForHyper>),
 }
 
-type ConnectError = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
+type ConnectError = <HttpsConnector<HttpConnector<Names>> as Service<Uri>>::Error;
 type Connecting = Pin<Box<dyn Future<Output = Result<Limited, ConnectError>> + Send>>;
 
 impl Service<Uri> for LimitedConnector {

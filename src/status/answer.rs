@@ -1,9 +1,6 @@
 //! What is answered to what. Touches: the clock.
 
-use actix_web::{
-    HttpResponse,
-    http::{Method, StatusCode, header},
-};
+use actix_http::{Method, Response, StatusCode, body::BoxBody, header};
 use tokio::time::Instant;
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
 };
 
 /// Answers a request.
-pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> HttpResponse {
+pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> Response<BoxBody> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD alone\n".into());
         let allowed = header::HeaderValue::from_static("GET, HEAD");
@@ -27,12 +24,12 @@ pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> HttpRespon
 }
 
 /// Answers a request that says too much, without a word.
-pub(super) fn refuse(status: StatusCode) -> HttpResponse {
+pub(super) fn refuse(status: StatusCode) -> Response<BoxBody> {
     plain(status, String::new())
 }
 
 /// Whether the loop turns, whatever the upstreams do.
-fn livez(shared: &Shared) -> HttpResponse {
+fn livez(shared: &Shared) -> Response<BoxBody> {
     let standstill = shared.standstill();
     if standstill <= shared.loop_patience {
         return plain(StatusCode::OK, "alive\n".into());
@@ -42,7 +39,7 @@ fn livez(shared: &Shared) -> HttpResponse {
 }
 
 /// Whether every spreadsheet succeeds.
-fn readyz(known: Known) -> HttpResponse {
+fn readyz(known: Known) -> Response<BoxBody> {
     let readiness = match known {
         Known::Nothing => Readiness { verdict: Verdict::Starting, lines: Vec::new() },
         Known::Gone => Readiness::not("the supervisor is gone"),
@@ -56,12 +53,13 @@ fn readyz(known: Known) -> HttpResponse {
 }
 
 /// A plain text that nothing keeps, runs or takes for something else.
-fn plain(status: StatusCode, text: String) -> HttpResponse {
-    HttpResponse::build(status)
+fn plain(status: StatusCode, text: String) -> Response<BoxBody> {
+    Response::build(status)
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .body(text)
+        .map_into_boxed_body()
 }

@@ -4,15 +4,17 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::SocketAddr,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::time::Instant;
 
 use crate::{
-    logged::Logged,
+    logged::{Kept, Logged},
     rig::{ONE, Process, Rig, SOON, finish, price_in, ratesheet},
 };
 
@@ -89,7 +91,23 @@ fn what_cannot_be_written_to_standard_output_is_told_and_ends_with_74() {
         let (code, told) = printed_to(arguments, full);
         assert_eq!(code, Some(74), "{arguments:?}: {told}");
         assert!(told.contains("standard output cannot be written: No space left"), "{told}");
+        // clap prints its help by Rust's own standard output, which does not mind.
+        if arguments != ["--help"] {
+            let (code, told) = printed_to(arguments, fs::File::open("/dev/null").unwrap());
+            assert_eq!(code, Some(74), "{arguments:?}: {told}");
+            assert!(told.contains("standard output cannot be written: Bad file"), "{told}");
+        }
     }
+}
+
+/// Who closes it does not want to read what is printed, and has the cells written.
+#[test]
+fn where_standard_output_is_closed_nothing_is_printed_and_all_is_done() {
+    let rig = Rig::new();
+    let file = rig.file(&price_in(ONE, "A1").replace("20", "5000"));
+    let once = by_shell("exec \"$1\" once -c \"$2\" >&-", file.path().to_str().unwrap());
+    assert_eq!(once.end().status.code(), Some(0));
+    assert!(rig.number("A1").is_some(), "nothing is written");
 }
 
 /// How a command ends that prints to this, and what it says elsewhere.
@@ -110,25 +128,74 @@ fn without_descriptors_it_waits_until_there_are_some() {
     let sheets: Vec<_> = [ONE].iter().copied().chain(ids.iter().map(String::as_str)).collect();
     let sheets: Vec<_> = sheets.into_iter().map(|id| price_in(id, "A1")).collect();
     let file = rig.file(&format!(r#"{{ "sheets": [{}] }}"#, sheets.join(",")));
-    let script = "ulimit -n 24; exec \"$1\" -c \"$2\"";
+    // Google is not spoken to until somebody holds a connection of the probes.
+    let no_token = rig.sandbox.fault(Service::Token, Fault::status(503));
+    let script = "ulimit -Sn 24; exec \"$1\" -c \"$2\" --listen 127.0.0.1:0";
+    let process = by_shell(script, file.path().to_str().unwrap());
+    let mut kept = Kept::ask(probes_of(&process), "/livez");
+    assert!(kept.hear().starts_with("HTTP/1.1 200 "), "it is not alive");
     // Each of twenty answers is waited for, on a connection of its own.
     let slow = FaultRule::new(Service::Sheets, Fault::Delay(Duration::from_millis(300)));
     let (before, slow) = (rig.last(), rig.sandbox.inject(slow));
-    let process = by_shell(script, file.path().to_str().unwrap());
+    rig.sandbox.clear_fault(no_token);
     let all = || fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap().count();
     let start = Instant::now();
     while all() < 24 {
         assert!(start.elapsed() < SOON, "it has {} descriptors", all());
         std::thread::sleep(Duration::from_millis(1));
     }
+    let mut waiting = ["/livez", "/readyz"].map(|path| Kept::ask(probes_of(&process), path));
+    let (mut asked, slept, start) = (0, rests(process.id(), "status"), Instant::now());
+    while start.elapsed() < Duration::from_secs(2) {
+        for path in ["/livez", "/readyz"] {
+            kept.ask_again(path);
+            asked += 1;
+            let answer = kept.hear();
+            assert!(path == "/readyz" || answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Whoever looked all the time whether there is room would never rest between two questions.
+    let slept = rests(process.id(), "status") - slept;
+    assert!((asked..10 * asked).contains(&slept), "it rests {slept} times, asked {asked} times");
+    println!("RESTS {slept} {asked}");
+    assert!(waiting.iter().all(Kept::hears_nothing), "somebody is heard for whom there is no room");
     rig.met(before, 40, "a slow write");
     rig.sandbox.clear_fault(slow);
     let written =
         |sandbox: &Sandbox| ids.iter().all(|id| sandbox.cell(id, "Sheet 1", "A1").is_some());
     assert!(rig.sandbox.wait_for_blocking(written, SOON).is_ok(), "some are never written");
     rig.changes("A1");
+    // As many as all of them need, with whom they were scrambled for so far.
+    let enough = Rlimit { current: Some(100), maximum: getrlimit(Resource::Nofile).maximum };
+    prlimit(Pid::from_raw(process.id() as i32), Resource::Nofile, enough).unwrap();
+    let [alive, ready] = waiting.each_mut().map(Kept::hear);
+    assert!(alive.starts_with("HTTP/1.1 200 ") && ready.starts_with("HTTP/1.1 "), "{ready}");
     process.signal("TERM");
     assert_eq!(process.end().status.code(), Some(0));
+}
+
+/// Where a process listens, as soon as it does.
+fn probes_of(process: &Process) -> SocketAddr {
+    let start = Instant::now();
+    loop {
+        if let Some(place) = listens_at(process.id()).first() {
+            let (_, port) = place.split_once(':').unwrap();
+            return ([127, 0, 0, 1], u16::from_str_radix(port, 16).unwrap()).into();
+        }
+        assert!(start.elapsed() < SOON, "it does not listen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// How often a thread of a process had nothing more to do so far, and waited for something.
+fn rests(id: u32, thread: &str) -> u64 {
+    let read = |task: &fs::DirEntry, file| fs::read_to_string(task.path().join(file)).unwrap();
+    let mut tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap().map(Result::unwrap);
+    let task = tasks.find(|task| read(task, "comm").trim() == thread).unwrap();
+    let status = read(&task, "status");
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -71,3 +71,44 @@ pub(crate) fn page(address: SocketAddr, path: &str) -> String {
     stream.read_to_string(&mut text).unwrap();
     text
 }
+
+/// A connection that is kept, to ask one thing after the other.
+pub(crate) struct Kept(TcpStream);
+
+impl Kept {
+    /// Connects and asks for a page.
+    pub(crate) fn ask(address: SocketAddr, path: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let mut kept = Self(stream);
+        kept.ask_again(path);
+        kept
+    }
+
+    pub(crate) fn ask_again(&mut self, path: &str) {
+        write!(self.0, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    }
+
+    /// What the page says, head and all.
+    pub(crate) fn hear(&mut self) -> String {
+        let (mut text, mut piece) = (String::new(), [0; 4_096]);
+        loop {
+            let read = self.0.read(&mut piece).unwrap();
+            assert!(read > 0, "it hangs up after {text:?}");
+            text.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.split("content-length: ").nth(1).unwrap();
+            if body.len() == length.lines().next().unwrap().parse::<usize>().unwrap() {
+                return text;
+            }
+        }
+    }
+
+    /// Whether nothing has been answered so far.
+    pub(crate) fn hears_nothing(&self) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let nothing = self.0.peek(&mut [0]).is_err();
+        self.0.set_nonblocking(false).unwrap();
+        nothing
+    }
+}

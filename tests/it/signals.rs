@@ -7,7 +7,6 @@ use std::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
-    process::Stdio,
     thread,
     time::Duration,
 };
@@ -20,6 +19,12 @@ use crate::rig::{ONE, Process, Rig, SOON, finish, price_in, ratesheet, slow, wri
 
 /// What happens at once, on a busy machine: the grace, unless it is said, is eight seconds.
 const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// What happens at once, where the machine has nothing else to do.
+const AT_ONCE_AT_REST: Duration = Duration::from_millis(200);
+
+/// As many processes are asked how quick it is at rest.
+const TRIES: usize = 5;
 
 /// A service at work.
 fn at_work(rig: &Rig) -> (tempfile::NamedTempFile, Process) {
@@ -90,20 +95,39 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
     assert!(took >= grace && took < grace + AT_ONCE, "{took:?}");
 }
 
+/// A busy machine holds up one process or the other, and rarely five in a row, while one that
+/// waited for anything, for its write, its log, a thread, would never be quick. So every one is
+/// held to the loose bound, and the quickest to the true one.
 #[test]
 fn a_second_signal_ends_it_at_once() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
-        let rig = Rig::new();
-        let (_file, mut process) = at_work(&rig);
-        rig.sandbox.fault(Service::Sheets, Fault::Hang);
-        rig.is_writing();
-        process.signal("TERM");
-        process.says("\"msg\":\"stopping\"");
-        let asked = Instant::now();
-        process.signal(signal);
-        assert_eq!(process.end().status.code(), Some(code));
-        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+        let mut took = Vec::new();
+        while took.len() < TRIES && took.iter().all(|took| *took >= AT_ONCE_AT_REST) {
+            took.push(ended_by_a_second(signal, code));
+        }
+        assert!(took.iter().any(|took| *took < AT_ONCE_AT_REST), "{signal}: {took:?}");
+        assert!(took.iter().all(|took| *took < AT_ONCE), "{signal}: {took:?}");
     }
+}
+
+/// How long a service takes to end that is asked a second time to stop, while it writes. It says
+/// what becomes of the write.
+fn ended_by_a_second(signal: &str, code: i32) -> Duration {
+    let rig = Rig::new();
+    let (_file, mut process) = at_work(&rig);
+    rig.sandbox.fault(Service::Sheets, Fault::Hang);
+    rig.is_writing();
+    process.signal("TERM");
+    process.says("\"msg\":\"stopping\"");
+    let asked = Instant::now();
+    process.signal(signal);
+    let output = process.end();
+    let took = asked.elapsed();
+    assert_eq!(output.status.code(), Some(code));
+    let log = String::from_utf8(output.stderr).unwrap();
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains("it ends at once: a write that is under way is abandoned"), "{log}");
+    took
 }
 
 #[test]
@@ -303,7 +327,9 @@ fn every_other_command_ends_at_once_by_a_signal_even_as_the_first_process_of_a_c
 fn asked_to_stop_before_it_has_begun_it_ends_at_once_and_with_0() {
     for (signal, number) in [("TERM", 15), ("INT", 2)] {
         let mut command = ratesheet(&["run", "-c", "-"]);
-        command.stdin(Stdio::piped());
+        // It stays open: an end would be a configuration that is empty.
+        let (input, _open) = std::io::pipe().unwrap();
+        command.stdin(input);
         let process = Process::of(command);
         let start = Instant::now();
         while !catches(&process, number) {

@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     process::{Child, ExitStatus},
     sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct Tty {
     pty: Arc<Pty>,
     child: Child,
     printed: Arc<Printed>,
+    reader: Option<JoinHandle<()>>,
     settings: String,
 }
 
@@ -51,11 +53,11 @@ impl Tty {
         let state = Mutex::new((parser, Vec::new()));
         let (pty, printed) = (Arc::new(pty), Arc::new(Printed { state, more: Condvar::new() }));
         // It ends with the process.
-        std::thread::spawn({
+        let reader = thread::spawn({
             let (pty, printed) = (Arc::clone(&pty), Arc::clone(&printed));
             move || read(&pty, &printed)
         });
-        Self { pty, child, printed, settings }
+        Self { pty, child, printed, reader: Some(reader), settings }
     }
 
     /// Presses keys.
@@ -96,11 +98,12 @@ impl Tty {
         let status = wait(&mut self.child);
         assert_eq!(settings(&self.pty), self.settings, "the terminal is not as it was");
         // The last that was printed is read, too, before the terminal is looked at.
-        let seen = |screen: &Screen| (!screen.alternate_screen()).then(|| screen.contents());
-        let screen = self.until("the usual screen", seen);
-        let hidden = self.until("the cursor", |screen| Some(screen.hide_cursor()));
-        assert!(!hidden, "the cursor is still hidden");
-        (status, screen)
+        self.reader.take().unwrap().join().unwrap();
+        let state = self.printed.state.lock().unwrap();
+        let screen = state.0.screen();
+        assert!(!screen.alternate_screen(), "the usual screen is not back");
+        assert!(!screen.hide_cursor(), "the cursor is still hidden");
+        (status, screen.contents())
     }
 }
 
@@ -117,7 +120,7 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
             return status;
         }
         assert!(start.elapsed() < SOON, "it does not end");
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -2,14 +2,16 @@
 
 Usage: names.py FILE
 
-The file says how, and is read anew for each question: `nxdomain`, `servfail`, or the IPv4 address
-that every name has. The first line of the output says that it listens.
+The file says how, and is read anew for each question: `nxdomain`, `servfail`, `silent`, or the
+IPv4 address that every name has. The first line of the output says that it listens; each of the
+others tells of a question: when it came, in milliseconds, from which port, and of which host.
 """
 
 import pathlib
 import socket
 import struct
 import sys
+import time
 
 CODES = {"servfail": 2, "nxdomain": 3}
 A = b"\0\1"
@@ -25,6 +27,14 @@ def answer(query: bytes, how: str) -> bytes:
     return query[:2] + struct.pack(">5H", 0x8180 | CODES.get(how, 0), *counts) + question + found
 
 
+def host(query: bytes) -> str:
+    labels, at = [], 12
+    while length := query[at]:
+        labels.append(query[at + 1 : at + 1 + length].decode())
+        at += 1 + length
+    return ".".join(labels)
+
+
 def main() -> None:
     how = pathlib.Path(sys.argv[1])
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -32,7 +42,9 @@ def main() -> None:
     print("listening", flush=True)
     while True:
         query, sender = server.recvfrom(512)
-        server.sendto(answer(query, how.read_text().strip()), sender)
+        print(time.time_ns() // 1_000_000, sender[1], host(query), flush=True)
+        if (answers := how.read_text().strip()) != "silent":
+            server.sendto(answer(query, answers), sender)
 
 
 main()

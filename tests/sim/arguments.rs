@@ -22,6 +22,8 @@ pub(crate) struct Arguments {
     pub(crate) seed: Option<u64>,
     /// Whether all seeds are tried, though some have failed, and each of these is named.
     pub(crate) goes_on: bool,
+    /// Whether each seed lasts a month, and is watched for what grows.
+    pub(crate) month: bool,
     /// How long a run lasts, in its own time.
     pub(crate) length: Duration,
     /// Whether the tests are only named.
@@ -40,6 +42,7 @@ impl Arguments {
             from: 0,
             seed: None,
             goes_on: false,
+            month: false,
             length: Duration::from_secs(3_600),
             lists: false,
             helps: false,
@@ -62,6 +65,7 @@ impl Arguments {
                 "--from" => arguments.from = number(),
                 "--seed" => arguments.seed = Some(number()),
                 "--all" => arguments.goes_on = true,
+                "--month" => arguments.month = true,
                 "--hours" => arguments.length = Duration::from_secs(3_600 * number()),
                 "--list" => arguments.lists = true,
                 "--help" | "-h" => arguments.helps = true,

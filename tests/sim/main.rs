@@ -7,6 +7,7 @@
 //! cargo test --test sim -- --seeds 2000 --all          … and every one that fails, in a line
 //! cargo test --test sim -- --seed 17                   one, with its journal
 //! cargo test --test sim -- --seed 17 --hours 24        … for a day
+//! cargo test --test sim -- --month --seeds 3           a month each: whether anything grows
 //! ```
 //!
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which
@@ -38,6 +39,7 @@ mod http1;
 mod kraken;
 mod lately;
 mod meddle;
+mod month;
 mod net;
 mod panics;
 mod plan;
@@ -67,6 +69,9 @@ fn main() -> ExitCode {
     watch_panics();
     if let Some(seed) = arguments.seed {
         return swarm::replay(seed, &arguments);
+    }
+    if arguments.month {
+        return month::month(&arguments);
     }
     let mut failed = false;
     for (name, test) in swarm::TESTS {

@@ -19,6 +19,7 @@ use super::{
     failing::Waits,
     faults::Service,
     fresh::Looks,
+    month::{DAY, own_memory},
     net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
@@ -44,6 +45,8 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
     pub(crate) looks: Looks,
     pub(crate) waits: Waits,
+    /// The memory of the process at each day's end, in KiB.
+    pub(crate) days: Vec<u64>,
 }
 
 /// Runs what a source says. Of the journal so many lines are kept.
@@ -84,7 +87,8 @@ fn outcome(world: &World) -> Outcome {
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
     let (requests, looks) = (state.requests(), *world.looks.borrow());
-    Outcome { hash, journal, verdict: state.checker.verdict.take(), requests, looks, waits }
+    let (verdict, days) = (state.checker.verdict.take(), world.days.take());
+    Outcome { hash, journal, verdict, requests, looks, waits, days }
 }
 
 async fn story(world: &Rc<World>) {
@@ -134,10 +138,13 @@ async fn fail(world: &World, supervisor: &Addr<SupervisorActor>, role: Role, dri
 
 /// Looks again and again at the spreadsheets that are well.
 async fn look_after_the_well(world: &World) {
-    loop {
+    for look in 1.. {
         sleep(LOOK).await;
         world.hear();
         world.the_well_must_be_fresh();
+        if (look * LOOK.as_secs()).is_multiple_of(DAY) {
+            world.days.borrow_mut().push(own_memory());
+        }
     }
 }
 

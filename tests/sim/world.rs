@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) open: Cell<usize>,
     pub(crate) state: RefCell<State>,
     pub(crate) looks: RefCell<Looks>,
+    /// What the process takes at each day's end.
+    pub(crate) days: RefCell<Vec<u64>>,
     /// What the product logs.
     pub(crate) log: Log,
     /// Orders given to the product.
@@ -121,8 +123,8 @@ impl World {
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
         let log = Log::new(state.planted.bug == Some(Bug::Chatters));
-        let (state, looks) = (RefCell::new(state), RefCell::default());
-        Rc::new(Self { plan, start, open, looks, log, orders, state, broken })
+        let (state, looks, days) = (RefCell::new(state), RefCell::default(), RefCell::default());
+        Rc::new(Self { plan, start, open, looks, days, log, orders, state, broken })
     }
 
     /// The time since the beginning.

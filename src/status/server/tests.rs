@@ -113,6 +113,20 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn of_a_head_without_an_end_so_much_is_read_and_no_more() {
+    served(|at| {
+        let endless = |size: usize| format!("{GET}X-Long: {}", "x".repeat(size - GET.len() - 8));
+        let begin = Instant::now();
+        hears(says(at, &endless(READ as usize)));
+        let took = begin.elapsed();
+        assert!(took < ASK_WITHIN - COARSE, "it waits for more: {took:?}");
+        hears(says(at, &endless(READ as usize - 1)));
+        let took = begin.elapsed();
+        assert!(took > ASK_WITHIN - COARSE, "it is hung up on before: {took:?}");
+    });
+}
+
+#[test]
 fn a_body_is_refused_and_not_read() {
     served(|at| {
         for length in ["Content-Length: 1000000000", "Transfer-Encoding: chunked"] {
