@@ -9,6 +9,9 @@
 //! cargo test --test sim -- --seed 17 --hours 24        … for a day
 //! ```
 //!
+//! Beside the seeds a few runs are planned and measured: how long something takes, and how many
+//! requests (`measured`).
+//!
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which
 //! would make no two runs alike), the status pages. Those are tested in `it`.
 
@@ -29,6 +32,7 @@ mod google;
 mod http1;
 mod kraken;
 mod lately;
+mod measured;
 mod meddle;
 mod net;
 mod panics;
@@ -36,6 +40,7 @@ mod plan;
 mod planted;
 mod request;
 mod run;
+mod seen;
 mod sheet;
 mod swarm;
 mod tokens;
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
         return swarm::replay(seed, &arguments);
     }
     let mut failed = false;
-    for (name, test) in swarm::TESTS {
+    for (name, test) in swarm::TESTS.into_iter().chain(measured::TESTS.iter().copied()) {
         if arguments.lists {
             println!("{name}: test");
         } else if arguments.wants(name) {

@@ -19,6 +19,9 @@ use super::{
 /// What a planted panic says.
 pub(crate) const PLANTED: &str = "a planted panic";
 
+/// For how long after a failure a bug is not sure of anything.
+const UNSURE: Duration = secs(180);
+
 /// How many requests are too many, and how far apart they are.
 const MANY: usize = 100;
 const APART: Duration = Duration::from_millis(100);
@@ -117,7 +120,7 @@ impl World {
                     let done = json!({ "totalUpdatedCells": count }).to_string();
                     return Meddled::Swallowed(Reply::good(done));
                 }
-                planted.spoils(bug, &mut request);
+                planted.spoils(bug, self.now(), &mut request);
             }
             Some(Bug::Burst) if is_fetch => {
                 let shortest = self.plan.sheets.iter().map(|sheet| sheet.every.as_secs()).min();
@@ -184,6 +187,18 @@ impl World {
             Bug::AllAgain if is_write && good => planted(&|planted| {
                 let book = google::spreadsheet(request).to_owned();
                 planted.written.entry(book).or_default().extend(entries(request));
+            }),
+            Bug::NeverSure if is_write && good => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                let written = planted.written.entry(book).or_default();
+                let new = entries(request);
+                written.retain(|old| new.iter().all(|entry| entry["range"] != old["range"]));
+                written.extend(new);
+            }),
+            Bug::NeverSure if is_write => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                planted.written.remove(&book);
+                planted.unsure.insert(book, self.now());
             }),
             Bug::AllAgain if is_write => planted(&|planted| planted.refused = status == 400),
             Bug::AllAgain if is_fetch => planted(&|planted| planted.written.clear()),
@@ -299,7 +314,7 @@ impl Planted {
     }
 
     /// Makes another write of it.
-    fn spoils(&mut self, bug: Bug, request: &mut Request) {
+    fn spoils(&mut self, bug: Bug, now: Duration, request: &mut Request) {
         let book = google::spreadsheet(request).to_owned();
         match bug {
             Bug::OldPayload => {
@@ -328,6 +343,10 @@ impl Planted {
                     .into_iter()
                     .flatten()
                     .for_each(|entry| add(request, entry));
+            }
+            Bug::NeverSure if self.unsure.get(&book).is_some_and(|at| now < *at + UNSURE) => {
+                let written = self.written.get(&book).into_iter().flatten();
+                written.for_each(|entry| add(request, entry.clone()));
             }
             Bug::TellsAgain => {
                 match entries(request).into_iter().find(|entry| entry["values"][0][0].is_string()) {
