@@ -178,6 +178,11 @@ impl KrakenActor {
         })
     }
 
+    /// What it waits for its turn at.
+    pub(crate) fn gate(&self) -> Rc<Gate> {
+        Rc::clone(&self.gate)
+    }
+
     /// Gives quotes to one more receiver.
     #[must_use]
     pub fn feed(mut self, feed: Feed) -> Self {
@@ -326,7 +331,7 @@ impl KrakenActor {
         self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "Kraken answers again";
-                "attempts" => failing.attempts, "failed_since" => %failing.since);
+                "attempts" => failing.attempts, "failed_since" => format!("{:.3}", failing.since));
         }
     }
 
@@ -344,7 +349,7 @@ impl KrakenActor {
         let failing = Failing::after(before, failure.clone(), Timestamp::now());
         let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
         let wait = wait.max(self.heed(error));
-        if self.told.say(&failure, Instant::now()) {
+        if self.told.say(&failure, Instant::now()).is_ok() {
             warn!(self.log, "{}: {}", what, failure;
                 "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {
