@@ -10,6 +10,7 @@ use super::{
     faults::{Fault, Service},
     google::{self, Google, Place},
     http1::{Reply, Request},
+    kraken::{decode, stands},
     net,
     plan::{Happening, Role, secs},
     planted::{Bug, Planted},
@@ -193,9 +194,9 @@ impl World {
                 let written = planted.written.entry(book).or_default();
                 let new = entries(request);
                 written.retain(|old| new.iter().all(|entry| entry["range"] != old["range"]));
-                written.extend(new);
+                written.extend(new.into_iter().filter(stands_still));
             }),
-            Bug::NeverSure if is_write => planted(&|planted| {
+            Bug::NeverSure if is_write && status != 400 => planted(&|planted| {
                 let book = google::spreadsheet(request).to_owned();
                 planted.written.remove(&book);
                 planted.unsure.insert(book, self.now());
@@ -266,6 +267,12 @@ impl World {
 fn entries(request: &Request) -> Vec<Value> {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     body["data"].as_array().cloned().unwrap_or_default()
+}
+
+/// Whether an entry has a price that stands still for a while.
+fn stands_still(entry: &Value) -> bool {
+    let price = entry["values"][0][0].as_f64().and_then(decode);
+    price.is_some_and(|(pair, ..)| stands(pair) > 1)
 }
 
 /// Writes one more, if its cell is not written yet.

@@ -33,7 +33,7 @@ pub(crate) enum Bug {
     AllAgain,
     /// What is wrong is told with each write.
     TellsAgain,
-    /// For some minutes after a failure everything is written with each write.
+    /// For some minutes after a failure what stands still is written with each write.
     NeverSure,
     /// Kraken is shown a token.
     TokenForKraken,

@@ -5,6 +5,8 @@ use super::super::{
     seen::Kind,
     sheet::Sheet,
 };
+use std::time::Duration;
+
 use super::{BEGIN, Measured, TICK, ensure, lively, watch};
 
 /// Two spreadsheets of three cells each.
@@ -17,8 +19,8 @@ fn plan() -> Plan {
     plan
 }
 
-/// Each spreadsheet's write is refused, one token asked for, and each write made again with what
-/// was fetched in this same tick.
+/// Each spreadsheet's write is refused, one token asked for, and each write made again, at once, with
+/// what was fetched in this same tick.
 pub(super) fn revoked() -> Measured {
     let record = watch("a revoked token", 7, plan);
     let tick = record.tick_after(BEGIN);
@@ -39,8 +41,10 @@ pub(super) fn revoked() -> Measured {
         let own: Vec<_> = own.filter(|(_, _, asked, _)| *asked == tick).collect();
         ensure(own.len() == CELLS, || format!("{own:?} are written of this tick's prices"))?;
         let there = own.iter().map(|(.., there)| *there).max().unwrap_or_default();
-        ensure(there < tick + TICK, || format!("it takes until {there:?}"))?;
-        told.push(there - tick);
+        // Prices, a refusal, a token, and it is done: nothing is waited for but answers.
+        let (took, answers) = (there - tick, 4 * Duration::from_millis(plan().latency));
+        ensure(took == answers, || format!("it takes {took:?}, not {answers:?}"))?;
+        told.push(took);
     }
     Ok(format!("a token that is not taken: written {told:?} after the tick"))
 }
