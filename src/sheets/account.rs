@@ -149,6 +149,11 @@ impl Account {
         }
     }
 
+    /// How long no token is asked for after one was not given.
+    pub(super) fn wait_for_token(&self) -> Duration {
+        self.0.tokens.wait(Instant::now())
+    }
+
     /// Tells the outcome of the request that is under way, or of a new one.
     fn ask(&self) -> Told {
         let asking = self.0.asking.borrow().upgrade();

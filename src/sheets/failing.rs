@@ -40,10 +40,15 @@ impl SheetsActor {
     }
 
     /// What follows from trouble. When Google asks for fewer requests, the whole account waits,
-    /// whose budget it is.
+    /// whose budget it is. For a token it waits in any case, and nobody waits longer.
     pub(super) fn setback(&self, trouble: Trouble, attempts: u32, budget: Budget) -> Setback {
         let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
-        let setback = trouble.setback(failure, attempts, &self.retry, fastrand::f64());
+        let is_token = matches!(trouble, Trouble::Token(_));
+        let mut setback = trouble.setback(failure, attempts, &self.retry, fastrand::f64());
+        let wait = self.account.wait_for_token();
+        if is_token && !wait.is_zero() {
+            setback.wait = wait;
+        }
         if setback.is_everybodys {
             self.account.hold_off(setback.wait, budget);
         }

@@ -1,7 +1,7 @@
 //! The tokens of one Google identity: the last one, and how the next one is come by.
 //! Touches: the key file and the network, through `auth` and `metadata`; the clock.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
 
 use slog::debug;
 use tokio::time::Instant;
@@ -85,6 +85,15 @@ impl Tokens {
         lasting.map(|outage| outage.error.clone())
     }
 
+    /// How long none is asked for, from now on.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let outage = self.outage.borrow();
+        outage
+            .as_ref()
+            .map(|outage| outage.until.saturating_duration_since(now))
+            .unwrap_or_default()
+    }
+
     /// Asks for another.
     pub(super) async fn renew(&self) -> Result<AccessToken, TokenError> {
         let begun = Instant::now();
@@ -128,7 +137,7 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, time::Duration};
+    use std::io;
 
     use super::*;
     use crate::{
@@ -156,6 +165,8 @@ mod tests {
         let told = |at| tokens.outage(at).map(|error| error.to_string());
         assert_eq!(told(until - Duration::from_millis(1)), Some(failure));
         assert_eq!(told(until), None);
+        assert_eq!(tokens.wait(start), until - start);
+        assert_eq!(tokens.wait(until), Duration::ZERO);
     }
 
     #[actix_rt::test]

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The deadline of a token request.
-const TOKEN_DEADLINE: Duration = secs(10);
+pub(crate) const TOKEN_DEADLINE: Duration = secs(10);
 
 impl Plan {
     /// A spreadsheet that nothing is wrong with shows prices of this sheet that were asked for so
@@ -38,14 +38,13 @@ impl Plan {
         let asks = match service {
             Service::Kraken => matches!(fault, Fault::RateLimit | Fault::Status | Fault::Quirk),
             Service::Sheets | Service::Token => *fault == Fault::RateLimit,
-        };
+        } || matches!(fault, Fault::Says(_, Some(_)));
         let attempt = if asks { backoff.max(LONGEST_ASKED_WAIT) } else { backoff };
         let wait = attempt
             + match service {
                 Service::Kraken => kraken.deadline,
                 Service::Sheets => google.deadline,
-                // Who is told at the last moment that there is none has a backoff of his own.
-                Service::Token => TOKEN_DEADLINE + backoff,
+                Service::Token => TOKEN_DEADLINE,
             };
         if *fault == Fault::LateApply { wait.max(LATEST) } else { wait }
     }
@@ -82,6 +81,13 @@ impl Plan {
     pub(crate) fn wait_for_a_tree(&self) -> Duration {
         self.config.shutdown_grace + secs(2)
     }
+}
+
+/// How long after a token was not given, with this status, whoever asks is told so and the
+/// endpoint left alone.
+pub(crate) fn wait_for_a_token(status: u16, plan: &Plan) -> Duration {
+    let backoff = plan.config.retry.backoff.max;
+    if status == 429 { backoff.max(LONGEST_ASKED_WAIT) } else { backoff }
 }
 
 /// How long it takes until a failure is noticed: at once, or after three pings, of which the first

@@ -7,6 +7,7 @@ use ratesheet::{Drill, Fault};
 use serde_json::Value;
 
 use super::{
+    bound::{TOKEN_DEADLINE, wait_for_a_token},
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
     failing::Waits,
@@ -119,8 +120,8 @@ impl Checker {
                 let ill = books.any(|role| excuses.is_ill_itself(role, now));
                 self.tokens.ends(begun, now, end.good, ill);
                 if !end.good {
-                    // The account remembers that there was none, and tells whoever asks next.
-                    excuses.fails(now, None);
+                    excuses.fails(now);
+                    excuses.writes_afresh(now + wait_for_a_token(end.status, plan), None);
                 }
             }
         }
@@ -143,14 +144,41 @@ impl Checker {
         self.fetches.stalls(now, long, busy, &self.excuses, plan);
         self.excuses.stalls(now, long);
         self.tokens.rejected();
+        // What is answered meanwhile may have come too late.
+        let then = now + long;
+        for begun in self.in_flight.values() {
+            match (begun.service, &begun.write) {
+                (Service::Kraken, _) => {}
+                (Service::Token, _) => {
+                    self.excuses.writes_afresh(then + wait_for_a_token(0, plan), None);
+                }
+                (Service::Sheets, write) => {
+                    self.excuses.writes_afresh(then + ON_THE_WAY, Some(begun.book));
+                    if write.is_some() {
+                        self.writes.may_come_late(then, begun.book);
+                    }
+                }
+            }
+        }
+        // … or is being asked: it takes so long to connect.
+        self.excuses.writes_afresh(then + ON_THE_WAY, None);
     }
 
     /// A connection is not to be had.
-    pub(crate) fn unreachable(&mut self, now: Duration, service: Service) {
-        match service {
-            Service::Kraken => self.fetches.fails(now),
-            Service::Sheets | Service::Token => self.excuses.fails(now, None),
-        }
+    pub(crate) fn unreachable(&mut self, now: Duration, service: Service, plan: &Plan) {
+        // It is waited for, by whichever spreadsheet it is.
+        let wait = match service {
+            Service::Kraken => return self.fetches.fails(now),
+            Service::Sheets => ON_THE_WAY,
+            Service::Token => TOKEN_DEADLINE + wait_for_a_token(0, plan),
+        };
+        self.excuses.fails(now);
+        self.excuses.writes_afresh(now + wait, None);
+    }
+
+    /// The cells of a sheet come to be elsewhere.
+    pub(crate) fn moves(&mut self, now: Duration, sheet: usize) {
+        self.writes.moves(now, sheet);
     }
 
     pub(crate) fn drills(&mut self, now: Duration, role: Role, drill: Drill, plan: &Plan) {
@@ -184,6 +212,11 @@ impl Checker {
     /// An actor has failed.
     pub(crate) fn fault(&mut self, now: Duration, role: Role, fault: &Fault) {
         self.begins_anew(role);
+        if let Role::Sheets(book) = role {
+            // What it has written it knows no more, nor whether a write of its was carried out.
+            self.excuses.writes_afresh(now, Some(book));
+            self.writes.may_come_late(now, book);
+        }
         let verdict = self.excuses.fault(now, role, fault);
         self.judge(verdict);
     }

@@ -41,25 +41,30 @@ pub(crate) struct Excuses {
     stalls: Lately,
     /// How long the process has stood still in all.
     pub(crate) stalled: Duration,
-    /// By spreadsheet, and of what all of them feel: when something last failed.
-    failed: BTreeMap<Option<usize>, Duration>,
+    /// When something last failed at all.
+    pub(crate) failed: Duration,
+    /// By spreadsheet, and of what all of them feel: until when it may be told of something that
+    /// makes it write all its cells once more.
+    afresh: BTreeMap<Option<usize>, Duration>,
 }
 
 impl Excuses {
-    /// Something has failed that one spreadsheet may feel, or all.
-    pub(crate) fn fails(&mut self, now: Duration, book: Option<usize>) {
-        self.failed.insert(book, now);
+    /// Something has failed: who fails uses up what the others may wait for.
+    pub(crate) const fn fails(&mut self, now: Duration) {
+        self.failed = now;
     }
 
-    /// When something last failed that a spreadsheet may have felt.
-    pub(crate) fn failed(&self, book: usize) -> Duration {
-        let [all, own] = [None, Some(book)].map(|of| self.failed.get(&of).copied());
+    /// One spreadsheet, or each, writes all its cells once more, because of what it is told by
+    /// then.
+    pub(crate) fn writes_afresh(&mut self, by: Duration, book: Option<usize>) {
+        let until = self.afresh.entry(book).or_default();
+        *until = by.max(*until);
+    }
+
+    /// What a spreadsheet has written since then it writes no more without a reason.
+    pub(crate) fn afresh(&self, book: usize) -> Duration {
+        let [all, own] = [None, Some(book)].map(|of| self.afresh.get(&of).copied());
         all.max(own).unwrap_or_default()
-    }
-
-    /// When something last failed at all: who fails uses up what the others may wait for.
-    pub(crate) fn failed_at_all(&self) -> Duration {
-        self.failed.values().max().copied().unwrap_or_default()
     }
 
     /// The process stands still for so long from now on.
@@ -89,7 +94,7 @@ impl Excuses {
             now.max(*ill).max(before.unwrap_or_default()) + noticed(supervision.ping, drill);
         *ill = noticed;
         due.push_back(noticed);
-        self.fails(now, None);
+        self.fails(now);
     }
 
     /// Whether there was such an actor just then.
@@ -111,7 +116,8 @@ impl Excuses {
             expected.possible.extend(expected.due.drain(..).map(|until| until + grace));
         }
         self.reloads.note(now);
-        self.fails(now, None);
+        self.fails(now);
+        self.writes_afresh(now + plan.config.shutdown_grace + ON_THE_WAY, None);
     }
 
     /// An actor has failed.

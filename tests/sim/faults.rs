@@ -58,6 +58,8 @@ pub(crate) enum Fault {
     Delay,
     /// A status that is no success.
     Status,
+    /// This one, and how many seconds it asks to be left alone. It is no matter of dice.
+    Says(u16, Option<u64>),
     RateLimit,
     /// No token is good enough.
     Unauthorized,
@@ -146,6 +148,16 @@ impl Fault {
 }
 
 impl Episode {
+    /// Trouble of a service, or of one spreadsheet, with every request from one time to the other.
+    pub(crate) const fn whole(
+        service: Service,
+        fault: Fault,
+        only: Option<usize>,
+        (from, to): (Duration, Duration),
+    ) -> Self {
+        Self { service, fault, only, reads: false, from, to, chance: 1.0 }
+    }
+
     fn lasts(&self, now: Duration) -> bool {
         self.from <= now && now < self.to
     }
@@ -173,6 +185,17 @@ pub(crate) fn status(service: Service, dice: &mut Dice) -> Reply {
         // A page with 403 that is not Google's is not one that only a person can mend.
         _ => Reply::page(code),
     }
+}
+
+/// A refusal with this status, which asks for so many seconds of rest.
+pub(crate) fn says(service: Service, code: u16, rest: Option<u64>) -> Reply {
+    let reply = match (service, code) {
+        (Service::Sheets, 429) => google::refusal(code, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+        (Service::Sheets, _) => google::refusal(code, "UNAVAILABLE", "It is not available."),
+        (Service::Token, 400) => Reply::bad(code, r#"{"error":"disabled_client"}"#.to_owned()),
+        _ => Reply::page(code),
+    };
+    Reply { retry_after: rest, ..reply }
 }
 
 pub(crate) fn rate_limit(service: Service, dice: &mut Dice) -> Reply {

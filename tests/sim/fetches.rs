@@ -65,6 +65,8 @@ pub(crate) struct Fetches {
     pub(crate) failing: BTreeMap<bool, Failing>,
     /// The last request has failed.
     ill: bool,
+    /// … and its fetch was cut short: an answer in which something is odd does not do that.
+    cut: bool,
     /// Until when a fetch must begin, after a standstill.
     due: Option<Duration>,
 }
@@ -112,8 +114,7 @@ impl Fetches {
     /// A fetch goes on with its next request, or another begins: then all of this one were made.
     fn follows(&mut self, begun: &Begun, excuses: &Excuses, plan: &Plan) -> Verdict {
         let now = begun.at;
-        // A request that fails cuts its fetch short.
-        if self.ill || !self.chunks.go_on(&begun.names, plan) {
+        if self.cut || !self.chunks.go_on(&begun.names, plan) {
             let excused = self.ill || now < self.chunks.doubtful || plan.delists();
             let excused = excused || excuses.stirred(now) > 0;
             let lacks = self.chunks.lacks(plan).filter(|_| !excused);
@@ -170,11 +171,12 @@ impl Fetches {
         if !end.good {
             self.fails(now);
         }
+        self.cut = self.ill && !end.odd;
     }
 
     /// Something has gone wrong.
     pub(crate) fn fails(&mut self, now: Duration) {
-        (self.ill, self.due) = (true, None);
+        (self.ill, self.cut, self.due) = (true, true, None);
         self.failures.note(now);
     }
 

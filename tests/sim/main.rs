@@ -10,6 +10,9 @@
 //! cargo test --test sim -- --month --seeds 3           a month each: whether anything grows
 //! ```
 //!
+//! Beside the seeds a few runs are planned and measured: how long something takes, and how many
+//! requests (`measured`).
+//!
 //! What is not in it: sockets, TLS, files, the clock on the wall (cells that tell the time, which
 //! would make no two runs alike), the status pages. Those are tested in `it`.
 
@@ -38,6 +41,7 @@ mod google;
 mod http1;
 mod kraken;
 mod lately;
+mod measured;
 mod meddle;
 mod month;
 mod net;
@@ -46,6 +50,7 @@ mod plan;
 mod planted;
 mod request;
 mod run;
+mod seen;
 mod sheet;
 mod swarm;
 mod tokens;
@@ -74,7 +79,7 @@ fn main() -> ExitCode {
         return month::month(&arguments);
     }
     let mut failed = false;
-    for (name, test) in swarm::TESTS {
+    for (name, test) in swarm::TESTS.into_iter().chain(measured::TESTS.iter().copied()) {
         if arguments.lists {
             println!("{name}: test");
         } else if arguments.wants(name) {

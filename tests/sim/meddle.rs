@@ -10,6 +10,7 @@ use super::{
     faults::{Fault, Service},
     google::{self, Google, Place},
     http1::{Reply, Request},
+    kraken::{decode, stands},
     net,
     plan::{Happening, Role, secs},
     planted::{Bug, Planted},
@@ -18,6 +19,9 @@ use super::{
 
 /// What a planted panic says.
 pub(crate) const PLANTED: &str = "a planted panic";
+
+/// For how long after a failure a bug is not sure of anything.
+const UNSURE: Duration = secs(180);
 
 /// How many requests are too many, and how far apart they are.
 const MANY: usize = 100;
@@ -117,7 +121,7 @@ impl World {
                     let done = json!({ "totalUpdatedCells": count }).to_string();
                     return Meddled::Swallowed(Reply::good(done));
                 }
-                planted.spoils(bug, &mut request);
+                planted.spoils(bug, self.now(), &mut request);
             }
             Some(Bug::Burst) if is_fetch => {
                 let shortest = self.plan.sheets.iter().map(|sheet| sheet.every.as_secs()).min();
@@ -184,6 +188,18 @@ impl World {
             Bug::AllAgain if is_write && good => planted(&|planted| {
                 let book = google::spreadsheet(request).to_owned();
                 planted.written.entry(book).or_default().extend(entries(request));
+            }),
+            Bug::NeverSure if is_write && good => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                let written = planted.written.entry(book).or_default();
+                let new = entries(request);
+                written.retain(|old| new.iter().all(|entry| entry["range"] != old["range"]));
+                written.extend(new.into_iter().filter(stands_still));
+            }),
+            Bug::NeverSure if is_write && status != 400 => planted(&|planted| {
+                let book = google::spreadsheet(request).to_owned();
+                planted.written.remove(&book);
+                planted.unsure.insert(book, self.now());
             }),
             Bug::AllAgain if is_write => planted(&|planted| planted.refused = status == 400),
             Bug::AllAgain if is_fetch => planted(&|planted| planted.written.clear()),
@@ -253,6 +269,12 @@ fn entries(request: &Request) -> Vec<Value> {
     body["data"].as_array().cloned().unwrap_or_default()
 }
 
+/// Whether an entry has a price that stands still for a while.
+fn stands_still(entry: &Value) -> bool {
+    let price = entry["values"][0][0].as_f64().and_then(decode);
+    price.is_some_and(|(pair, ..)| stands(pair) > 1)
+}
+
 /// Writes one more, if its cell is not written yet.
 fn add(request: &mut Request, entry: Value) {
     let mut body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -299,7 +321,7 @@ impl Planted {
     }
 
     /// Makes another write of it.
-    fn spoils(&mut self, bug: Bug, request: &mut Request) {
+    fn spoils(&mut self, bug: Bug, now: Duration, request: &mut Request) {
         let book = google::spreadsheet(request).to_owned();
         match bug {
             Bug::OldPayload => {
@@ -328,6 +350,10 @@ impl Planted {
                     .into_iter()
                     .flatten()
                     .for_each(|entry| add(request, entry));
+            }
+            Bug::NeverSure if self.unsure.get(&book).is_some_and(|at| now < *at + UNSURE) => {
+                let written = self.written.get(&book).into_iter().flatten();
+                written.for_each(|entry| add(request, entry.clone()));
             }
             Bug::TellsAgain => {
                 match entries(request).into_iter().find(|entry| entry["values"][0][0].is_string()) {

@@ -200,6 +200,7 @@ async fn answer(
     }
     let (reply, pairs) = match fault {
         Some(Fault::Status) => (world.dice(|dice| faults::status(service, dice)), Vec::new()),
+        Some(Fault::Says(code, rest)) => (faults::says(service, code, rest), Vec::new()),
         Some(Fault::Unauthorized) => (google::unauthorized(), Vec::new()),
         Some(Fault::RateLimit) => {
             (world.dice(|dice| faults::rate_limit(service, dice)), Vec::new())
@@ -251,9 +252,8 @@ async fn answer(
 fn apply_late(world: &Rc<World>, exchange: &Exchange) {
     let late = world.dice(faults::late);
     let world = Rc::clone(world);
-    let Exchange { id, service, request, fetch, .. } = exchange;
-    let (id, service, fetch) = (*id, *service, *fetch);
-    let exchange = Exchange { id, service, request: request.clone(), fault: None, fetch };
+    let id = exchange.id;
+    let exchange = Exchange { fault: None, ..exchange.clone() };
     actix_rt::spawn(async move {
         sleep(late).await;
         let (reply, _) = world.act(&exchange);

@@ -79,13 +79,14 @@ pub(crate) struct Plan {
     pub(crate) token_life: u64,
     /// How long an answer takes when all is well, in milliseconds.
     pub(crate) latency: u64,
+    /// Whether every request is remembered.
+    pub(crate) watched: bool,
 }
 
 impl Plan {
     pub(crate) fn new(source: &Source, length: Duration) -> Self {
         let dice = &mut source.dice();
-        let spreadsheets: Vec<_> =
-            (0..dice.usize(1..=3)).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect();
+        let spreadsheets = spreadsheets(dice.usize(1..=3));
         let (mut sheets, pairs) = sheet::sheets(dice, spreadsheets.len());
         let alone =
             (spreadsheets.len() > 1 && dice.f64() < 0.3).then(|| dice.usize(0..spreadsheets.len()));
@@ -113,6 +114,7 @@ impl Plan {
             keep_alive: secs(dice.u64(3..120)),
             token_life: dice.choice([120, 600, 3_599, 3_599]),
             latency: dice.choice([1, 20, 200, 900]),
+            watched: false,
             spreadsheets,
             sheets,
             config,
@@ -121,6 +123,33 @@ impl Plan {
         plan.happenings(dice);
         plan.stop = (dice.f64() < 0.2).then(|| secs(dice.u64(0..plan.healed.as_secs())));
         plan
+    }
+
+    /// A plan of these sheets that runs for so long, and in which nothing goes wrong. Every request
+    /// is remembered, each has a connection of its own, and of everything else the configuration
+    /// says what it says by default.
+    pub(crate) fn quiet(seed: u64, sheets: Vec<Sheet>, length: Duration) -> Self {
+        let books = sheets.iter().map(|sheet| sheet.spreadsheet + 1).max();
+        let spreadsheets = spreadsheets(books.unwrap_or_default());
+        let shown = sheets.iter().flat_map(|sheet| &sheet.cells);
+        Self {
+            seed,
+            alone: None,
+            pairs: shown.map(|(_, pair, _)| pair + 1).max().unwrap_or_default(),
+            episodes: Vec::new(),
+            happenings: Vec::new(),
+            healed: length,
+            end: length,
+            stop: Some(length),
+            names_entries: true,
+            keep_alive: secs(2),
+            token_life: 3_599,
+            latency: 200,
+            watched: true,
+            config: sheet::quiet_config(&spreadsheets, &sheets),
+            spreadsheets,
+            sheets,
+        }
     }
 
     fn happenings(&mut self, dice: &mut Dice) {
@@ -216,6 +245,11 @@ impl Plan {
     pub(crate) fn spreadsheet_of(&self, sheet: &Sheet) -> &str {
         &self.spreadsheets[sheet.spreadsheet]
     }
+}
+
+/// The ids of so many spreadsheets.
+fn spreadsheets(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("spreadsheet-number-{n}-of-the-plan")).collect()
 }
 
 /// How something begins, and how it ends.

@@ -33,6 +33,8 @@ pub(crate) enum Bug {
     AllAgain,
     /// What is wrong is told with each write.
     TellsAgain,
+    /// For some minutes after a failure what stands still is written with each write.
+    NeverSure,
     /// Kraken is shown a token.
     TokenForKraken,
     /// Prices get into the column beside theirs.
@@ -118,7 +120,9 @@ impl Bug {
             Self::ImpatientFetch | Self::ComesBetween => Broken::TwoFetches,
             Self::StaleQueue => Broken::Backwards,
             Self::OldPayload => Broken::OldPayload,
-            Self::EverythingTwice | Self::AllAgain | Self::TellsAgain => Broken::WrittenTwice,
+            Self::EverythingTwice | Self::AllAgain | Self::TellsAgain | Self::NeverSure => {
+                Broken::WrittenTwice
+            }
             Self::OneColumnOff | Self::UserEntered | Self::TwoRows => Broken::Foreign,
             Self::Swapped | Self::Negative => Broken::WrongValue,
             Self::Burst | Self::FetchTwice | Self::MakesUp => Broken::Burst,
@@ -156,6 +160,8 @@ pub(crate) struct Planted {
     pub(crate) failed: BTreeMap<String, Vec<u8>>,
     /// By spreadsheet: what has been written of late.
     pub(crate) written: BTreeMap<String, Vec<Value>>,
+    /// By spreadsheet: when a write last failed.
+    pub(crate) unsure: BTreeMap<String, Duration>,
     /// A write has just been refused.
     pub(crate) refused: bool,
     /// By spreadsheet: an entry that tells what is wrong.

@@ -67,6 +67,16 @@ pub(crate) struct End {
     pub(crate) pairs: Vec<usize>,
 }
 
+impl End {
+    /// Whether what was asked may have been done all the same, or may be yet: there is no answer,
+    /// or none by whoever should know.
+    pub(crate) const fn is_ambiguous(&self) -> bool {
+        let told = self.whole && matches!(self.status, 400 | 401 | 429);
+        let own = self.own && matches!(self.status, 403 | 404);
+        !self.good && !told && !own
+    }
+}
+
 impl Begun {
     /// Sorts a request, and says what about it must not be.
     pub(crate) fn new(

@@ -23,6 +23,7 @@ use super::{
     net, panics,
     plan::{Happening, Plan, Role, secs},
     planted::{Bug, Planted},
+    seen::Seen,
     world::World,
 };
 
@@ -47,19 +48,29 @@ pub(crate) struct Outcome {
     pub(crate) waits: Waits,
     /// The memory of the process at each day's end, in KiB.
     pub(crate) days: Vec<u64>,
+    pub(crate) seen: Vec<Seen>,
 }
 
 /// Runs what a source says. Of the journal so many lines are kept.
 pub(crate) fn run(source: &Source, length: Duration, bug: Option<Bug>, keep: usize) -> Outcome {
+    let (seed, source) = (source.seed(), source.clone());
+    run_plan(seed, move || Plan::new(&source, length), bug, keep)
+}
+
+/// Runs what a plan says.
+pub(crate) fn run_plan(
+    seed: u64,
+    plan: impl FnOnce() -> Plan + Send + 'static,
+    bug: Option<Bug>,
+    keep: usize,
+) -> Outcome {
     // On a thread of its own, since awc, actix and fastrand keep things for each thread.
-    let source = source.clone();
-    let name = format!("seed {}", source.seed());
     let run = move || {
-        fastrand::seed(source.seed());
+        fastrand::seed(seed);
         let paused = || Builder::new_current_thread().enable_time().start_paused(true).build();
         let system = actix_rt::System::with_tokio_rt(|| paused().unwrap());
         system.block_on(async move {
-            let world = World::new(Plan::new(&source, length), Planted::new(bug), keep);
+            let world = World::new(plan(), Planted::new(bug), keep);
             tokio::select! {
                 biased;
                 () = world.broken.notified() => {}
@@ -69,7 +80,7 @@ pub(crate) fn run(source: &Source, length: Duration, bug: Option<Bug>, keep: usi
             outcome(&world)
         })
     };
-    thread::Builder::new().name(name).spawn(run).unwrap().join().unwrap()
+    thread::Builder::new().name(format!("seed {seed}")).spawn(run).unwrap().join().unwrap()
 }
 
 /// Runs what a fuzzer has thought of, for as long as it takes to be well again.
@@ -87,8 +98,9 @@ fn outcome(world: &World) -> Outcome {
     let (hash, journal) = world.journal();
     let mut state = world.state.borrow_mut();
     let (requests, looks) = (state.requests(), *world.looks.borrow());
-    let (verdict, days) = (state.checker.verdict.take(), world.days.take());
-    Outcome { hash, journal, verdict, requests, looks, waits, days }
+    let (verdict, seen) = (state.checker.verdict.take(), std::mem::take(&mut state.seen));
+    let days = world.days.take();
+    Outcome { hash, journal, verdict, requests, looks, waits, days, seen }
 }
 
 async fn story(world: &Rc<World>) {

@@ -29,6 +29,15 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
+    /// A sheet that shows these pairs, one in each cell, all of which can get protected.
+    pub(crate) fn plain(spreadsheet: usize, gid: u32, every: Duration, pairs: &[usize]) -> Self {
+        let cell = |(index, pair): (usize, &usize)| (format!("B{}", index + 1), *pair, 0);
+        let cells: Vec<_> = pairs.iter().enumerate().map(cell).collect();
+        let run = (0, cells.len());
+        let own = pairs.to_vec();
+        Self { spreadsheet, gid, every, own, cells, problem: None, named: None, run }
+    }
+
     pub(crate) fn title(&self) -> String {
         format!("Sheet {}", self.gid)
     }
@@ -108,10 +117,28 @@ pub(crate) const fn requests_for(pairs: usize) -> usize {
     if pairs > PAIRS_OF_A_FETCH { 1 } else { pairs.div_ceil(PAIRS_PER_REQUEST) }
 }
 
-pub(crate) fn config(dice: &mut Dice, spreadsheets: &[String], sheets: &[Sheet]) -> Config {
+/// A configuration without sheets that leads to the servers of the simulation.
+fn servers() -> Config {
     let mut config = Config::new();
     config.kraken.url = format!("http://127.0.0.1:{}", Service::Kraken.port());
     config.google.url = format!("http://127.0.0.1:{}", Service::Sheets.port());
+    config
+}
+
+/// A configuration of these sheets that says no more than it must.
+pub(crate) fn quiet_config(spreadsheets: &[String], sheets: &[Sheet]) -> Config {
+    sheets.iter().fold(servers(), |config, sheet| {
+        let made = SheetConfig::new(&spreadsheets[sheet.spreadsheet], sheet.title().as_str());
+        let cells = sheet.cells.iter();
+        config.sheet(cells.fold(made.every(sheet.every), |made, (cell, pair, field)| {
+            let name = kraken::names(*pair)[1].to_lowercase();
+            made.cell(&format!("kraken:{name}:{}", FIELDS[*field]), cell)
+        }))
+    })
+}
+
+pub(crate) fn config(dice: &mut Dice, spreadsheets: &[String], sheets: &[Sheet]) -> Config {
+    let mut config = servers();
     config.kraken.deadline = secs(dice.choice([2, 5, 10]));
     config.google.deadline = secs(dice.choice([5, 10, 30]));
     config.google.writes_per_minute = dice.choice([10, 30, 50, 50]);

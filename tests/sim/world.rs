@@ -22,6 +22,7 @@ use super::{
     plan::{Happening, Plan, Role},
     planted::{Bug, Planted},
     request::{Begun, End},
+    seen::Seen,
     sheet::Sheet,
     told::{Log, Told},
     trouble::Troubles,
@@ -57,6 +58,8 @@ pub(crate) struct State {
     told: Told,
     journal: Journal,
     requests: u64,
+    /// All requests, in the order of their beginnings, if the plan has them remembered.
+    pub(crate) seen: Vec<Seen>,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,7 @@ pub(crate) struct World {
 }
 
 /// A request, from its arrival to its end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) id: u64,
     pub(crate) service: Service,
@@ -119,6 +122,7 @@ impl World {
             told: Told::default(),
             journal: Journal { keep, ..Journal::default() },
             requests: 0,
+            seen: Vec::new(),
         };
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
@@ -195,7 +199,7 @@ impl World {
     /// A connection is not to be had.
     pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
         let now = self.now();
-        self.state.borrow_mut().checker.unreachable(now, service);
+        self.state.borrow_mut().checker.unreachable(now, service, &self.plan);
         self.note(&format!("{service:?} {fault:?}"));
     }
 
@@ -210,7 +214,12 @@ impl World {
         let fetch = state.kraken.fetches;
         let seen = Some(fetch).filter(|_| is_fetch);
         match Begun::new(service, self.now(), &request, seen, &self.plan) {
-            Ok(begun) => state.checker.begins(id, begun, &self.plan, self.open.get()),
+            Ok(begun) => {
+                if self.plan.watched {
+                    state.seen.push(Seen::new(id, &begun, &request));
+                }
+                state.checker.begins(id, begun, &self.plan, self.open.get());
+            }
             Err(broken) => state.checker.judge(Err(broken)),
         }
         drop(state);
@@ -248,7 +257,13 @@ impl World {
 
     /// A request has ended.
     pub(crate) fn ends(&self, exchange: &Exchange, end: &End) {
-        self.state.borrow_mut().checker.ends(exchange.id, self.now(), end, &self.plan);
+        let mut state = self.state.borrow_mut();
+        state.checker.ends(exchange.id, self.now(), end, &self.plan);
+        let mut seen = state.seen.iter_mut().rev();
+        if let Some(seen) = seen.find(|seen| seen.id == exchange.id) {
+            seen.ends(self.now(), end);
+        }
+        drop(state);
         let End { status, whole, good, .. } = end;
         self.note(&format!("#{} ends: {status} whole {whole} good {good}", exchange.id));
     }
@@ -288,10 +303,12 @@ impl World {
         troubles.begins(now, happening, &self.plan);
         match *happening {
             Happening::Rename(sheet) => {
+                checker.moves(now, sheet);
                 let (book, sheet) = self.tab(google, sheet);
                 book.tabs.insert(sheet.gid, format!("Renamed {}", sheet.title()));
             }
             Happening::RenameBack(sheet) => {
+                checker.moves(now, sheet);
                 let (book, sheet) = self.tab(google, sheet);
                 book.tabs.insert(sheet.gid, sheet.title());
             }
@@ -308,11 +325,13 @@ impl World {
             Happening::Bin(book) => self.spreadsheet(google, book).gone = true,
             Happening::Restore(book) => self.spreadsheet(google, book).gone = false,
             Happening::Unname(sheet) => {
+                checker.moves(now, sheet);
                 let (book, sheet) = self.tab(google, sheet);
                 let name = sheet.named().map(|_| sheet.name());
                 book.unnamed.extend(name);
             }
             Happening::Name(sheet) => {
+                checker.moves(now, sheet);
                 let (book, sheet) = self.tab(google, sheet);
                 book.unnamed.remove(&sheet.name());
             }
@@ -338,7 +357,8 @@ impl World {
                     book.protected.clear();
                     book.unnamed.clear();
                 }
-                for sheet in &self.plan.sheets {
+                for (index, sheet) in self.plan.sheets.iter().enumerate() {
+                    checker.moves(now, index);
                     let book = google.spreadsheets.get_mut(self.plan.spreadsheet_of(sheet));
                     book.unwrap().tabs.insert(sheet.gid, sheet.title());
                 }

@@ -17,15 +17,19 @@ use super::{
 /// A price that stands still is written again after this long, in case somebody has typed over it.
 pub(crate) const AFRESH: Duration = secs(60);
 
-/// A failure makes all cells be written afresh. It may be told so late: after the account's
-/// backoff, by a spreadsheet that has a backoff of its own; and for a minute more a write that was
-/// never answered may be carried out.
+/// For so long a write that was not answered may be carried out yet: what is written meanwhile is
+/// written again.
+const APPLIED_LATE: Duration = secs(60);
+
+/// For so long after a failure writes may come one close behind the other.
 const AFTERMATH: Duration = secs(240);
 
 #[derive(Debug, Default)]
 struct Cell {
     sent: u64,
     acked: Option<Success>,
+    /// Until when a write of it may be carried out that was not answered.
+    late: Duration,
 }
 
 /// Whether writes may have to wait for the budget, so that one is hardly over when the next tick's
@@ -71,10 +75,16 @@ impl Allowance {
 
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
-    /// By spreadsheet and range.
+    /// By spreadsheet and range, of prices and of texts.
     cells: BTreeMap<(usize, String), Cell>,
     /// What the cells that tell what is wrong were last written, and when.
     told: BTreeMap<(usize, String), (String, Duration)>,
+    /// By spreadsheet: until when a write of whichever cells may be carried out.
+    late: BTreeMap<usize, Duration>,
+    /// By sheet: when its cells came to be elsewhere, and have not been found there.
+    moved: BTreeMap<usize, Duration>,
+    /// … and until when they were, who are written afresh there.
+    found: BTreeMap<usize, Duration>,
     reads: Lately,
     writes: Lately,
     /// By token: how often it was rejected.
@@ -169,9 +179,11 @@ impl Writes {
         if named {
             self.refused = now;
         } else if !end.good {
-            // That Google asks for patience, or takes no token, is everybody's trouble.
-            let own = !matches!(end.status, 401 | 429);
-            excuses.fails(now, Some(book).filter(|_| own));
+            excuses.fails(now);
+            excuses.writes_afresh(now, Some(book));
+            if end.is_ambiguous() {
+                self.not_known(begun, now);
+            }
         }
         if end.good {
             self.failing.entry((book, begun.write.is_some())).or_default().ends();
@@ -179,7 +191,10 @@ impl Writes {
             if begun.write.is_some() {
                 self.unauthorized.remove(&book);
             }
-            let Some(write) = &begun.write else { return Ok(()) };
+            let Some(write) = &begun.write else {
+                self.finds(begun, now, plan);
+                return Ok(());
+            };
             for problem in &write.problems {
                 self.tells(book, problem, begun.at, excuses, plan)?;
             }
@@ -254,11 +269,63 @@ impl Writes {
     ) -> Verdict {
         let told = self.told.insert((book, range.clone()), (text.clone(), at));
         let Some((_, before)) = told.filter(|(before, _)| before == text) else { return Ok(()) };
-        let upset = at < excuses.failed(book) + AFTERMATH;
-        let aged = at + plan.sheets[*sheet].every + ON_THE_WAY >= before + AFRESH;
-        broken_if(!upset && !aged, Broken::WrittenTwice, || {
+        let owed = self.is_owed(book, *sheet, before, excuses);
+        let again = self.is_again_due(book, range, before, at, plan.sheets[*sheet].every);
+        broken_if(!owed && !again, Broken::WrittenTwice, || {
             format!("{range} of {book}: {text:?} at {before:?} and at {at:?}")
         })
+    }
+
+    /// A write may have been carried out, or may be yet.
+    fn not_known(&mut self, begun: &Begun, now: Duration) {
+        let Some(write) = &begun.write else { return };
+        let prices = write.prices.iter().map(|entry| &entry.range);
+        for range in prices.chain(write.problems.iter().map(|(range, ..)| range)) {
+            let cell = self.cells.entry((begun.book, range.clone())).or_default();
+            cell.late = now + APPLIED_LATE;
+        }
+    }
+
+    /// Somebody does not know of a write of whichever cells whether it was carried out.
+    pub(crate) fn may_come_late(&mut self, now: Duration, book: usize) {
+        self.late.insert(book, now + APPLIED_LATE);
+    }
+
+    /// The cells of a sheet come to be elsewhere.
+    pub(crate) fn moves(&mut self, now: Duration, sheet: usize) {
+        self.moved.insert(sheet, now);
+    }
+
+    /// It is read where the cells of a spreadsheet are.
+    fn finds(&mut self, begun: &Begun, now: Duration, plan: &Plan) {
+        let own = |sheet: &usize| plan.sheets[*sheet].spreadsheet == begun.book;
+        let found = self.moved.keys().filter(|sheet| own(sheet));
+        self.found.extend(found.map(|sheet| (*sheet, now)));
+        // What has happened since it began may not have been seen.
+        self.moved.retain(|sheet, at| !own(sheet) || *at >= begun.at);
+    }
+
+    /// Whether what was written then is to be written once more, as it may not be known, or not be
+    /// there.
+    fn is_owed(&self, book: usize, sheet: usize, before: Duration, excuses: &Excuses) -> bool {
+        let found = self.found.get(&sheet).copied().unwrap_or_default();
+        before <= excuses.afresh(book).max(found)
+    }
+
+    /// Whether what was written `before` and stands still is written again `at` some time, in case
+    /// something else has come to be there: after its time, or while a write may be carried out
+    /// late.
+    fn is_again_due(
+        &self,
+        book: usize,
+        range: &str,
+        before: Duration,
+        at: Duration,
+        every: Duration,
+    ) -> bool {
+        let own = self.cells.get(&(book, range.to_owned())).map(|cell| cell.late);
+        let late = own.max(self.late.get(&book).copied()).unwrap_or_default();
+        at + every + ON_THE_WAY >= before + AFRESH || before < late + ON_THE_WAY
     }
 
     /// A write has brought this into its cell.
@@ -272,8 +339,7 @@ impl Writes {
         plan: &Plan,
     ) -> Verdict {
         let Entry { range, sheet, pair, fetch } = entry;
-        let failed = excuses.failed(book);
-        let held_up = excuses.failed_at_all().max(self.refused);
+        let held_up = excuses.failed.max(self.refused);
         let every = plan.sheets[*sheet].every;
         let cell = self.cells.entry((book, range.clone())).or_default();
         let regular = |last: &&Success| at.abs_diff(last.at + every) <= ON_THE_WAY;
@@ -289,10 +355,11 @@ impl Writes {
         broken_if(twice, Broken::WrittenTwice, || {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
         })?;
-        let upset = at < failed + AFTERMATH;
-        let aged = at + every + ON_THE_WAY >= before.at + AFRESH;
-        let may = kraken::stands(*pair) > 1 && (upset || aged);
-        let again = failed < before.at && before.fetch == *fetch && !may;
-        broken_if(again, Broken::WrittenTwice, || format!("{range} of {book}: fetch {fetch}"))
+        let may = self.is_owed(book, *sheet, before.at, excuses)
+            || kraken::stands(*pair) > 1 && self.is_again_due(book, range, before.at, at, every);
+        let again = before.fetch == *fetch && !may;
+        broken_if(again, Broken::WrittenTwice, || {
+            format!("{range} of {book}: fetch {fetch} at {:?} and at {at:?}", before.at)
+        })
     }
 }

@@ -212,3 +212,13 @@ fn the_first_token_that_is_not_taken_is_replaced_at_once_and_the_next_with_backo
     let failing = outcome.report.failing.unwrap();
     assert_eq!(u64::from(failing.attempts), outcome.report.write_failures);
 }
+
+#[test]
+fn who_gets_no_token_tries_again_when_the_next_is_asked_for_and_not_in_vain() {
+    let outcome = after(secs(300), |request, since| {
+        (request.contains("/token") && since < secs(100)).then_some((503, ""))
+    });
+    let (asked, written) = (outcome.times("/token"), outcome.times(":batchUpdate"));
+    assert_eq!(outcome.report.write_failures, asked.len() as u64 - 1);
+    assert!(asked.len() > 5 && written == asked[asked.len() - 1..], "{asked:?}, {written:?}");
+}
