@@ -255,8 +255,8 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "its writer has not stopped within shutdown_grace: a write that was under \
-                    way is abandoned, and Google may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "its writer has not stopped within shutdown_grace and is abandoned: if it \
+                    was writing, Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)
