@@ -81,7 +81,7 @@ impl Roster {
     }
 
     /// The list has failed to come: it is asked for again at `at`.
-    pub(super) fn failed(&mut self, at: Instant) {
+    pub(super) fn missed(&mut self, at: Instant) {
         self.asking = Asking::Again { at, failures: self.failures() };
     }
 
@@ -138,11 +138,11 @@ mod tests {
         let mut roster = Roster::default();
         assert!(roster.is_due(start) && roster.is_awaited());
         assert!(!roster.is_due(start), "it is on its way");
-        roster.failed(after(start, 1));
+        roster.missed(after(start, 1));
         assert_eq!(roster.failures(), 1);
         assert!(!roster.is_due(start) && !roster.is_awaited());
         assert!(roster.is_due(after(start, 1)) && !roster.is_awaited());
-        roster.failed(after(start, 3));
+        roster.missed(after(start, 3));
         assert_eq!(roster.failures(), 2);
         assert!(roster.is_due(after(start, 3)));
         roster.arrived(PairIndex::default(), after(start, 3));
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(key(&roster), None);
         roster.arrived(list(&[("ADAEUR", "ADA/EUR")]), start);
         assert!(roster.is_due(after(start, 3_600)));
-        roster.failed(after(start, 3_700));
+        roster.missed(after(start, 3_700));
         assert_eq!(key(&roster).as_deref(), Some("ADAEUR"));
     }
 
