@@ -8,10 +8,10 @@ mod error;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod held_back;
 mod listing;
 mod markets;
 mod pairs;
-mod retries;
 mod roster;
 mod settling;
 mod wire;
@@ -36,7 +36,7 @@ use self::{
     client::KrakenClient,
     error::KrakenError,
     fetch::{Fetched, Question, Trouble},
-    retries::Retries,
+    held_back::HeldBack,
     roster::Roster,
 };
 pub use self::{
@@ -98,8 +98,8 @@ pub struct KrakenActor {
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
-    /// Pairs whose requests fail while others are answered.
-    retries: Retries,
+    /// Pairs whose requests fail while others are answered: until they are asked for again.
+    apart: HeldBack,
     /// How Kraken last asked for a wait, and until when.
     plea: Option<(KrakenError, Instant)>,
     phase: Phase,
@@ -168,7 +168,7 @@ impl KrakenActor {
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
-            retries: Retries::default(),
+            apart: HeldBack::default(),
             plea: None,
             phase: Phase::Idle,
             pending: BTreeSet::new(),
@@ -238,7 +238,7 @@ impl KrakenActor {
         let mut wanted = self.pairs_of(&asked.due);
         let left_out = self.left_out(&wanted);
         wanted.retain(|pair| !left_out.contains_key(pair));
-        let question = Question::of(wanted, self.roster.index(), &self.retries);
+        let question = Question::of(wanted, self.roster.index(), &self.apart);
         self.phase = Phase::Fetching(Arc::clone(&asked.due));
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
         let fetch = async move {
@@ -247,7 +247,7 @@ impl KrakenActor {
         };
         ctx.spawn(fetch.into_actor(self).map(move |(question, answers), actor, ctx| {
             let mut fetched = question.deal_out(answers, actor.plea(), &actor.config.url);
-            fetched.answered().for_each(|pair| actor.retries.forget(pair));
+            actor.apart.retain(|pair| !fetched.has_answered(pair));
             fetched.missing.extend(left_out);
             actor.settle(fetched, &asked, ctx);
         }));
@@ -267,9 +267,9 @@ impl KrakenActor {
         if !unknown.is_empty() {
             self.roster.doubted(now + self.retry.probe);
         }
-        unknown.keys().for_each(|pair| self.retries.forget(pair));
+        self.apart.retain(|pair| !unknown.contains_key(pair));
         let mut left_out = self.roster.held_back(wanted, now);
-        left_out.extend(self.retries.held_back(wanted, now));
+        left_out.extend(self.apart.now(wanted, now));
         left_out.extend(unknown);
         left_out
     }
@@ -280,11 +280,11 @@ impl KrakenActor {
         of_due.flat_map(|(_, pairs)| pairs).cloned().collect()
     }
 
-    /// The sheets that show some of these pairs.
-    fn sheets_with(&self, pairs: &BTreeSet<AssetPair>) -> BTreeSet<SheetIndex> {
+    /// Has the sheets fetched that show one of these pairs.
+    fn pend(&mut self, is_one: impl Fn(&AssetPair) -> bool) {
         let sheets = self.feeds.iter().flat_map(|(feed, _)| &feed.sheets);
-        let with = sheets.filter(|(_, own)| own.iter().any(|pair| pairs.contains(pair)));
-        with.map(|(sheet, _)| *sheet).collect()
+        let with = sheets.filter(|(_, own)| own.iter().any(&is_one));
+        self.pending.extend(with.map(|(sheet, _)| *sheet));
     }
 
     fn tell(&self) {
@@ -320,8 +320,8 @@ impl Supervised for KrakenActor {
             self.pending.extend(due.iter());
         }
         // Their timers are gone.
-        let retries = std::mem::take(&mut self.retries);
-        self.pending.extend(self.sheets_with(&retries.pairs()));
+        let apart = std::mem::take(&mut self.apart);
+        self.pend(|pair| apart.contains(pair));
         self.pending = &self.pending - &self.again;
         self.again.clone_from(&self.pending);
         self.roster = Roster::default();

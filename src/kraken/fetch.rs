@@ -9,8 +9,8 @@ use super::{
     client::KrakenClient,
     config::{MOST_REQUESTS, PAIRS_PER_REQUEST},
     error::KrakenError,
+    held_back::HeldBack,
     pairs::{self, PairIndex, unknown},
-    retries::Retries,
     wire::{BadTicker, Tickers},
 };
 use crate::{
@@ -25,12 +25,18 @@ const CHUNK_BYTES: usize = 1_800;
 
 /// What Kraken is asked for.
 pub(super) struct Question {
-    /// The name to ask for each pair by, and the pairs that go by it.
-    names: BTreeMap<String, Vec<AssetPair>>,
+    /// The names to ask for the pairs by.
+    names: BTreeMap<String, Named>,
     /// Whether the names are Kraken's own keys, which its answers repeat.
     by_key: bool,
-    /// How many requests in a row have failed for a name, if any has.
-    failures: BTreeMap<String, u32>,
+}
+
+/// What goes by a name.
+#[derive(Default)]
+struct Named {
+    pairs: Vec<AssetPair>,
+    /// How many requests for it have failed in a row.
+    failures: u32,
 }
 
 /// One request of it.
@@ -100,22 +106,21 @@ impl Question {
     pub(super) fn of(
         pairs: BTreeSet<AssetPair>,
         index: Option<&PairIndex>,
-        retries: &Retries,
+        apart: &HeldBack,
     ) -> Self {
-        let mut question =
-            Self { names: BTreeMap::new(), by_key: index.is_some(), failures: BTreeMap::new() };
+        let mut names: BTreeMap<String, Named> = BTreeMap::new();
         for pair in pairs {
             let name = match index {
                 None => Some(pair.key().to_owned()),
                 Some(index) => index.key(&pair).map(str::to_owned),
             };
-            let Some(name) = name else { continue };
-            if let failures @ 1.. = retries.failures(&pair) {
-                question.failures.insert(name.clone(), failures);
+            if let Some(name) = name {
+                let named = names.entry(name).or_default();
+                named.failures = named.failures.max(apart.failures(&pair));
+                named.pairs.push(pair);
             }
-            question.names.entry(name).or_default().push(pair);
         }
-        question
+        Self { names, by_key: index.is_some() }
     }
 
     /// Asks it. One unknown pair makes Kraken refuse all of a request, without saying which it is:
@@ -152,12 +157,14 @@ impl Question {
     /// themselves, so that they keep no others from being asked for; everything in one request,
     /// where that is cheaper.
     fn requests(&self) -> Vec<Request> {
-        let mut groups: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        for name in self.names.keys() {
-            let failures = self.failures.get(name).copied().unwrap_or_default();
-            groups.entry(failures).or_default().push(name.clone());
+        let mut groups: Vec<(u32, Vec<String>)> = Vec::new();
+        for (name, Named { failures, .. }) in &self.names {
+            match groups.binary_search_by_key(failures, |(failures, _)| *failures) {
+                Ok(at) => groups[at].1.push(name.clone()),
+                Err(at) => groups.insert(at, (*failures, vec![name.clone()])),
+            }
         }
-        let requests: Vec<_> = groups.into_values().flat_map(chunks).collect();
+        let requests: Vec<_> = groups.into_iter().flat_map(|(_, names)| chunks(names)).collect();
         if requests.len() > MOST_REQUESTS {
             return vec![self.everything()];
         }
@@ -215,7 +222,7 @@ impl Question {
     /// Each pair, by the name that it is asked for.
     fn pairs(&self) -> impl Iterator<Item = (&str, &AssetPair)> {
         let names = self.names.iter();
-        names.flat_map(|(name, pairs)| pairs.iter().map(move |pair| (name.as_str(), pair)))
+        names.flat_map(|(name, named)| named.pairs.iter().map(move |pair| (name.as_str(), pair)))
     }
 
     fn ticker_of<'a>(
@@ -232,13 +239,11 @@ impl Question {
 }
 
 impl Fetched {
-    /// The pairs that there was an answer for, whatever it was.
-    pub(super) fn answered(&self) -> impl Iterator<Item = &AssetPair> {
-        let lacks = |pair: &AssetPair| {
-            let trouble = self.trouble.as_ref();
-            trouble.is_some_and(|it| it.in_vain.contains(pair) || it.unasked.contains(pair))
-        };
-        self.quotes.keys().chain(self.missing.keys().filter(move |pair| !lacks(pair)))
+    /// Whether there was an answer for a pair, whatever it was.
+    pub(super) fn has_answered(&self, pair: &AssetPair) -> bool {
+        let lacks = |it: &Trouble| it.in_vain.contains(pair) || it.unasked.contains(pair);
+        self.quotes.contains_key(pair)
+            || self.missing.contains_key(pair) && !self.trouble.as_ref().is_some_and(lacks)
     }
 }
 

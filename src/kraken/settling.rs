@@ -86,7 +86,7 @@ impl KrakenActor {
     /// before, if it is not yet to be asked for again.
     fn is_well(&mut self) {
         self.failures = 0;
-        if !self.retries.is_empty() {
+        if !self.apart.is_empty() {
             return;
         }
         self.told.over();
@@ -99,7 +99,7 @@ impl KrakenActor {
     /// Whether others are answered all the same: in this fetch, or in the last one, and what has
     /// failed now has failed before.
     fn is_apart(&self, Trouble { error, in_vain, unasked }: &Trouble, brought: bool) -> bool {
-        let again = |pair| self.retries.failures(pair) > 0;
+        let again = |pair| self.apart.failures(pair) > 0;
         let known = self.failures == 0 && in_vain.iter().chain(unasked).all(again);
         (brought || known) && !error.is_plea()
     }
@@ -112,14 +112,15 @@ impl KrakenActor {
         let why = error.failure(&self.config.url);
         let (now, dice, backoff) = (Instant::now(), fastrand::f64(), self.retry.backoff);
         let wait = |failures| backoff.jittered(failures, dice);
-        let mut waits = self.retries.put_off(in_vain, true, &why, now, wait);
-        waits.extend(self.retries.put_off(unasked, false, &why, now, wait));
+        let mut waits = self.apart.put_off(in_vain, true, &why, now, wait);
+        waits.extend(self.apart.put_off(unasked, false, &why, now, wait));
         self.fails(why, brought, waits.first().copied().unwrap_or_default());
         for wait in waits {
             // Not left until the next tick, which may be an hour away.
             later(ctx, wait, |actor: &mut Self, ctx| {
-                let due = actor.retries.due(Instant::now());
-                actor.pending.extend(actor.sheets_with(&due));
+                let (apart, now) = (std::mem::take(&mut actor.apart), Instant::now());
+                actor.pend(|pair| apart.is_due(pair, now));
+                actor.apart = apart;
                 actor.proceed(ctx);
             });
         }
@@ -137,7 +138,7 @@ impl KrakenActor {
         let why = error.failure(&self.config.url);
         if !error.is_plea() {
             // All are asked for again at once, and these last: they may fail for their own reasons.
-            self.retries.put_off(in_vain, true, &why, Instant::now(), |_| Duration::ZERO);
+            self.apart.put_off(in_vain, true, &why, Instant::now(), |_| Duration::ZERO);
         }
         self.fails(why, brought, wait);
         self.phase = Phase::Waiting;

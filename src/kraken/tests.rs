@@ -314,7 +314,7 @@ fn what_was_to_be_asked_for_again_is_when_the_actor_is_restarted() {
         let mut actor = KrakenActor::with_tls(config, retry, &tls).unwrap().feed(feed);
         let why = KrakenError::Service("busy".into()).failure("");
         let last = [pairs(2).remove(1)].into();
-        actor.retries.put_off(last, true, &why, Instant::now(), |_| SECOND);
+        actor.apart.put_off(last, true, &why, Instant::now(), |_| SECOND);
         actor.restarting(&mut Context::new());
         assert_eq!(actor.pending, [SHEET].into());
         actor.restarting(&mut Context::new());

@@ -103,7 +103,9 @@ impl Fetches {
         // All of a fetch is made again when some of it has failed.
         let requests = requests_for(plan.pairs);
         let ticks = ticks_a_minute(plan) * requests;
-        let excused = self.repeats.within(now, MINUTE) * requests
+        // What has failed is asked for again by itself, after a backoff, beside what its sheets show.
+        let felt = MINUTE + plan.config.retry.backoff.max;
+        let excused = self.repeats.within(now, felt) * (requests + 1)
             + excuses.stalls_since(now, now)
             + 2 * excuses.stirred(now)
             + 2 * (excuses.trees(now) - 1);
@@ -172,9 +174,10 @@ impl Fetches {
         } else {
             failing.fails(now);
         }
-        self.ill = !end.good;
         if !end.good {
             self.fails(now);
+        } else if begun.fetch.is_some() {
+            self.ill = false;
         }
     }
 

@@ -49,7 +49,7 @@ fn a_request_takes_as_many_bytes_as_it_may_and_not_one_more() {
 fn there_are_as_many_requests_as_the_warnings_of_a_configuration_count() {
     for count in [0, 1, 100, 101, 400, 401] {
         let pairs = (0..count).map(|n| AssetPair::parse(&format!("AAA{n:03}EUR")).unwrap());
-        let requests = Question::of(pairs.collect(), None, &Retries::default()).requests();
+        let requests = Question::of(pairs.collect(), None, &HeldBack::default()).requests();
         assert_eq!(requests.len(), requests_for(count) as usize, "{count}");
         let names: usize = requests.iter().map(|request| request.names.len()).sum();
         assert_eq!(names, count);
@@ -60,7 +60,7 @@ fn there_are_as_many_requests_as_the_warnings_of_a_configuration_count() {
 #[test]
 fn without_a_list_a_pair_is_found_by_its_name_or_by_what_may_stand_for_it() {
     let pair = AssetPair::parse("BTC/EUR").unwrap();
-    let question = Question::of([pair.clone()].into(), None, &Retries::default());
+    let question = Question::of([pair.clone()].into(), None, &HeldBack::default());
     let name = BTreeSet::from(["BTCEUR".to_owned()]);
     for (key, found) in [("BTCEUR", true), ("XXBTZEUR", true), ("XETHZEUR", false)] {
         let rows = [(key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH)))].into();
@@ -77,14 +77,14 @@ fn without_a_list_a_pair_is_found_by_its_name_or_by_what_may_stand_for_it() {
 fn question(count: u32, failures: impl Fn(u32) -> u32) -> Question {
     let pair = |n: u32| AssetPair::parse(&format!("AAA{n:03}EUR")).unwrap();
     let why = Failure::new(FailureClass::Transient, "busy", "");
-    let mut retries = Retries::default();
+    let mut apart = HeldBack::default();
     for n in 0..count {
         for _ in 0..failures(n) {
             let pairs = [pair(n)].into();
-            retries.put_off(pairs, true, &why, Instant::now(), |_| Duration::ZERO);
+            apart.put_off(pairs, true, &why, Instant::now(), |_| Duration::ZERO);
         }
     }
-    Question::of((0..count).map(pair).collect(), None, &retries)
+    Question::of((0..count).map(pair).collect(), None, &apart)
 }
 
 #[test]
@@ -109,13 +109,16 @@ fn names_whose_requests_have_failed_come_last_and_by_themselves() {
 /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not, if
 /// it was asked for.
 fn dealt(row: Option<&str>, answers: impl FnOnce(BTreeSet<String>) -> Answers) -> Fetched {
-    let pair = AssetPair::parse("ADA/EUR").unwrap();
-    let names = [("ADAEUR".to_owned(), vec![pair])].into();
+    let names = [("ADAEUR".to_owned(), Named { pairs: vec![ada()], failures: 0 })].into();
     let row = row.map(|key| (key.to_owned(), Ok(Quote::empty(Timestamp::UNIX_EPOCH))));
     let answers = answers(["ADAEUR".to_owned()].into());
     let answers = Answers { rows: row.into_iter().collect(), ..answers };
-    let question = Question { names, by_key: true, failures: BTreeMap::new() };
+    let question = Question { names, by_key: true };
     question.deal_out(answers, limited(), "https://x")
+}
+
+fn ada() -> AssetPair {
+    AssetPair::parse("ADA/EUR").unwrap()
 }
 
 fn busy() -> Option<KrakenError> {
@@ -131,21 +134,21 @@ fn a_pair_without_a_ticker_has_its_own_reason() {
     let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
     let odd = dealt(Some("ADA/EUR"), |asked| Answers { asked, ..Answers::default() });
     assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
-    assert_eq!(odd.answered().count(), 1);
+    assert!(odd.has_answered(&ada()));
     let refused = |error| {
         dealt(None, |asked| Answers { doubted: asked.clone(), asked, error, ..Answers::default() })
     };
     // Whatever has come of another request.
     for refused in [refused(None), refused(busy())] {
         assert!(refused.refused.len() == 1 && why(&refused).unwrap().contains("does not know"));
-        assert!(refused.trouble.is_none() && refused.answered().count() == 1);
+        assert!(refused.trouble.is_none() && refused.has_answered(&ada()));
     }
     let in_vain = dealt(None, |asked| {
         let (troubled, doubted) = (asked.clone(), asked.clone());
         Answers { asked, troubled, doubted, error: busy(), ..Answers::default() }
     });
     assert!(in_vain.refused.is_empty() && why(&in_vain).unwrap().contains("EService:Busy"));
-    assert_eq!(in_vain.answered().count(), 0);
+    assert!(!in_vain.has_answered(&ada()));
     let Some(Trouble { in_vain, unasked, .. }) = in_vain.trouble else { panic!("no trouble") };
     assert_eq!((in_vain.len(), unasked.len()), (1, 0));
     let unasked = dealt(None, |_| Answers { error: busy(), ..Answers::default() });
