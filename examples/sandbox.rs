@@ -4,10 +4,12 @@
 //!
 //! The first line of its output is a JSON object: `url`, `spreadsheet`, and `key`, the content of
 //! a service account's key file. Of what is read then, each line is answered by one line of JSON:
-//! `cells` by what the first tab holds, row by row; any other by the journal so far. With `--key`
-//! the key is written to a file as well, for whoever runs there; with `--watch` the cells are also
-//! printed whenever they have changed; with `--generous` there are no quotas, and any id is a
-//! spreadsheet. On a terminal a configuration to try stands in place of the object.
+//! `cells` by what the first tab holds, row by row; `rename TITLE` gives that tab another title,
+//! `unshare` takes the spreadsheet from the account, `share` gives it back; any other line is
+//! answered by the journal so far. With `--key` the key is written to a file as well, for whoever
+//! runs there; with `--watch` the cells are also printed whenever they have changed; with
+//! `--generous` there are no quotas, and any id is a spreadsheet. On a terminal a configuration to
+//! try stands in place of the object.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
@@ -37,7 +39,12 @@ Usage: sandbox [--listen ADDRESS] [--key FILE] [--watch] [--generous]
   --generous        has no quotas, and a spreadsheet under any id
 
 The first line of its output says where they answer, and which spreadsheet there is; on a terminal,
-it begins with a configuration to try.
+it begins with a configuration to try. What it can be told then, a line each:
+
+  cells             what the first tab holds
+  journal           what was asked so far
+  rename TITLE      gives the first tab another title
+  unshare, share    takes the spreadsheet from the account, gives it back
 ";
 
 /// What the arguments ask for.
@@ -74,10 +81,7 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let served = match Arguments::read(env::args().skip(1)) {
-        Ok(Some(arguments)) => {
-            let place = arguments.listen;
-            serve(arguments).map_err(|cause| format!("cannot be served at {place}: {cause}"))
-        }
+        Ok(Some(arguments)) => serve(arguments),
         Ok(None) => {
             print!("{USAGE}");
             Ok(())
@@ -93,9 +97,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(arguments: Arguments) -> io::Result<()> {
+fn serve(arguments: Arguments) -> Result<(), String> {
     let Arguments { listen, key_file, watched, generous } = arguments;
-    let sandbox = Sandbox::start_at(listen)?;
+    let sandbox = Sandbox::start_at(listen)
+        .map_err(|cause| format!("it cannot be served at {listen}: {cause}"))?;
     sandbox.set_walk(Walk::Every(Duration::from_secs(1)));
     let odd = "It's a/tab #1 50%";
     let tabs = [(TAB, 1000, 26), (odd, 100, 26), ("D3", 10, 5)];
@@ -104,13 +109,15 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         sandbox.set_quota(None);
         sandbox.auto_create(&tabs);
     }
-    let key: Value = serde_json::from_str(&sandbox.service_account_key())?;
+    let key = sandbox.service_account_key();
     if let Some(file) = &key_file {
-        write_key(file, &sandbox.service_account_key())?;
+        write_key(file, &key)
+            .map_err(|cause| format!("the key cannot be written to {file}: {cause}"))?;
     }
     if io::stdout().is_terminal() {
         println!("{}", greeting(&sandbox.url(), key_file.as_deref()));
     } else {
+        let key: Value = serde_json::from_str(&key).map_err(|cause| cause.to_string())?;
         println!("{}", json!({ "url": sandbox.url(), "spreadsheet": SPREADSHEET, "key": key }));
     }
     if watched {
@@ -118,19 +125,46 @@ fn serve(arguments: Arguments) -> io::Result<()> {
         thread::spawn(move || watch(&sandbox));
     }
     for line in io::stdin().lines() {
-        if line? == "cells" {
-            println!("{}", json!(sandbox.rows(SPREADSHEET, TAB)));
-            continue;
-        }
-        let entries = sandbox.journal();
-        let entries = entries.iter().map(|entry| {
-            json!({ "at_ms": entry.at.as_millisecond(), "method": entry.method,
-                "target": entry.target, "status": entry.status,
-                "agent": entry.header("user-agent") })
-        });
-        println!("{}", Value::from_iter(entries));
+        let line = line.map_err(|cause| format!("standard input cannot be read: {cause}"))?;
+        println!("{}", obey(&sandbox, &line));
     }
     Ok(())
+}
+
+/// Does what a line asks for, and answers it.
+fn obey(sandbox: &Sandbox, line: &str) -> Value {
+    match line.split_once(' ').unwrap_or((line, "")) {
+        ("cells", _) => json!(sandbox.rows(SPREADSHEET, &first_tab(sandbox))),
+        ("rename", title) if !title.trim().is_empty() => {
+            sandbox.rename_tab(SPREADSHEET, &first_tab(sandbox), title.trim());
+            json!(sandbox.tabs(SPREADSHEET))
+        }
+        ("share", _) => {
+            sandbox.share(SPREADSHEET);
+            json!({ "shared": true })
+        }
+        ("unshare", _) => {
+            sandbox.unshare(SPREADSHEET);
+            json!({ "shared": false })
+        }
+        _ => journal(sandbox),
+    }
+}
+
+/// The title that the first tab has by now.
+fn first_tab(sandbox: &Sandbox) -> String {
+    sandbox.tabs(SPREADSHEET).into_iter().next().unwrap_or_default()
+}
+
+/// What was asked so far.
+fn journal(sandbox: &Sandbox) -> Value {
+    let entries = sandbox.journal();
+    let entries = entries.iter().map(|entry| {
+        json!({ "at_ms": entry.at.as_millisecond(), "method": entry.method,
+            "target": entry.target, "status": entry.status,
+            "agent": entry.header("user-agent") })
+    });
+    Value::from_iter(entries)
 }
 
 /// What a person needs to know.
@@ -152,7 +186,8 @@ A configuration to try with them, such as by `ratesheet once`:
   "google": {{ "url": "{url}" }}
 }}
 {without}
-Type `cells` to see the sheet, `journal` to see what was asked; Ctrl-D ends it."#
+Type `cells` to see the sheet, `journal` to see what was asked; `rename TITLE` renames its tab,
+`unshare` takes it from the account, `share` gives it back; Ctrl-D ends it."#
     )
 }
 
@@ -170,9 +205,10 @@ fn write_key(file: &str, key: &str) -> io::Result<()> {
 fn watch(sandbox: &Sandbox) {
     let mut shown = Vec::new();
     loop {
-        let rows = sandbox.rows(SPREADSHEET, TAB);
+        let tab = first_tab(sandbox);
+        let rows = sandbox.rows(SPREADSHEET, &tab);
         if rows != shown {
-            println!("{TAB}: {}", json!(rows));
+            println!("{tab}: {}", json!(rows));
             shown = rows;
         }
         thread::sleep(Duration::from_millis(250));

@@ -39,13 +39,16 @@ mod terminal;
 mod version;
 
 use std::{
+    env,
     io::{self, Write as _, stderr, stdout},
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use self::{environment::Environment, exit::Exit, flags::Flags, layers::Loaded};
+use self::{
+    environment::Environment, exit::Exit, flags::Flags, layers::Loaded, process::EndedBySignals,
+};
 
 /// Reads Kraken quotes and writes them into cells of Google spreadsheets, tick after tick.
 #[derive(Debug, Parser)]
@@ -90,7 +93,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     panics::tell_panics();
     process::keep_memory_private();
-    let arguments = match Arguments::try_parse() {
+    let once = |arguments| flags::once(env::args_os(), Arguments::command).map(|()| arguments);
+    let arguments = match Arguments::try_parse().and_then(once) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             // Nobody is left to be told that this cannot be printed.
@@ -104,25 +108,32 @@ pub(crate) fn main() -> ExitCode {
     };
     let flags = arguments.flags;
     let command = arguments.command.unwrap_or(Command::Run);
-    // The others stop in an orderly way.
-    if !matches!(command, Command::Run | Command::Demo(_))
-        && let Err(cause) = process::end_by_signals()
-    {
-        print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
-    }
-    process::end(panics::caught(|| obey(command, &flags)))
+    // These two stop in an orderly way, also before they have begun.
+    let [terminated, interrupted] = match command {
+        Command::Run | Command::Demo(_) => [Exit::Done, Exit::Done],
+        _ => [Exit::Terminated, Exit::Interrupted],
+    };
+    let ended = EndedBySignals::with(terminated, interrupted);
+    let obey = |ended| obey(command, &flags, ended);
+    process::end(ended.map_or_else(unheeded, |ended| panics::caught(|| obey(ended))))
+}
+
+/// How a command ends that would not heed signals.
+fn unheeded(cause: io::Error) -> Exit {
+    print_error(&format!("ratesheet: signals cannot be heeded: {cause}\n"));
+    Exit::System
 }
 
 /// Does what a command asks for.
-fn obey(command: Command, flags: &Flags) -> Exit {
+fn obey(command: Command, flags: &Flags, ended: EndedBySignals) -> Exit {
     match command {
-        Command::Run => run::run(flags),
+        Command::Run => run::run(flags, ended),
         Command::Once(arguments) => once::once(flags, &arguments),
         Command::Check(arguments) => {
             let environment = Environment::of_process();
             check::check(&environment, flags, arguments, &mut stdout())
         }
-        Command::Demo(arguments) => demo::demo(flags, &arguments),
+        Command::Demo(arguments) => demo::demo(flags, &arguments, ended),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(flags, &arguments),
         Command::Init(arguments) => init::init(flags, &arguments),
         Command::Pairs(arguments) => pairs::pairs(flags, &arguments),
@@ -139,7 +150,10 @@ fn load(flags: &Flags) -> Result<Loaded, Exit> {
     let mut loaded = load_unread(flags)?;
     let identity = credentials::identity(&loaded.config).map(drop);
     let identity = identity.map_err(|error| (error.to_string(), error.exit()));
-    all_well(&[trusted(&loaded), identity])?;
+    all_well(&[trusted(&loaded), identity]).inspect_err(|_| {
+        // Perhaps they were named in a variable that is none.
+        loaded.warnings.iter().for_each(|odd| print_error(&format!("warning: {odd}\n")));
+    })?;
     loaded.warnings.extend(credentials::warning(&loaded.config));
     Ok(loaded)
 }
@@ -153,10 +167,14 @@ fn load_keyless(flags: &Flags) -> Result<Loaded, Exit> {
 
 /// As [`load`], whatever the files that it names.
 fn load_unread(flags: &Flags) -> Result<Loaded, Exit> {
-    layers::load(&Environment::of_process(), flags).map_err(|error| {
-        print_error(&format!("{error}\n"));
-        Exit::Config
-    })
+    let loaded = layers::load(&Environment::of_process(), flags);
+    loaded.map_err(|error| unloaded(error.wrong()))
+}
+
+/// Tells what is wrong, and how to end.
+fn unloaded((told, exit): Wrong) -> Exit {
+    print_error(&format!("{told}\n"));
+    exit
 }
 
 /// What is wrong, and how to end for it.

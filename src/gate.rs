@@ -52,6 +52,12 @@ impl Gate {
         true
     }
 
+    /// Has let through what another has, whose place it takes. It is not shut for that.
+    pub(crate) fn inherit(&self, other: &Self) {
+        let other = &mut other.0.borrow_mut().bucket;
+        self.0.borrow_mut().bucket.inherit(other, Instant::now());
+    }
+
     /// Stays shut for this long, if it is not to stay shut for longer.
     pub(crate) fn shut_for(&self, wait: Duration) {
         self.0.borrow_mut().bucket.pause_until(Instant::now() + wait);
@@ -152,6 +158,23 @@ mod tests {
         assert!(timeout(Duration::from_millis(500), gate.pass()).await.is_err());
         gate.pass().await;
         assert_eq!(start.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_gate_s_place_lacks_what_it_has_spent_and_is_not_shut() {
+        let gates = [Gate::new(5, 1.0), Gate::new(2, 100.0), Gate::new(5, 0.5)];
+        for _ in 0..4 {
+            gates[0].pass().await;
+        }
+        gates[0].shut_for(Duration::from_secs(60));
+        let start = Instant::now();
+        gates[1].inherit(&gates[0]);
+        assert!(!gates[1].is_shut());
+        gates[1].pass().await;
+        gates[2].inherit(&gates[1]);
+        assert!(start.elapsed().is_zero());
+        gates[2].pass().await;
+        assert_eq!(start.elapsed().as_secs(), 2);
     }
 
     #[tokio::test(start_paused = true)]

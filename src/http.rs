@@ -1,6 +1,6 @@
 //! awc's one way out: every request of ours but the token's goes through here, under a deadline
 //! that covers all of it, with a cap on the answer, to the host that was named and no other.
-//! Touches: the network. Never: credentials of its own.
+//! Touches: the network; the log. Never: credentials of its own.
 //!
 //! awc by itself waits for ever for a body that drips, takes a truncated body for a whole one,
 //! follows redirects with the request's body to another host, never gets past an address that is
@@ -28,7 +28,8 @@ use awc::{
     http::{StatusCode, Uri, header},
 };
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::timeout;
+use slog::{Logger, debug};
+use tokio::time::{Instant, timeout};
 
 use self::reach::Reach;
 pub use self::tls::{TlsConfig, TlsError};
@@ -69,6 +70,7 @@ const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Http {
     client: Client,
     deadline: Duration,
+    log: Logger,
 }
 
 impl Http {
@@ -96,7 +98,7 @@ impl Http {
             None => client.connector(connector.connector(Reach::default())).finish(),
             Some(dialer) => client.connector(connector.connector(dialer.for_awc())).finish(),
         };
-        Ok(Self { client, deadline })
+        Ok(Self { client, deadline, log: tls.log().clone() })
     }
 
     /// Gets `url`.
@@ -108,13 +110,13 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let request = authorized(self.client.get(url), bearer);
         protected(url, bearer)?;
-        self.finish(request.no_decompress().send(), bearer, PLAIN, cap).await
+        self.finish(("GET", url), request.no_decompress().send(), bearer, PLAIN, cap).await
     }
 
     /// Gets `url`, whose answer is large and may come in gzip. The cap is for what it unpacks to.
     pub(crate) async fn get_packed(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
         let request = self.client.get(url).insert_header((header::ACCEPT_ENCODING, PACKED));
-        self.finish(request.no_decompress().send(), None, PACKED, cap).await
+        self.finish(("GET", url), request.no_decompress().send(), None, PACKED, cap).await
     }
 
     /// Gets `url` with one more header, and in nobody's name: no token goes there.
@@ -125,7 +127,7 @@ impl Http {
         cap: usize,
     ) -> Result<Answer, HttpError> {
         let request = self.client.get(url).insert_header(header);
-        self.finish(request.no_decompress().send(), None, PLAIN, cap).await
+        self.finish(("GET", url), request.no_decompress().send(), None, PLAIN, cap).await
     }
 
     /// Posts a JSON body to `url`.
@@ -139,22 +141,41 @@ impl Http {
         let request = authorized(self.client.post(url), Some(bearer))
             .insert_header((header::CONTENT_TYPE, "application/json"));
         protected(url, Some(bearer))?;
-        self.finish(request.no_decompress().send_body(json), Some(bearer), PLAIN, cap).await
+        self.finish(
+            ("POST", url),
+            request.no_decompress().send_body(json),
+            Some(bearer),
+            PLAIN,
+            cap,
+        )
+        .await
     }
 
+    /// Receives the answer, and tells of it: without the query, in which there may be a hundred
+    /// pairs.
     async fn finish(
         &self,
+        (method, url): (&str, &str),
         sent: SendClientRequest,
         bearer: Option<&str>,
         accepted: &str,
         cap: usize,
     ) -> Result<Answer, HttpError> {
+        let begun = Instant::now();
         let outcome = match timeout(self.deadline, receive(sent, accepted, cap)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Deadline(self.deadline)),
         };
         let secret = bearer.unwrap_or_default();
-        outcome.map(|answer| answer.without(secret)).map_err(|error| error.without(secret))
+        let outcome =
+            outcome.map(|answer| answer.without(secret)).map_err(|error| error.without(secret));
+        let told = match &outcome {
+            Ok(answer) => answer.status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        debug!(self.log, "{} {}", method, url.split('?').next().unwrap_or_default();
+            "outcome" => told, "ms" => begun.elapsed().as_millis() as u64);
+        outcome
     }
 }
 

@@ -182,6 +182,11 @@ impl KrakenActor {
         })
     }
 
+    /// What it waits for its turn at.
+    pub(crate) fn gate(&self) -> Rc<Gate> {
+        Rc::clone(&self.gate)
+    }
+
     /// Gives quotes to one more receiver.
     #[must_use]
     pub fn feed(mut self, feed: Feed) -> Self {

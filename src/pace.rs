@@ -97,12 +97,17 @@ pub(crate) struct OnceAMinute(Option<Instant>);
 impl OnceAMinute {
     /// Whether to say it now.
     pub(crate) fn may_say(&mut self, now: Instant) -> bool {
-        const MINUTE: Duration = Duration::from_secs(60);
-        let say = self.0.is_none_or(|said| now.saturating_duration_since(said) >= MINUTE);
+        let say = self.left(now).is_zero();
         if say {
             self.0 = Some(now);
         }
         say
+    }
+
+    /// How long until it may be said again.
+    fn left(&self, now: Instant) -> Duration {
+        const MINUTE: Duration = Duration::from_secs(60);
+        self.0.map_or(Duration::ZERO, |said| (said + MINUTE).saturating_duration_since(now))
     }
 }
 
@@ -113,16 +118,19 @@ pub(crate) struct Seldom<T>(Option<(T, OnceAMinute)>);
 
 impl<T: Clone + PartialEq> Seldom<T> {
     /// Whether to say it now.
-    pub(crate) fn say(&mut self, what: &T, now: Instant) -> bool {
-        let Some((said, minute)) = &mut self.0 else {
-            self.0 = Some((what.clone(), OnceAMinute(Some(now))));
-            return true;
-        };
-        let say = said != what && minute.may_say(now);
-        if say {
-            said.clone_from(what);
+    ///
+    /// # Errors
+    /// When not: how long until it may be said, which is for ever if it is no news.
+    pub(crate) fn say(&mut self, what: &T, now: Instant) -> Result<(), Duration> {
+        if let Some((said, minute)) = &self.0 {
+            match minute.left(now) {
+                _ if said == what => return Err(Duration::MAX),
+                Duration::ZERO => {}
+                left => return Err(left),
+            }
         }
-        say
+        self.0 = Some((what.clone(), OnceAMinute(Some(now))));
+        Ok(())
     }
 
     /// It is over, and may begin again. Whether anything has been said of it.
@@ -164,9 +172,7 @@ impl TokenBucket {
         {
             return Err(pause);
         }
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = passed.mul_add(self.per_second, self.tokens).min(self.capacity);
-        self.at = now;
+        self.refill(now);
         // A hair under one is one: a wait that was computed in floating point must be enough.
         if self.tokens >= 1.0 - 1e-6 {
             self.tokens = (self.tokens - 1.0).max(0.0);
@@ -174,6 +180,19 @@ impl TokenBucket {
         }
         let missing = (1.0 - self.tokens) / self.per_second;
         Err(Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX))
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = passed.mul_add(self.per_second, self.tokens).min(self.capacity);
+        self.at = now;
+    }
+
+    /// Has no more in it than another has.
+    pub(crate) fn inherit(&mut self, other: &mut Self, now: Instant) {
+        other.refill(now);
+        self.refill(now);
+        self.tokens = self.tokens.min(other.tokens);
     }
 
     /// Gives nothing before `until`: the server has said that it has had enough.
@@ -234,13 +253,14 @@ mod tests {
         let say =
             |seldom: &mut Seldom<_>, s, what| seldom.say(&what, start + Duration::from_secs(s));
         assert!(!seldom.over(), "nothing was said");
-        assert!(say(&mut seldom, 0, "a"));
-        assert!(!say(&mut seldom, 1, "b") && !say(&mut seldom, 59, "b"));
-        assert!(!say(&mut seldom, 60, "a"), "it is no news");
-        assert!(say(&mut seldom, 61, "b"), "although it was the reason before");
-        assert!(!say(&mut seldom, 62, "a"));
+        let secs = |s| Err(Duration::from_secs(s));
+        assert_eq!(say(&mut seldom, 0, "a"), Ok(()));
+        assert_eq!([1, 59].map(|s| say(&mut seldom, s, "b")), [secs(59), secs(1)]);
+        assert_eq!(say(&mut seldom, 60, "a"), Err(Duration::MAX), "it is no news");
+        assert_eq!(say(&mut seldom, 61, "b"), Ok(()), "although it was the reason before");
+        assert_eq!(say(&mut seldom, 62, "a"), secs(59));
         assert!(seldom.over());
-        assert!(say(&mut seldom, 63, "b"), "it has begun again");
+        assert_eq!(say(&mut seldom, 63, "b"), Ok(()), "it has begun again");
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl SheetsActor {
     fn look_again(&mut self) {
         let now = Instant::now();
         if self.plan.probe_due(now) {
-            self.survey.doubt(now);
+            self.survey.doubt(now, false);
         }
     }
 

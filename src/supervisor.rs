@@ -36,6 +36,8 @@ pub use self::{
 use crate::{
     config::Config,
     dial::Dialer,
+    gate::Gate,
+    http::Tls,
     messages::{ActorName, Fault, Next, Report},
     sheets::ServiceAccountKey,
 };
@@ -114,7 +116,14 @@ pub struct SupervisorActor {
     dialer: Option<Dialer>,
     log: Logger,
     ticks: Option<u64>,
+    /// What files said that a configuration names, when it was accepted: they may have changed
+    /// since.
+    accepted: Option<Tls>,
     tree: Option<Tree>,
+    /// What the last tree was built of.
+    built: Option<Arc<Config>>,
+    /// Those of the last tree.
+    gates: Vec<Rc<Gate>>,
     /// Counts the commands that stop the tree.
     era: u64,
     /// It has been told to shut down, whatever else it is told.
@@ -138,7 +147,10 @@ impl SupervisorActor {
             dialer: None,
             log: crate::log_facade(),
             ticks: None,
+            accepted: None,
             tree: None,
+            built: None,
+            gates: Vec::new(),
             era: 0,
             leaving: false,
             shutdowns: 0,
@@ -209,10 +221,23 @@ impl SupervisorActor {
             dialer: self.dialer.clone(),
             ticks: self.ticks,
         };
-        let tree = Tree::build(&self.config, &around).map_err(|error| error.to_string())?;
+        let tls = match self.accepted.take() {
+            Some(tls) => tls,
+            None => Tls::new(&self.config.tls).map_err(|error| error.to_string())?,
+        };
+        let tree = Tree::build(&self.config, &around, tls).map_err(|error| error.to_string())?;
+        // However often it is built afresh, no more is asked for.
+        let last = std::mem::replace(&mut self.gates, tree.gates.clone());
+        tree.gates.iter().zip(&last).for_each(|(gate, last)| gate.inherit(last));
         let sheets = self.config.sheets.len();
         info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
         self.tree = Some(tree);
+        if let Some(last) = self.built.replace(Arc::clone(&self.config)) {
+            for (spreadsheet, cells) in last.left_behind(&self.config) {
+                warn!(self.log, "no longer written, and keeping the last value: {}", cells;
+                    "spreadsheet" => spreadsheet.as_str());
+            }
+        }
         Ok(())
     }
 
@@ -230,8 +255,8 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "who writes it did not stop within shutdown_grace: a write that was under \
-                    way is abandoned, and Google may yet carry it out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "its writer has not stopped within shutdown_grace and is abandoned: if it \
+                    was writing, Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string());
             }
         };
         (self.era, stopped)
@@ -410,20 +435,18 @@ impl Handler<Reload> for SupervisorActor {
         let usable = config.check().map_err(|mistakes| mistakes.to_string()).and_then(|()| {
             Tree::can_be_built(&config, self.key.as_ref()).map_err(|error| error.to_string())
         });
-        if let Err(reason) = usable {
-            error!(self.log, "the new configuration cannot be used, the old one stays: {}", reason);
-            return Box::pin(fut::ready(Err(reason)));
+        match usable {
+            Ok(tls) => self.accepted = Some(tls),
+            Err(reason) => {
+                error!(
+                    self.log,
+                    "the new configuration cannot be used, the old one stays: {}", reason
+                );
+                return Box::pin(fut::ready(Err(reason)));
+            }
         }
-        let left = self.config.left_behind(&config);
-        let left: Vec<_> = left.into_iter().map(|(id, cells)| (id.clone(), cells)).collect();
         let rebuilt = self.rebuild();
         self.config = Arc::from(config);
-        Box::pin(rebuilt.map(move |outcome, actor, _| {
-            for (spreadsheet, cells) in left.iter().filter(|_| outcome.is_ok()) {
-                warn!(actor.log, "no longer written, and keeping the last value: {}", cells;
-                    "spreadsheet" => spreadsheet.as_str());
-            }
-            outcome
-        }))
+        Box::pin(rebuilt)
     }
 }

@@ -13,6 +13,9 @@ use std::{
 /// Why a row may do without a test.
 const REASONS: [&str; 4] = ["waits", "elsewhere", "n/a", "open"];
 
+/// What stands above a test.
+const TESTS: [&str; 3] = ["#[test]", "#[actix_rt::test]", "#[tokio::test"];
+
 struct Row {
     name: String,
     what: String,
@@ -95,8 +98,10 @@ fn holds(text: &str, name: &str) -> bool {
         let line = line.strip_prefix("async ").unwrap_or(line);
         let mut above = lines[..at].iter().rev();
         if line.starts_with(&format!("fn {name}()")) {
-            let mut said = above.map(|line| line.trim()).take_while(|l| l.starts_with(['#', '/']));
-            return said.any(|line| line.starts_with("#[") && line.contains("test"));
+            let said = above.map(|line| line.trim()).take_while(|l| l.starts_with(['#', '/']));
+            let said: Vec<_> = said.collect();
+            let is_test = said.iter().any(|line| TESTS.iter().any(|test| line.starts_with(test)));
+            return is_test && !said.iter().any(|line| line.starts_with("#[ignore"));
         }
         let opening = above.find(|line| line.starts_with(|c: char| !c.is_whitespace()));
         line.starts_with(&format!("{name}: ")) && opening.is_some_and(|line| line.ends_with("! {"))
@@ -174,7 +179,13 @@ fn what_is_no_test_is_noticed() {
     }
     assert!(holds("#[test]\n#[cfg(unix)]\n/// Why.\nasync fn a() {", "a"));
     assert!(holds("table! {\n    b: C;\n\n    a: B;\n}", "a"));
-    for text in ["fn a() {", "#[test]\nfn b() {}\nfn a() {", "struct A {\n    a: B,\n}"] {
+    for text in [
+        "fn a() {",
+        "#[test]\nfn b() {}\nfn a() {",
+        "struct A {\n    a: B,\n}",
+        "#[cfg(test)]\nfn a() {",
+        "#[test]\n#[ignore = \"slow\"]\nfn a() {",
+    ] {
         assert!(!holds(text, "a"), "{text}");
     }
     assert_eq!(paths("`a::b` `tests/a.sh` `x / y` a/b `.ci/run`"), ["tests/a.sh", ".ci/run"]);
@@ -210,4 +221,7 @@ fn how_they_stand() {
         tests.extend(row.tests);
     }
     println!("\n{counts:?}, by {} tests", tests.len());
+    println!(
+        "(held: a test, or a golden file, is named for it; in part: and something is missing.)"
+    );
 }

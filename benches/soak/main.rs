@@ -67,19 +67,26 @@ struct Order {
 }
 
 impl Order {
+    /// What the arguments say; one that says nothing ends it.
     fn read() -> Self {
-        let arguments: Vec<String> = std::env::args().collect();
-        let number = |flag: &str| -> Option<u32> {
-            let at = arguments.iter().position(|argument| argument == flag)?;
-            Some(arguments.get(at + 1)?.parse().unwrap())
-        };
-        let says = |flag: &str| arguments.iter().any(|argument| argument == flag);
-        Self {
-            ticks: number("--ticks").unwrap_or(12_000),
-            every: Duration::from_millis(number("--every").unwrap_or(50).into()),
-            calm: says("--calm"),
-            asked: says("--asked"),
+        let mut order =
+            Self { ticks: 12_000, every: Duration::from_millis(50), calm: false, asked: false };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut number = || -> u32 {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                number.unwrap_or_else(|| panic!("{argument} wants a number"))
+            };
+            match argument.as_str() {
+                "--ticks" => order.ticks = number(),
+                "--every" => order.every = Duration::from_millis(number().into()),
+                "--calm" => order.calm = true,
+                "--asked" => order.asked = true,
+                "--bench" => {} // cargo says so
+                other => panic!("{other} is not known: --ticks N, --every MS, --calm, --asked"),
+            }
         }
+        order
     }
 
     fn duration(&self) -> Duration {
@@ -176,7 +183,7 @@ fn what_grows(samples: &[Sample]) -> Vec<Verdict> {
     let (fds, threads) = (growth(rest, |s| s.fds), growth(rest, |s| s.threads));
     let peak = rest[rest.len() - 1].peak - rest[0].peak;
     if !alive.is_finite() {
-        println!("     too short to say what grows");
+        println!("     too short to say what grows, which is not judged");
         return Vec::new();
     }
     println!("     pages of its own: {own:+.2}, RSS: {rss:+.2} KB for a thousand ticks");

@@ -7,12 +7,14 @@ use std::{collections::BTreeSet, io};
 use ratesheet::{Config, Tab};
 
 use super::{
+    Wrong,
     credentials::{self, Identity, identity},
     environment::Environment,
     exit::Exit,
     flags::Flags,
-    layers::{Loaded, load},
+    layers::{LoadError, Loaded, load},
     probe::probe,
+    table::count,
     told,
 };
 
@@ -37,25 +39,24 @@ pub(crate) fn check(
     arguments: Arguments,
     out: &mut dyn io::Write,
 ) -> Exit {
-    let loaded =
-        load(environment, flags).map_err(|error| error.to_string()).and_then(with_authorities);
+    let loaded = load(environment, flags).map_err(LoadError::wrong).and_then(with_authorities);
     let (text, code) = if arguments.online { online(loaded) } else { verdict(loaded) };
     told(out.write_all(text.as_bytes()).and_then(|()| out.flush()), code)
 }
 
 /// A configuration whose certificate authorities can be read; or why they cannot, and what else
 /// there is that cannot.
-fn with_authorities(loaded: Loaded) -> Result<Loaded, String> {
+fn with_authorities(loaded: Loaded) -> Result<Loaded, Wrong> {
     let Err(error) = loaded.config.tls.check(&loaded.name) else { return Ok(loaded) };
     let key = identity(&loaded.config).err().map(|error| format!("\n{error}"));
-    Err(format!("{error}{}", key.unwrap_or_default()))
+    Err((format!("{error}{}", key.unwrap_or_default()), Exit::Config))
 }
 
 /// What is printed, and the exit code.
-fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
+fn verdict(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return (format!("{error}\n"), Exit::Config),
+        Err((told, exit)) => return (format!("{told}\n"), exit),
     };
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
@@ -71,6 +72,9 @@ fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
                 format_args!("The configuration is well formed, and yet nothing can be written:"),
             );
             add(&mut text, format_args!("{error}"));
+            for warning in &loaded.warnings {
+                add(&mut text, format_args!("warning: {warning}"));
+            }
             return (text, error.exit());
         }
     }
@@ -83,10 +87,10 @@ fn verdict(loaded: Result<Loaded, String>) -> (String, Exit) {
 }
 
 /// What is printed, and the exit code, when Kraken and Google have been asked.
-fn online(loaded: Result<Loaded, String>) -> (String, Exit) {
+fn online(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
     let mut loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return (format!("{error}\n"), Exit::Config),
+        Err((told, exit)) => return (format!("{told}\n"), exit),
     };
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
@@ -126,10 +130,6 @@ fn sheets(config: &Config) -> String {
 fn quoted(title: &str) -> String {
     let parts: Vec<_> = title.split('\'').map(|part| part.escape_debug().to_string()).collect();
     format!("'{}'", parts.join("''"))
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
@@ -188,6 +188,14 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         let (text, code) = checked(FILE, &[]);
         assert_eq!(code, Exit::Config);
         assert!(text.contains("\nThere are no credentials\n  help: Set"), "{text}");
+        for variable in ["GOOGLE_APPLICATION_CREDENTIAL", "google_application_credentials"] {
+            let (text, _) = checked(FILE, &[(variable, "/key.json")]);
+            let told = format!(
+                "\nwarning: {variable} is set, and is not heeded: did you mean \
+                 GOOGLE_APPLICATION_CREDENTIALS?\n"
+            );
+            assert!(text.contains("There are no credentials") && text.ends_with(&told), "{text}");
+        }
         let variable = "GOOGLE_APPLICATION_CREDENTIALS";
         let (text, code) = checked(FILE, &[(variable, "/does/not/exist")]);
         assert_eq!(code, Exit::Credentials);

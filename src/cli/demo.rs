@@ -24,11 +24,13 @@ use super::{
     logger::Logging,
     outage::Outages,
     panics, print, print_error,
+    process::{EndedBySignals, Signals},
     screen::Screen,
     service::{Service, Watch},
     stage::{SPREADSHEET, Stage},
     tell,
     terminal::{Key, Look, Size, Terminal},
+    unheeded, unloaded,
 };
 
 /// A picture is drawn anew this often even if nothing happens, so that its seconds go on.
@@ -49,16 +51,18 @@ pub(super) struct Arguments {
     drill: Option<DrillOrder>,
 }
 
-/// Shows it at work.
-pub(super) fn demo(flags: &Flags, arguments: &Arguments) -> Exit {
-    // What it shows, and in whose name, is its own.
-    let heeded = Flags { credentials: None, ..flags.clone() };
-    let told = match load_fileless(&Environment::default(), &heeded) {
+/// Shows it at work; until it begins, `ended` ends it.
+pub(super) fn demo(flags: &Flags, arguments: &Arguments, ended: EndedBySignals) -> Exit {
+    if flags.config.is_some() || flags.credentials.is_some() {
+        print_error(
+            "ratesheet demo: what it shows, and in whose name, is its own: leave out \
+            --config and --credentials\n",
+        );
+        return Exit::Usage;
+    }
+    let told = match load_fileless(&Environment::default(), flags) {
         Ok(loaded) => loaded.config,
-        Err(error) => {
-            print_error(&format!("{error}\n"));
-            return Exit::Usage;
-        }
+        Err(error) => return unloaded(error.wrong()),
     };
     let stage = match Stage::set(Duration::from_millis(arguments.every)) {
         Ok(stage) => Stage { config: stage.config.status(told.status).log(told.log), ..stage },
@@ -80,13 +84,26 @@ pub(super) fn demo(flags: &Flags, arguments: &Arguments) -> Exit {
         Look::Picture { .. } => Logger::root(Discard, o!()),
     };
     panics::log_to(&log);
-    let exit = actix_rt::System::new().block_on(play(&stage, arguments, look, log));
+    let system = actix_rt::System::new();
+    let exit = match system.block_on(async { Signals::new() }) {
+        Ok(signals) => {
+            ended.no_more();
+            system.block_on(play(&stage, arguments, signals, look, log))
+        }
+        Err(cause) => unheeded(cause),
+    };
     logging.finish();
     exit
 }
 
 /// Has the service work on the stage, and shows it, until it ends.
-async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> Exit {
+async fn play(
+    stage: &Stage,
+    arguments: &Arguments,
+    signals: Signals,
+    look: Look,
+    log: Logger,
+) -> Exit {
     let supervisor =
         SupervisorActor::new(stage.config.clone()).key(stage.key.clone()).logger(log.clone());
     let service = Service::start(supervisor, log.clone());
@@ -131,7 +148,7 @@ async fn play(stage: &Stage, arguments: &Arguments, look: Look, log: Logger) -> 
     let (quit, asked) = oneshot::channel();
     let exit = tokio::select! {
         biased; // signals are heeded before the terminal is changed
-        exit = service.serve_until(asked, no_file, watch) => exit,
+        exit = service.serve_until(signals, asked, no_file, watch) => exit,
         gone = show.go_on(&mut screen, look, events, quit) => gone,
     };
     let closing = screen.closing(stage.rows());

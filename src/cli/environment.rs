@@ -9,6 +9,9 @@ const PREFIX: &str = "RATESHEET";
 
 const CREDENTIALS: &str = "RATESHEET__CREDENTIALS";
 
+/// Google's own.
+const GOOGLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+
 /// Another name of the same. By the convention of containers `X_FILE` names a file
 /// in which X's value stands; but this value is itself the name of a file, and nobody who writes
 /// `…_FILE=/run/secrets/key.json` has another path in that file.
@@ -27,7 +30,8 @@ pub(super) struct Environment {
     metadata_host: Option<String>,
     proxy: Option<String>,
     /// Variables that begin like ours, and are none: Kubernetes makes such of any service that is
-    /// called like this, and so do people who write one `_` for two.
+    /// called like this, and so do people who write one `_` for two. And those that are nearly
+    /// Google's.
     alike: Vec<String>,
 }
 
@@ -50,15 +54,18 @@ impl Environment {
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
             let upper = name.to_ascii_uppercase();
-            if upper.starts_with("RATESHEET__") {
+            // A '.' would pass for a "__" below, and be a second name of the same.
+            if upper.starts_with("RATESHEET__") && !upper.contains('.') {
                 match value.into_string() {
                     Ok(value) => environment.set(upper, name.into(), value),
                     Err(_) => environment.unreadable.push(name.into()),
                 }
             } else if upper.starts_with("RATESHEET_") {
                 environment.alike.push(name.into());
-            } else if name == "GOOGLE_APPLICATION_CREDENTIALS" && !value.is_empty() {
+            } else if name == GOOGLE && !value.is_empty() {
                 environment.google_credentials = Some(value.into());
+            } else if name != GOOGLE && strsim::damerau_levenshtein(&upper, GOOGLE) <= 2 {
+                environment.alike.push(name.into());
             } else if name == "GCE_METADATA_HOST" && !value.is_empty() {
                 environment.metadata_host = Some(value.to_string_lossy().into_owned());
             } else if ["HTTPS_PROXY", "ALL_PROXY"].contains(&upper.as_str()) && !value.is_empty() {
@@ -116,7 +123,10 @@ impl Environment {
         });
         let alike = self.alike.iter().filter_map(|name| {
             let bare = name.strip_suffix("_FILE").unwrap_or(name);
-            let meant = Config::variable_meant(name).or_else(|| Config::variable_meant(bare))?;
+            let meant = match name.starts_with(['g', 'G']) {
+                true => GOOGLE.into(),
+                false => Config::variable_meant(name).or_else(|| Config::variable_meant(bare))?,
+            };
             Some(format!("{name} is set, and is not heeded: did you mean {meant}?"))
         });
         proxy.chain(alike).collect()

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ratesheet::{Failure, FailureClass};
 
-use super::{exit::Exit, table::table};
+use super::{
+    exit::Exit,
+    table::{count, table},
+};
 
 /// The most cells that are named one by one.
 const MOST_NAMED: usize = 4;
@@ -118,10 +121,11 @@ impl Findings {
             ),
             lost if unknown => {
                 format!(
-                    "As it stands, {lost} of {cells} cells will not be; not everything could be looked at."
+                    "As it stands, {lost} of {} will not be; not everything could be looked at.",
+                    count(cells, "cell")
                 )
             }
-            lost => format!("As it stands, {lost} of {cells} cells will not be."),
+            lost => format!("As it stands, {lost} of {} will not be.", count(cells, "cell")),
         }
     }
 }

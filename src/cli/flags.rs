@@ -1,7 +1,7 @@
 //! What every command may be told: where the configuration is, and what is to lie over it.
 //! Pure: no I/O, no clock, no randomness.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ratesheet::Overlays;
@@ -42,6 +42,27 @@ impl Flags {
             }
         }
     }
+}
+
+/// Whether no flag is there twice. Before and behind the name of a command, clap takes the latter.
+pub(super) fn once(
+    arguments: impl Iterator<Item = OsString>,
+    command: impl FnOnce() -> clap::Command,
+) -> Result<(), clap::Error> {
+    let mut seen = BTreeSet::new();
+    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    for argument in arguments.take_while(|argument| argument != "--") {
+        let name = match argument.split('=').next() {
+            _ if argument.starts_with("-c") => "--config",
+            Some(name) if name.starts_with("--") => name,
+            _ => continue,
+        };
+        if !seen.insert(name.to_owned()) {
+            let told = format!("the argument '{name}' cannot be used multiple times");
+            return Err(command().error(ErrorKind::ArgumentConflict, told));
+        }
+    }
+    Ok(())
 }
 
 /// An error of the command line, with how a configuration is named if somebody has named one

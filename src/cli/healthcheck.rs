@@ -10,11 +10,12 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    Wrong,
     environment::Environment,
     exit::Exit,
     flags::Flags,
     layers::{LoadError, load},
-    print_error, tell,
+    print_error, tell, unloaded,
 };
 
 /// The longest that all of it may take.
@@ -36,10 +37,7 @@ pub(super) struct Arguments {
 pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
     let address = match address(&Environment::of_process(), flags) {
         Ok(address) => reachable(address),
-        Err((problem, exit)) => {
-            print_error(&format!("{problem}\n"));
-            return exit;
-        }
+        Err(wrong) => return unloaded(wrong),
     };
     match ask(address, if arguments.ready { "/readyz" } else { "/livez" }) {
         Ok(answer) => {
@@ -55,7 +53,7 @@ pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
 
 /// Where the service listens. The configuration's file is read only if neither a flag nor the
 /// environment says it.
-fn address(environment: &Environment, flags: &Flags) -> Result<SocketAddr, (String, Exit)> {
+fn address(environment: &Environment, flags: &Flags) -> Result<SocketAddr, Wrong> {
     let unknown = || {
         let told = "It is not known where the service listens: say it by --listen, \
                     RATESHEET__STATUS__LISTEN, or status.listen in the configuration.";
@@ -68,13 +66,14 @@ fn address(environment: &Environment, flags: &Flags) -> Result<SocketAddr, (Stri
     } else {
         let loaded = load(environment, flags).map_err(|error| match error {
             LoadError::Nowhere => unknown(),
-            error => (error.to_string(), Exit::Config),
+            error => error.wrong(),
         })?;
         loaded.config.status.listen.ok_or_else(unknown)?
     };
     if address.port() == 0 {
         let told = "The service listens at a port that it has chosen itself; name the port.";
-        return Err((told.to_owned(), Exit::Config));
+        let exit = if flags.listen.is_some() { Exit::Usage } else { Exit::Config };
+        return Err((told.to_owned(), exit));
     }
     Ok(address)
 }
@@ -183,7 +182,8 @@ mod tests {
         for (flag, variable, words, exit) in [
             (Some("9642"), None, "--listen: error: found \"9642\"", Exit::Usage),
             (None, Some("x"), "RateSheet__Status__LISTEN: error: found \"x\"", Exit::Config),
-            (Some("127.0.0.1:0"), None, "name the port", Exit::Config),
+            (Some("127.0.0.1:0"), None, "name the port", Exit::Usage),
+            (None, Some("127.0.0.1:0"), "name the port", Exit::Config),
             (None, None, "/does/not/exist: error: No such file", Exit::Config),
         ] {
             let (told, code) = known(flag, variable).unwrap_err();

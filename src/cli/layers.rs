@@ -9,7 +9,9 @@ use std::{
 use ratesheet::{Config, ConfigError, Credentials, read_at_most, read_regular, reading_remedy};
 
 use super::{
+    Wrong,
     environment::{Environment, InvalidVariable},
+    exit::Exit,
     flags::Flags,
 };
 
@@ -56,6 +58,20 @@ pub(super) enum LoadError {
     Variable(InvalidVariable),
     /// There are mistakes in it.
     Invalid(ConfigError),
+}
+
+impl LoadError {
+    /// What is wrong, and how the command ends: a flag whose value makes no sense is wrong usage.
+    pub(super) fn wrong(self) -> Wrong {
+        (self.to_string(), if self.is_usage() { Exit::Usage } else { Exit::Config })
+    }
+
+    /// Whether nothing but flags is wrong.
+    fn is_usage(&self) -> bool {
+        let of_flag = |origin: &str| origin.starts_with("--");
+        let Self::Invalid(error) = self else { return false };
+        error.problems().iter().all(|problem| problem.origin().is_some_and(of_flag))
+    }
 }
 
 impl fmt::Display for LoadError {
@@ -123,10 +139,14 @@ pub(super) fn load_upstream(
     environment: &Environment,
     flags: &Flags,
 ) -> Result<(Config, Option<String>), LoadError> {
-    let note = match load(environment, flags) {
-        Ok(loaded) => return Ok((loaded.config, None)),
+    let trusted = |loaded: Loaded| {
+        let checked = loaded.config.tls.check(&loaded.name);
+        checked.map(|()| loaded.config).map_err(LoadError::Invalid)
+    };
+    let note = match load(environment, flags).and_then(trusted) {
+        Ok(config) => return Ok((config, None)),
         Err(LoadError::Nowhere) => None,
-        Err(LoadError::Invalid(_)) if flags.config.is_none() => {
+        Err(error @ LoadError::Invalid(_)) if flags.config.is_none() && !error.is_usage() => {
             let told = "The configuration here has mistakes, which `ratesheet check` explains: it \
                         is not heeded.";
             Some(told.to_owned())
@@ -134,7 +154,8 @@ pub(super) fn load_upstream(
         Err(error) => return Err(error),
     };
     let environment = environment.of_sections(&["KRAKEN", "TLS"]);
-    load_fileless(&environment, &Flags::default()).map(|loaded| (loaded.config, note))
+    let config = load_fileless(&environment, &Flags::default()).and_then(trusted)?;
+    Ok((config, note))
 }
 
 /// Reads the file, or standard input, and says what it is called.
@@ -324,6 +345,8 @@ mod tests {
     fn mistakes_outside_the_file_name_the_variable_or_the_flag() {
         let environment = environment(&[
             ("RATESHEET__TIMEOUT", "abc"),
+            ("RATESHEET__KRAKEN__DEADLINE", "\"5s\""),
+            ("RATESHEET__GOOGLE__DEADLINE", ""),
             ("RATESHEET__KRAKEN__URLL", "x"),
             ("RateSheet__Log__Level", "loud"),
         ]);
@@ -332,6 +355,10 @@ mod tests {
             lay_over("f".into(), FILE.as_bytes(), &environment, &flags).unwrap_err().to_string();
         for words in [
             "RATESHEET__TIMEOUT: error at $.timeout: found \"abc\"",
+            "found \"\\\"5s\\\"\"; expected a number of milliseconds, or a text such as \"5s\"\n  \
+             help: write it without the quotes",
+            "found \"\"; expected a number of milliseconds, or a text such as \"5s\"\n  \
+             help: leave it out, or say something",
             "RATESHEET__KRAKEN__URLL: error: found an unknown variable",
             "did you mean RATESHEET__KRAKEN__URL?",
             "RateSheet__Log__Level: error at $.log.level",

@@ -4,7 +4,12 @@
 use ratesheet::{Market, Markets, asset_pairs};
 
 use super::{
-    environment::Environment, exit::Exit, flags::Flags, layers, print_error, table::table, tell,
+    environment::Environment,
+    exit::Exit,
+    flags::Flags,
+    layers, print_error,
+    table::{count, table},
+    tell, unloaded,
 };
 
 /// Which pairs.
@@ -19,10 +24,7 @@ pub(super) struct Arguments {
 pub(super) fn pairs(flags: &Flags, arguments: &Arguments) -> Exit {
     let (config, note) = match layers::load_upstream(&Environment::of_process(), flags) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            print_error(&format!("{error}\n"));
-            return Exit::Config;
-        }
+        Err(error) => return unloaded(error.wrong()),
     };
     if let Some(note) = note {
         print_error(&format!("{note}\n"));
@@ -55,7 +57,7 @@ fn text(found: &[&Market]) -> String {
     let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
     let example = found.first().map_or("xbteur", |market| &market.name).to_lowercase();
     let example = example.replacen('/', "", 1);
-    let count = if found.len() == 1 { "1 pair".into() } else { format!("{} pairs", found.len()) };
+    let count = count(found.len(), "pair");
     format!(
         "{}\n{count}. Each of the names can stand in a key of \"data\", in upper or lower case, with \
          its slash or\nwithout it: \"kraken:{example}:sell\". `ratesheet fields` lists what comes \

@@ -13,6 +13,7 @@ use super::{
     credentials::{Unusable, identity},
     findings::{Findings, Note, Weight, listed, roughly},
     print_error,
+    table::count,
 };
 
 /// A clock that is off by no more is right.
@@ -68,7 +69,11 @@ async fn kraken(config: &Config, findings: &mut Findings) -> Option<SignedDurati
         0 => "there are no pairs to ask for".into(),
         1 if known == 1 => "the pair is traded".into(),
         all if all == known => format!("all {all} pairs are traded"),
-        all => format!("{known} of {all} pairs are traded"),
+        all => format!(
+            "{known} of {} {} traded",
+            count(all, "pair"),
+            if known == 1 { "is" } else { "are" }
+        ),
     };
     findings.row("Kraken", result, notes);
     markets.clock_ahead()

@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
     time::{Instant, sleep_until},
 };
 
@@ -60,6 +61,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// Those that come from now on, to whoever asks for the [`next`](Self::next).
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -118,22 +120,36 @@ async fn look(again: Option<(Instant, u32)>) -> u32 {
     }
 }
 
-/// Has SIGINT and SIGTERM end the process at once, whatever it is about: for a command that has
-/// nothing to finish. By itself, the kernel would do so for any process but PID 1.
-pub(super) fn end_by_signals() -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _entered = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
-    let heed = async move {
-        tokio::select! {
-            _ = terminate.recv() => end(Exit::Terminated),
-            _ = interrupt.recv() => end(Exit::Interrupted),
-        }
-    };
-    thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;
-    Ok(())
+/// While there is one, SIGINT and SIGTERM end the process at once, whatever it is about: for a
+/// command that has nothing to finish, or not yet. By itself, the kernel would do so for any process
+/// but PID 1.
+#[derive(Debug)]
+pub(super) struct EndedBySignals(oneshot::Sender<()>);
+
+impl EndedBySignals {
+    /// Ends the process in these ways, by SIGTERM and by SIGINT.
+    pub(super) fn with(terminated: Exit, interrupted: Exit) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let (mut terminate, mut interrupt) = {
+            let _entered = runtime.enter();
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
+        let (over, dropped) = oneshot::channel();
+        let heed = async move {
+            tokio::select! {
+                _ = terminate.recv() => end(terminated),
+                _ = interrupt.recv() => end(interrupted),
+                _ = dropped => {}
+            }
+        };
+        thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;
+        Ok(Self(over))
+    }
+
+    /// From now on somebody else heeds them.
+    pub(super) fn no_more(self) {
+        drop(self.0);
+    }
 }
 
 /// Has a crash leave no file of the memory behind, which a key and tokens are in. Where Linux gives

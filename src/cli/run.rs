@@ -14,11 +14,19 @@ use super::{
     logger::Logging,
     notify::Manager,
     panics,
+    process::{EndedBySignals, Signals},
     service::{Service, Watch},
+    unheeded,
 };
 
-/// Writes the sheets until it is asked to stop.
-pub(super) fn run(flags: &Flags) -> Exit {
+/// Writes the sheets until it is asked to stop; until it begins, `ended` ends it.
+pub(super) fn run(flags: &Flags, ended: EndedBySignals) -> Exit {
+    let system = actix_rt::System::new();
+    // Who asks for a reload from here on is heard as soon as there is something to reload.
+    let signals = match system.block_on(async { Signals::new() }) {
+        Ok(signals) => signals,
+        Err(cause) => return unheeded(cause),
+    };
     let Loaded { path, config, warnings, listen_by, .. } = match load(flags) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
@@ -35,7 +43,10 @@ pub(super) fn run(flags: &Flags) -> Exit {
     let flags = Flags { config: Some(path), ..flags.clone() };
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config, listen_by) {
-        Ok(bound) => actix_rt::System::new().block_on(serve(config, bound, &flags, &logging)),
+        Ok(bound) => {
+            ended.no_more();
+            system.block_on(serve(config, bound, signals, &flags, &logging))
+        }
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::System
@@ -46,7 +57,13 @@ pub(super) fn run(flags: &Flags) -> Exit {
     exit
 }
 
-async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Logging) -> Exit {
+async fn serve(
+    config: Config,
+    bound: Option<Bound>,
+    signals: Signals,
+    flags: &Flags,
+    logging: &Logging,
+) -> Exit {
     let log = &logging.log;
     let supervisor = SupervisorActor::new(config).logger(log.clone());
     let manager = Manager::of_process().unwrap_or_else(|problem| {
@@ -73,5 +90,5 @@ async fn serve(config: Config, bound: Option<Bound>, flags: &Flags, logging: &Lo
         }
         Ok(config)
     };
-    service.serve(reload, |_| Watch::On).await
+    service.serve(signals, reload, |_| Watch::On).await
 }

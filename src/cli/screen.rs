@@ -8,6 +8,7 @@ use ratesheet::Event;
 use super::{
     grid::{Grid, Rows},
     news::{Item, Mood, News, SHOWN},
+    table::count,
     terminal::{Look, Size},
 };
 
@@ -70,8 +71,9 @@ impl Screen {
     pub(super) fn closing(&mut self, rows: Rows) -> String {
         self.grid.update(rows);
         let News { writes, cells, .. } = self.news;
+        let (cells, writes) = (count(cells, "cell"), count(writes, "write"));
         let sheet = self.grid.plain();
-        format!("\nThe sheet, as it was left:\n\n{sheet}\n{cells} cells in {writes} writes\n")
+        format!("\nThe sheet, as it was left:\n\n{sheet}\n{cells} in {writes}\n")
     }
 
     fn new_lines(&mut self) -> String {

@@ -58,29 +58,25 @@ impl Service {
         self
     }
 
-    /// Stays until the end. `reload` reads the configuration again, `watch` is shown every event.
+    /// Stays until the end, which `signals` ask for. `reload` reads the configuration again, `watch`
+    /// is shown every event.
     pub(super) async fn serve(
         self,
+        signals: Signals,
         reload: impl Fn() -> Result<Config, String>,
         watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
-        self.serve_until(pending::<()>(), reload, watch).await
+        self.serve_until(signals, pending::<()>(), reload, watch).await
     }
 
     /// As [`serve`](Self::serve); `quit` asks it to stop, as a signal does.
     pub(super) async fn serve_until<T>(
         mut self,
+        mut signals: Signals,
         quit: impl Future<Output = T>,
         reload: impl Fn() -> Result<Config, String>,
         mut watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(cause) => {
-                crit!(self.log, "signals cannot be heeded: {}", cause);
-                return Exit::GaveUp;
-            }
-        };
         let mut quit = pin!(quit);
         self.ready_at_work();
         let mut pulse = self.manager.pulse();

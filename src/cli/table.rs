@@ -1,4 +1,13 @@
-//! Tables for people: columns as wide as they must be. Pure: no I/O.
+//! Tables and counts for people: columns as wide as they must be, one cell and two cells. Pure: no
+//! I/O.
+
+use std::fmt::Display;
+
+/// So many of something whose name takes an `s`.
+pub(super) fn count<N: Display + From<u8> + PartialEq>(number: N, what: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
 
 /// Lines up cells in columns, two blanks apart. The last column is as ragged as it comes.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {

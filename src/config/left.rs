@@ -14,7 +14,8 @@ const MOST_NAMED: usize = 3;
 
 impl Config {
     /// The cells of each spreadsheet that this configuration has written to and `next` will not, in
-    /// words. One that may be the same as a new one, under another name, is not among them.
+    /// words. One that may be the same as a new one, under another name, is not among them, unless
+    /// there are more such than new ones.
     pub(crate) fn left_behind(&self, next: &Self) -> BTreeMap<&SpreadsheetId, String> {
         let (old, new) = (self.keys(), next.keys());
         let fresh = Fresh::of(new.difference(&old));
@@ -25,7 +26,15 @@ impl Config {
                 left.entry(&sheet.spreadsheet).or_default().push((sheet, cell));
             }
         }
-        left.into_iter().map(|(id, cells)| (id, self.listed(&cells))).collect()
+        let told = left.into_iter().filter_map(|(id, mut cells)| {
+            let renamed = fresh.take_renamed(id, &mut cells);
+            let of_which = match renamed {
+                0 => String::new(),
+                _ => format!(" (of which {renamed} may have another name now)"),
+            };
+            (!cells.is_empty()).then(|| (id, self.listed(&cells) + &of_which))
+        });
+        told.collect()
     }
 
     fn all_targets(&self) -> impl Iterator<Item = (&SheetConfig, &CellRef)> {
@@ -52,39 +61,49 @@ impl Config {
 #[derive(Default)]
 struct Fresh<'a> {
     cells: HashMap<(&'a SpreadsheetId, u32, u32), HashSet<Discriminant<Tab>>>,
-    with_cells: HashSet<&'a SpreadsheetId>,
-    with_names: HashSet<&'a SpreadsheetId>,
+    /// How many cells there are of a spreadsheet, and how many names.
+    count: HashMap<(&'a SpreadsheetId, bool), usize>,
 }
 
 impl<'a> Fresh<'a> {
     fn of(keys: impl Iterator<Item = &'a TargetKey>) -> Self {
         let mut fresh = Self::default();
         for key in keys {
-            match key {
-                TargetKey::Named(id, _) => {
-                    fresh.with_names.insert(id);
-                }
+            let (id, is_named) = match key {
+                TargetKey::Named(id, _) => (id, true),
                 TargetKey::Cell(id, tab, column, row) => {
-                    fresh.with_cells.insert(id);
                     let there = fresh.cells.entry((id, *column, *row)).or_default();
                     there.insert(discriminant(tab));
+                    (id, false)
                 }
-            }
+            };
+            *fresh.count.entry((id, is_named)).or_default() += 1;
         }
         fresh
     }
 
-    /// Whether this, which is not among them, may be one of them by another name.
+    /// Whether this, which is not among them, may be one of them, whose tab is said otherwise.
     fn may_have(&self, key: &TargetKey) -> bool {
-        match key {
-            TargetKey::Named(id, _) => self.with_cells.contains(id),
-            TargetKey::Cell(id, tab, column, row) => {
-                let there = self.cells.get(&(id, *column, *row));
-                let otherwise =
-                    |kinds: &HashSet<_>| kinds.iter().any(|kind| *kind != discriminant(tab));
-                self.with_names.contains(id) || there.is_some_and(otherwise)
+        let TargetKey::Cell(id, tab, column, row) = key else { return false };
+        let there = self.cells.get(&(id, *column, *row));
+        there.is_some_and(|kinds| kinds.iter().any(|kind| *kind != discriminant(tab)))
+    }
+
+    /// Takes those cells of a spreadsheet away that may have become names, and those names that
+    /// may have become cells, if there are no more of them than of these. How many of the rest may
+    /// have.
+    fn take_renamed(&self, id: &SpreadsheetId, left: &mut Vec<(&SheetConfig, &CellRef)>) -> usize {
+        let mut renamed = 0;
+        for named in [false, true] {
+            let is_such = |cell: &CellRef| matches!(cell, CellRef::Named(_)) == named;
+            let new = self.count.get(&(id, !named)).copied().unwrap_or_default();
+            if left.iter().filter(|(_, cell)| is_such(cell)).count() > new {
+                renamed += new;
+            } else {
+                left.retain(|(_, cell)| !is_such(cell));
             }
         }
+        renamed
     }
 }
 
@@ -118,6 +137,12 @@ mod tests {
             (ONE, Tab::Gid(7), &["A1", "B1"], None),
             (ONE, Tab::First, &["A1"], Some("'Sheet 1'!B1")),
             (ONE, title("Sheet 1"), &["A1", "BtcPrice"], None),
+            (
+                ONE,
+                title("Sheet 1"),
+                &["BtcPrice"],
+                Some("'Sheet 1'!A1, 'Sheet 1'!B1 (of which 1 may have another name now)"),
+            ),
             (ONE, Tab::First, &[], Some("'Sheet 1'!A1, 'Sheet 1'!B1")),
         ] {
             let next = config(id, tab, cells);
@@ -131,6 +156,8 @@ mod tests {
         };
         assert_eq!(left(&["btcprice", "C1"]).as_deref(), Some("EthPrice"));
         assert_eq!(left(&["BtcPrice", "C1", "D1"]), None);
+        let told = left(&["C1", "D1"]).unwrap();
+        assert_eq!(told, "BtcPrice, EthPrice (of which 1 may have another name now)");
     }
 
     #[test]

@@ -98,6 +98,25 @@ fn sheets_are_named_by_id_or_url_and_tabs_by_title_or_gid() {
 }
 
 #[test]
+fn an_url_that_may_mean_another_tab_is_refused() {
+    for (rest, words) in [
+        ("?gid=0#gid=0&range=A1:B2", "a link to a range"),
+        ("#gid=0&range=A1", "a link to a range"),
+        ("#gid=0&range=A1:B2:Sheet 1", "a link to a range"),
+        ("#gid=", "the tab gid="),
+        ("#gid=0O", "the tab gid=0O"),
+        ("#gid=99999999999", "the tab gid=99999999999"),
+        ("?gid=7#gid=x", "the tab gid=x"),
+        ("#gid=-1:Sheet 1", "the tab gid=-1"),
+    ] {
+        let url = format!("https://docs.google.com/spreadsheets/d/{ID}/edit{rest}");
+        let error = read(&ARTICLE.replace(&format!("{ID}:Sheet 1"), &url)).unwrap_err();
+        assert_eq!(error.count(), 1, "{error}");
+        assert!(error.to_string().contains(words), "{rest}: {error}");
+    }
+}
+
+#[test]
 fn everything_can_be_said() {
     let config = read(
         r#"{ "$schema": "x", "sheets": [

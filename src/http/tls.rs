@@ -2,12 +2,13 @@
 //! Touches: the file of certificate authorities.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use slog::{Discard, Logger, o};
 
 use crate::{
     dial::Dialer,
@@ -108,6 +109,13 @@ impl From<TlsError> for Refusal {
 pub(crate) struct Tls {
     config: Arc<rustls::ClientConfig>,
     dialer: Option<Dialer>,
+    log: Logger,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(…)")
+    }
 }
 
 impl Tls {
@@ -123,7 +131,17 @@ impl Tls {
             .map_err(|cause| TlsError::Setup(cause.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(client), dialer: None })
+        Ok(Self { config: Arc::new(client), dialer: None, log: Logger::root(Discard, o!()) })
+    }
+
+    /// The same, and each request is told to `log`.
+    pub(crate) fn told_to(self, log: Logger) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Whom each request is told to; nobody, unless somebody is named.
+    pub(crate) const fn log(&self) -> &Logger {
+        &self.log
     }
 
     /// The same over connections that `dialer` makes, if there is one, and TCP otherwise.

@@ -40,7 +40,7 @@ impl KrakenActor {
         let wait = wait.max(self.heed(error));
         self.roster.missed(Instant::now() + wait);
         let failure = error.failure(&self.config.url);
-        if self.told_of_list.say(&failure, Instant::now()) {
+        if self.told_of_list.say(&failure, Instant::now()).is_ok() {
             let without = if self.roster.index().is_some() { "with an old one" } else { "without" };
             warn!(
                 self.log,

@@ -92,7 +92,7 @@ impl KrakenActor {
         self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "Kraken answers again";
-                "attempts" => failing.attempts, "failed_since" => %failing.since);
+                "attempts" => failing.attempts, "failed_since" => format!("{:.3}", failing.since));
         }
     }
 
@@ -156,7 +156,7 @@ impl KrakenActor {
         };
         let before = self.report.failing.take();
         let failing = Failing::after(before, why, Timestamp::now());
-        if self.told.say(&failing.failure, Instant::now()) {
+        if self.told.say(&failing.failure, Instant::now()).is_ok() {
             warn!(self.log, "{}: {}", what, failing.failure;
                 "class" => failing.failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
         } else {

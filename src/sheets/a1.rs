@@ -143,6 +143,10 @@ fn split_tab(text: &str) -> Result<(Option<String>, &str), InvalidCell> {
         let place = inner[end + 1..].strip_prefix('!').ok_or(InvalidCell::Unreadable)?;
         (inner[..end].replace("''", "'"), place)
     } else if let Some((title, place)) = text.rsplit_once('!') {
+        // A tab may be called that, and is then written in quotes of its own.
+        if title.starts_with('"') && title.ends_with('"') {
+            return Err(InvalidCell::Unreadable);
+        }
         (title.to_owned(), place)
     } else {
         return Ok((None, text));

@@ -44,8 +44,8 @@ struct Inner {
     introduced: RefCell<Rc<str>>,
     client: SheetsClient,
     /// Google counts reads and writes apart, and allows as many of the one as of the other.
-    reads: Gate,
-    writes: Gate,
+    reads: Rc<Gate>,
+    writes: Rc<Gate>,
 }
 
 /// Tells the outcome of a request for a token, to those who wait in the order in which they came.
@@ -85,7 +85,7 @@ impl Account {
         retry: RetryConfig,
         tls: &Tls,
     ) -> Result<Self, TlsError> {
-        let gate = || Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0);
+        let gate = || Rc::new(Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0));
         let tokens = Rc::new(Tokens::new(credentials.into(), retry.backoff, tls)?);
         Ok(Self(Rc::new(Inner {
             introduced: RefCell::new(tokens.email()),
@@ -96,6 +96,11 @@ impl Account {
             reads: gate(),
             writes: gate(),
         })))
+    }
+
+    /// What those wait for their turn at who read, and who write.
+    pub(crate) fn gates(&self) -> [Rc<Gate>; 2] {
+        [Rc::clone(&self.0.reads), Rc::clone(&self.0.writes)]
     }
 
     /// The way to Google, whose connections all spreadsheets share.

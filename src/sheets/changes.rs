@@ -1,14 +1,19 @@
 //! Which cells have begun to stand still, and which go on. Touches: the log.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use slog::{Logger, info, warn};
 use tokio::time::Instant;
 
 use crate::messages::{CellReport, Failure, FailureClass};
 
-/// Of a cell that comes and goes is said that it stands still, and that it goes on, once in so
-/// long. That it stands still for longer is said in any case.
+/// Of a cell that comes and goes, or stands still for one reason after the other, is said that it
+/// stands still, and that it goes on, once in so long. For what reason it stands still for longer
+/// is said in any case.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// The most reasons that are told one by one.
@@ -25,8 +30,8 @@ pub(super) struct Changes(Vec<Said>);
 struct Said {
     /// When it was last said that it stands still.
     at: Option<Instant>,
-    /// And that it goes on has not been said since.
-    stands: bool,
+    /// And for what reason, by its hash; that it goes on has not been said since.
+    why: Option<u64>,
 }
 
 impl Changes {
@@ -38,11 +43,11 @@ impl Changes {
         let mut going: Vec<&CellReport> = Vec::new();
         for (said, cell) in self.0.iter_mut().zip(cells) {
             match &cell.failing {
-                Some(failure) if is_own(failure) && said.is_news(now) => {
-                    *said = Said { at: Some(now), stands: true };
+                Some(failure) if is_own(failure) && said.is_news(failure, now) => {
+                    *said = Said { at: Some(now), why: Some(hash(failure)) };
                     standing.entry(failure.to_string()).or_default().push(cell);
                 }
-                None if std::mem::take(&mut said.stands) => going.push(cell),
+                None if said.why.take().is_some() => going.push(cell),
                 _ => {}
             }
         }
@@ -57,10 +62,17 @@ impl Changes {
 }
 
 impl Said {
-    fn is_news(&self, now: Instant) -> bool {
+    fn is_news(&self, failure: &Failure, now: Instant) -> bool {
         let long_ago = |at| now.saturating_duration_since(at) >= SELDOM;
-        !self.stands && self.at.is_none_or(long_ago)
+        self.at.is_none_or(long_ago) && self.why != Some(hash(failure))
     }
+}
+
+/// Ten thousand cells may stand still: their reasons are not kept.
+fn hash(failure: &Failure) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    failure.reason.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a failure is the cell's own.
@@ -152,6 +164,16 @@ mod tests {
         assert!((2..60).all(|second| bench.log(&[Some("no bid")], at(second)).is_empty()));
         assert_eq!(bench.log(&[Some("no bid")], at(60)), ["WARN a cell stands still: no bid"]);
         assert!(bench.log(&[Some("no bid")], at(600)).is_empty());
+    }
+
+    #[test]
+    fn another_reason_is_said_when_the_minute_of_the_first_is_over() {
+        let (mut bench, start) = (Bench::default(), Instant::now());
+        let at = |second| start + Duration::from_secs(second);
+        assert_eq!(bench.log(&[Some("no bid")], at(0)).len(), 1);
+        assert!((1..60).all(|second| bench.log(&[Some("no tab")], at(second)).is_empty()));
+        assert_eq!(bench.log(&[Some("no tab")], at(60)), ["WARN a cell stands still: no tab"]);
+        assert!(bench.log(&[Some("no tab")], at(600)).is_empty());
     }
 
     #[test]

@@ -171,10 +171,15 @@ impl SheetsError {
     }
 }
 
+/// Whether Google says, in this text, that there is no such tab or named range.
+pub(super) fn is_nowhere(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("unable to parse range")
+}
+
 /// What to do about a cell that Google refuses, by Google's text.
 pub(super) fn cell_remedy(text: &str) -> &'static str {
     let says = |needle: &str| text.to_ascii_lowercase().contains(needle);
-    if says("unable to parse range") {
+    if is_nowhere(text) {
         "Check that the tab or the named range exists and is spelt like this"
     } else if says("exceeds grid limits") {
         "Add rows or columns to the tab, or choose another cell"

@@ -12,13 +12,15 @@ use super::{
     Phase, SheetsActor,
     account::Budget,
     auth::AccessToken,
+    error::is_nowhere,
     trouble::{Setback, Trouble},
 };
 use crate::{messages::Failing, timer::later};
 
 impl SheetsActor {
-    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed: its
-    /// properties are read, and the rest is written, in the same tick.
+    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed, and must
+    /// have if a cell is not where it was found: its properties are read, which say more than the
+    /// refusal, and the rest is written, in the same tick.
     pub(super) fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
         if self.plan.is_hopeless() {
             self.plan.absolve();
@@ -26,7 +28,7 @@ impl SheetsActor {
             return;
         }
         self.report.write_failures += 1;
-        self.survey.doubt(Instant::now());
+        self.survey.doubt(Instant::now(), is_nowhere(text));
         self.proceed(ctx);
     }
 
@@ -53,15 +55,8 @@ impl SheetsActor {
         let Setback { failure, wait, rejected, .. } = setback;
         self.report.write_failures += 1;
         let before = self.report.failing.take();
-        let failing = Failing::after(before, failure.clone(), Timestamp::now());
-        if self.told.say(&failure, Instant::now()) {
-            warn!(self.log, "the spreadsheet is not written: {}", failure;
-                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
-        } else {
-            debug!(self.log, "the spreadsheet still fails: {}", failure;
-                "attempts" => failing.attempts);
-        }
-        self.report.failing = Some(failing);
+        self.report.failing = Some(Failing::after(before, failure, Timestamp::now()));
+        self.tell_why(wait, ctx);
         // It takes a write to see that it is over.
         self.plan.all_afresh();
         self.report.settled = self.tick;
@@ -69,6 +64,21 @@ impl SheetsActor {
         match rejected {
             Some(token) => self.replace_token(&token, wait, ctx),
             None => self.wait(wait, ctx),
+        }
+    }
+
+    /// Logs why it fails, if that is news. If something else has just been told, it is told in
+    /// time: the next attempt, after `wait`, may be minutes away.
+    fn tell_why(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        let Some(Failing { failure, attempts, .. }) = &self.report.failing else { return };
+        let Err(left) = self.told.say(failure, Instant::now()) else {
+            warn!(self.log, "the spreadsheet is not written: {}", failure;
+                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+            return;
+        };
+        debug!(self.log, "the spreadsheet still fails: {}", failure; "attempts" => attempts);
+        if left < wait {
+            later(ctx, left, move |actor: &mut Self, ctx| actor.tell_why(wait - left, ctx));
         }
     }
 

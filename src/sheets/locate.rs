@@ -119,7 +119,7 @@ fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProper
                     let meant = quoted(&excerpt(meant));
                     format!("Did you mean {meant}? Correct it in the configuration")
                 }
-                None => format!("Its tabs are: {}", list(properties)),
+                None => tabs_there_are(properties),
             };
             failure(format!("there is no tab {}", quoted(title)), remedy)
         })
@@ -127,8 +127,7 @@ fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProper
 
 fn by_gid(gid: u32, properties: &Properties) -> Result<&TabProperties, Failure> {
     properties.tabs.iter().find(|tab| tab.gid == gid).ok_or_else(|| {
-        let remedy = format!("Its tabs are: {}", list(properties));
-        failure(format!("there is no tab with the gid {gid}"), remedy)
+        failure(format!("there is no tab with the gid {gid}"), tabs_there_are(properties))
     })
 }
 
@@ -194,15 +193,16 @@ fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// Some of the tabs, in quotes, as a cell of theirs is written.
-fn list(properties: &Properties) -> String {
+/// What to do about a tab that is none of a spreadsheet's: some of these, in quotes, as a cell of
+/// theirs is written.
+fn tabs_there_are(properties: &Properties) -> String {
     const MOST: usize = 8;
     let mut titles: Vec<String> =
         properties.tabs.iter().take(MOST).map(|tab| quoted(&excerpt(&tab.title))).collect();
     if properties.tabs.len() > MOST {
         titles.push("…".into());
     }
-    titles.join(", ")
+    format!("Its tabs are: {}. Correct it in the configuration", titles.join(", "))
 }
 
 #[cfg(test)]
@@ -323,11 +323,13 @@ mod tests {
                 tabs: (0..count).map(|gid| tab(gid, &format!("T{gid}"), 10)).collect(),
                 ..spreadsheet()
             };
-            list(&properties)
+            tabs_there_are(&properties)
         };
         let eight = "'T0', 'T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7'";
-        assert_eq!(listed(8), eight);
-        assert_eq!(listed(9), format!("{eight}, …"));
+        for (count, listed_are) in [(8, eight), (9, &format!("{eight}, …"))] {
+            let told = format!("Its tabs are: {listed_are}. Correct it in the configuration");
+            assert_eq!(listed(count), told);
+        }
     }
 
     #[test]

@@ -167,7 +167,7 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         let id = SpreadsheetId::parse(id).filter(|_| known).ok_or_else(|| {
             refusal().help("such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0")
         })?;
-        return Ok((id, gid(rest).map_or(Tab::First, Tab::Gid)));
+        return Ok((id, tab(rest)?));
     }
     let Some(id) = SpreadsheetId::parse(text) else {
         let help = if text.starts_with('<') {
@@ -182,10 +182,18 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
     Ok((id, Tab::First))
 }
 
-/// The `gid` of an URL: behind the `#`, or else in its query.
-fn gid(url: &str) -> Option<u32> {
-    let parts = url.rsplit(['#', '?', '&']);
-    parts.filter_map(|part| part.strip_prefix("gid=")).find_map(|gid| gid.parse().ok())
+/// The tab of an URL: its `gid`, behind the `#`, or else in the query.
+fn tab(url: &str) -> Result<Tab, Refusal> {
+    const EXPECTED: &str = "the URL of a tab, as the browser shows it";
+    let said = |key| url.rsplit(['#', '?', '&']).find_map(|part| part.strip_prefix(key));
+    // A range has a colon, behind which there may be a title: nobody could tell them apart.
+    if said("range=").is_some() {
+        let help = "delete range= and what follows; the cells are named under \"data\"";
+        return Err(Refusal::new(EXPECTED).found("a link to a range").help(help));
+    }
+    let Some(gid) = said("gid=") else { return Ok(Tab::First) };
+    let refusal = || Refusal::new(EXPECTED).found(format!("the tab gid={}", clipped(gid)));
+    gid.parse().map(Tab::Gid).map_err(|_| refusal().help("the number follows #gid= in the browser"))
 }
 
 /// Whether a text can be the title of a tab.
@@ -194,7 +202,7 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
     if title.trim().is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty title"));
     }
-    if let Some(bare) = title.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+    if let Some(bare) = bare(title, '\'').or_else(|| bare(title, '"')) {
         let bare = bare.replace("''", "'");
         let refusal = Refusal::new(EXPECTED).found(format!("the title {} in quotes", shown(title)));
         return Err(refusal.help(format!("write the bare title: {}", shown(&bare))));
@@ -209,6 +217,11 @@ pub(super) fn title(title: &str) -> Result<(), Refusal> {
         );
     }
     Ok(())
+}
+
+/// A text without the quotes that it is in, if it is.
+fn bare(text: &str, quote: char) -> Option<&str> {
+    text.strip_prefix(quote)?.strip_suffix(quote)
 }
 
 /// Reads `exchange:pair:field`: the exchange before the first colon, the field after the last.
@@ -308,9 +321,10 @@ fn turned(text: &str) -> Option<String> {
     matches!(CellRef::parse(&turned), Ok(CellRef::Cell { tab: None, .. })).then_some(turned)
 }
 
-/// `'Bob''s'!A1` of `'Bob's'!A1`.
+/// `'Bob''s'!A1` of `'Bob's'!A1` and of `"Bob's"!A1`.
 fn unquoted(text: &str) -> Option<String> {
-    let (title, place) = text.strip_prefix('\'')?.rsplit_once("'!")?;
+    let (title, place) = text.rsplit_once('!')?;
+    let title = bare(title, '\'').or_else(|| bare(title, '"'))?;
     meant(format!("{}!{place}", quoted(title)))
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Survey {
     /// No doubt has them read sooner: while a failure's backoff lasts it changes nothing.
     not_before: Instant,
     read: Option<Instant>,
+    /// They are read, or were, although they had just been.
+    again: bool,
     failures: u32,
     /// What is told of why they could not be read.
     told: Seldom<Failure>,
@@ -27,7 +29,7 @@ impl Survey {
     /// Nothing is known yet. `probe` is how often what is amiss is looked at again.
     pub(super) fn new(now: Instant, probe: Duration) -> Self {
         let told = Seldom::default();
-        Self { due: now, not_before: now, read: None, failures: 0, told, probe }
+        Self { due: now, not_before: now, read: None, again: false, failures: 0, told, probe }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -40,6 +42,7 @@ impl Survey {
         *self = Self {
             due: now + self.probe * GOOD_FOR,
             read: Some(now),
+            again: self.again,
             ..Self::new(now, self.probe)
         };
         told
@@ -47,7 +50,7 @@ impl Survey {
 
     /// Whether to tell why they cannot be read.
     pub(super) fn tells(&mut self, why: &Failure, now: Instant) -> bool {
-        self.told.say(why, now)
+        self.told.say(why, now).is_ok()
     }
 
     /// They could not be read; how often in a row.
@@ -63,10 +66,12 @@ impl Survey {
     }
 
     /// They may have changed: they are read again now, unless they have just been, or could not
-    /// be. Of many bad cells each would cost a read.
-    pub(super) fn doubt(&mut self, now: Instant) {
+    /// be. Of many bad cells each would cost a read. If they `must` have changed, once more.
+    pub(super) fn doubt(&mut self, now: Instant, must: bool) {
         let lately = |read| now.saturating_duration_since(read) < self.probe / 10;
-        if !self.read.is_some_and(lately) {
+        let again = self.read.is_some_and(lately);
+        if !again || (must && !self.again) {
+            self.again = again;
             self.due = self.due.min(now.max(self.not_before));
         }
     }
@@ -86,11 +91,29 @@ mod tests {
         assert_eq!((survey.failed(), survey.failed()), (1, 2));
         assert!(!survey.done(start), "nothing was told");
         assert!(!survey.is_due(after(3_599)) && survey.is_due(after(3_600)));
-        survey.doubt(after(29));
+        survey.doubt(after(29), false);
         assert!(!survey.is_due(after(29)), "they have just been read");
-        survey.doubt(after(30));
+        survey.doubt(after(30), false);
         assert!(survey.is_due(after(30)));
         assert_eq!(survey.failed(), 1);
+    }
+
+    #[test]
+    fn what_must_have_changed_is_read_again_at_once_and_then_as_ever() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut survey = Survey::new(start, Duration::from_secs(300));
+        survey.done(start);
+        survey.doubt(after(1), true);
+        assert!(survey.is_due(after(1)));
+        survey.done(after(1));
+        survey.doubt(after(2), true);
+        assert!(!survey.is_due(after(30)), "of many bad cells each would cost a read");
+        survey.doubt(after(31), true);
+        assert!(survey.is_due(after(31)));
+        survey.done(after(31));
+        survey.doubt(after(32), true);
+        assert!(survey.is_due(after(32)), "it is another time");
     }
 
     #[test]
@@ -99,17 +122,17 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut survey = Survey::new(start, Duration::from_secs(300));
         survey.done(start);
-        survey.doubt(after(60));
+        survey.doubt(after(60), false);
         assert!(survey.is_due(after(60)));
         survey.failed();
         survey.again_at(after(80));
-        survey.doubt(after(61));
+        survey.doubt(after(61), false);
         assert!(!survey.is_due(after(61)) && !survey.is_due(after(79)));
         assert!(survey.is_due(after(80)));
-        survey.doubt(after(81));
+        survey.doubt(after(81), false);
         assert!(survey.is_due(after(80)), "a doubt puts nothing off");
         survey.done(after(82));
-        survey.doubt(after(112));
+        survey.doubt(after(112), false);
         assert!(survey.is_due(after(112)), "the backoff is over");
     }
 

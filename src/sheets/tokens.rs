@@ -3,6 +3,7 @@
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
+use slog::debug;
 use tokio::time::Instant;
 
 use super::{
@@ -86,11 +87,15 @@ impl Tokens {
 
     /// Asks for another.
     pub(super) async fn renew(&self) -> Result<AccessToken, TokenError> {
+        let begun = Instant::now();
         let outcome = match &self.source {
             Source::File(path) => self.by_key(auth::read_key(path)).await,
             Source::Key(key) => self.by_key(Ok(key.clone())).await,
             Source::Metadata(server) => metadata::within(self.by_metadata(server)).await,
         };
+        let told = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".into());
+        debug!(self.tls.log(), "an access token is asked for";
+            "outcome" => told, "ms" => begun.elapsed().as_millis() as u64);
         if let Ok(token) = &outcome {
             self.last.replace(Some(token.clone()));
         }

@@ -131,7 +131,7 @@ impl SheetsActor {
         self.told.over();
         if let Some(failing) = self.report.failing.take() {
             info!(self.log, "the spreadsheet is written again";
-                "attempts" => failing.attempts, "failed_since" => %failing.since);
+                "attempts" => failing.attempts, "failed_since" => format!("{:.3}", failing.since));
         }
     }
 }

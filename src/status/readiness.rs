@@ -61,7 +61,8 @@ impl Readiness {
     /// All of it, for a person.
     pub(super) fn text(&self) -> String {
         let mut text = String::from(match self.verdict {
-            Verdict::Ready => "ready\n",
+            Verdict::Ready if self.lines.is_empty() => "ready\n",
+            Verdict::Ready => "ready, though not everything succeeds\n",
             Verdict::Starting => "starting\n",
             Verdict::NotReady => "not ready\n",
         });

@@ -137,7 +137,8 @@ fn readiness_follows_the_tree() {
         wait_for(at, "GET /readyz", 200, "ready\n").await;
         supervisor.send(report(Some(FailureClass::Transient))).await.unwrap();
         let line = "spreadsheet 15CcPNtM… has not been written since 1970-01-01T00:00:00Z (attempt 1): no way. Pray\n";
-        wait_for(at, "GET /readyz", 200, &format!("ready\n{line}")).await;
+        wait_for(at, "GET /readyz", 200, &format!("ready, though not everything succeeds\n{line}"))
+            .await;
         supervisor.send(report(Some(FailureClass::Credentials))).await.unwrap();
         let line = line.replace("transient", "credentials");
         wait_for(at, "GET /readyz", 503, &format!("not ready\n{line}")).await;

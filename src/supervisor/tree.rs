@@ -1,7 +1,7 @@
 //! The children: who there is, who gets what from whom, in which order they start and stop.
 //! Touches: nothing but the actors.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use actix::{Recipient, WeakRecipient};
 use slog::{Logger, o};
@@ -11,6 +11,7 @@ use super::guard::{Guarded, Policy};
 use crate::{
     config::Config,
     dial::Dialer,
+    gate::Gate,
     heartbeat::Heart,
     http::{Tls, TlsError},
     kraken::{Feed, KrakenActor},
@@ -28,6 +29,8 @@ pub(super) struct Tree {
     pub(super) schedule: Guarded<ScheduleActor>,
     pub(super) kraken: Guarded<KrakenActor>,
     pub(super) sheets: BTreeMap<SpreadsheetId, Guarded<SheetsActor>>,
+    /// What the requests to Kraken, and those to Google, wait for their turn at.
+    pub(super) gates: Vec<Rc<Gate>>,
     /// Not kept alive: its silence is what tells that something is wrong.
     heart: Option<Heart>,
 }
@@ -60,9 +63,14 @@ pub(super) struct Surroundings {
 
 impl Tree {
     /// Starts the children, the last in the corridor first: sheets, kraken, schedule. So nobody
-    /// sends to somebody who is not there yet.
-    pub(super) fn build(config: &Config, around: &Surroundings) -> Result<Self, BuildError> {
-        let tls = Tls::new(&config.tls)?.over(around.dialer.clone());
+    /// sends to somebody who is not there yet. `tls` is what `config` says of it.
+    pub(super) fn build(
+        config: &Config,
+        around: &Surroundings,
+        tls: Tls,
+    ) -> Result<Self, BuildError> {
+        let quiet = tls.over(around.dialer.clone());
+        let tls = quiet.clone().told_to(around.log.clone());
         let policy = |name, dispensable| Policy {
             name,
             supervision: config.supervision,
@@ -89,8 +97,11 @@ impl Tree {
             feeds.push(Feed { sheets: pairs, to: child.addr.clone().recipient() });
             sheets.insert(id, child);
         }
-        let heart = heart(config, &tls, &around.log)?;
+        // Whoever has its address can feign a heartbeat: it is in no log.
+        let heart = heart(config, &quiet, &around.log)?;
         let kraken = KrakenActor::with_tls(config.kraken.clone(), config.retry, &tls)?;
+        let google = account.iter().flat_map(Account::gates);
+        let gates = std::iter::once(kraken.gate()).chain(google).collect();
         let kraken = feeds.into_iter().fold(kraken, KrakenActor::feed);
         let kraken = kraken
             .reports(around.reports.clone())
@@ -106,7 +117,7 @@ impl Tree {
             None => schedule,
         };
         let schedule = Guarded::start(schedule, policy(ActorName::Schedule, false));
-        Ok(Self { schedule, kraken, sheets, heart })
+        Ok(Self { schedule, kraken, sheets, gates, heart })
     }
 
     /// Passes a fault on to whom it concerns beside the supervisor.
@@ -123,15 +134,15 @@ impl Tree {
         }
     }
 
-    /// Whether a tree can be built: with certificate authorities that can be read, and
-    /// credentials if there is anything to write.
+    /// Whether a tree can be built: with certificate authorities that can be read, which are
+    /// given back, and credentials if there is anything to write.
     pub(super) fn can_be_built(
         config: &Config,
         key: Option<&ServiceAccountKey>,
-    ) -> Result<(), BuildError> {
-        Tls::new(&config.tls)?;
+    ) -> Result<Tls, BuildError> {
+        let tls = Tls::new(&config.tls)?;
         let keyless = key.is_none() && config.credentials.is_none();
-        if keyless && !config.sheets.is_empty() { Err(BuildError::NoCredentials) } else { Ok(()) }
+        if keyless && !config.sheets.is_empty() { Err(BuildError::NoCredentials) } else { Ok(tls) }
     }
 
     /// Stops the children, the first in the corridor first, each when it has finished what it

@@ -288,17 +288,30 @@ pub(crate) fn clipped(text: &str) -> String {
     format!("{}{cut}", escaped(&short))
 }
 
-/// Foreign text in quotes: escaped, clipped, and never a key.
+/// Foreign text in quotes: escaped, clipped, and never a key. Of an address no more than its host:
+/// what follows may be as good as a password, save a spreadsheet's.
 pub(crate) fn shown(text: &str) -> String {
     if is_secret(text) {
         return "a private key (not shown)".into();
     }
-    let text: String = text
+    let public = url::host_of(text);
+    let cut = if public.len() < text.len() && !public.ends_with("://docs.google.com") {
+        format!("{public}/…")
+    } else {
+        text.to_owned()
+    };
+    let text: String = cut
         .chars()
         .take(LONGEST_SHOWN + 1)
         .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
         .collect();
     format!("\"{}\"", clipped(&text))
+}
+
+/// Whether a text has something in it which must not appear anywhere: a private key, or the
+/// section with the address of a heartbeat, which is as good as a password.
+pub(super) fn has_secrets(text: &str) -> bool {
+    is_secret(text) || text.contains("heartbeat")
 }
 
 /// Whether a text has a private key in it, which must not appear anywhere.

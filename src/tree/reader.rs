@@ -267,7 +267,7 @@ impl<'a> Found<'a> {
 
     /// Notes that this value is refused.
     pub(crate) fn refuse(&self, refusal: Refusal) {
-        self.reader.note(&self.spot, &self.path, refusal.or_found(self.raw));
+        self.reader.note(&self.spot, &self.path, refusal.or_found(self.raw).advised_for(self.raw));
     }
 
     /// Where it is said, for later.

@@ -73,6 +73,17 @@ impl Refusal {
         }
     }
 
+    /// Says what to do about what a variable or a flag says, if that is nothing, or is in quotes,
+    /// as files of variables have them that are not read by a shell.
+    pub(super) fn advised_for(self, raw: Raw<'_>) -> Self {
+        let Raw::Outside(text) = raw else { return self };
+        match text.as_bytes() {
+            [] => self.help("leave it out, or say something"),
+            [b'"', .., b'"'] | [b'\'', .., b'\''] => self.help("write it without the quotes"),
+            _ => self,
+        }
+    }
+
     /// Says what was found, unless that is said already.
     pub(crate) fn or_found(self, found: impl fmt::Display) -> Self {
         if self.found.is_empty() { self.found(found.to_string()) } else { self }
@@ -137,7 +148,7 @@ pub(crate) fn duration(raw: Raw<'_>, range: &DurationRange) -> Result<Duration, 
         {
             whole_millis(text)?
         }
-        Raw::Text(text) | Raw::Outside(text) => with_unit(text)?,
+        Raw::Text(text) | Raw::Outside(text) => with_unit(text, range)?,
         _ => return Err(Refusal::new(A_DURATION)),
     };
     let value = Duration::from_millis(ms);
@@ -179,32 +190,54 @@ fn whole_millis(text: &str) -> Result<u64, Refusal> {
 }
 
 /// A number and its unit.
-fn with_unit(text: &str) -> Result<u64, Refusal> {
+fn with_unit(text: &str, range: &DurationRange) -> Result<u64, Refusal> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     let refusal = Refusal::new(A_DURATION);
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let (number, unit) = text.split_at(text.len() - digits.len());
-    if number.is_empty() {
-        return Err(refusal);
-    }
     if unit.is_empty() {
         return Err(match number.trim_start_matches('0') {
+            "" if number.is_empty() => refusal,
             "" => Refusal::new(ABOVE_ZERO),
             number => refusal.help(without_unit(&clipped(number))),
         });
     }
-    let meant = match unit.trim().to_lowercase().as_str() {
-        "ms" | "msec" | "millis" | "milliseconds" | "millisecond" => "ms",
-        "s" | "sec" | "secs" | "second" | "seconds" => "s",
-        "m" | "min" | "mins" | "minute" | "minutes" => "m",
-        "h" | "hr" | "hour" | "hours" => "h",
-        _ => return Err(refusal.help("the units are ms, s, m and h")),
-    };
-    let Some(&(_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(refusal.help(format!("did you mean \"{}{meant}\"?", clipped(number))));
+    let Some(&(_, factor)) = UNITS.iter().find(|(name, _)| *name == unit && !number.is_empty())
+    else {
+        return Err(match meant(text) {
+            Some(value) if !range.holds(value) => Refusal::new(range.to_string()),
+            Some(value) => {
+                let written = span(value).replace(' ', "").replace("min", "m");
+                refusal.help(format!("did you mean \"{written}\"?"))
+            }
+            None => refusal.help("the units are ms, s, m and h"),
+        });
     };
     let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
     ms.ok_or_else(|| refusal.found(format!("{}, which is too long", shown(text))))
+}
+
+/// What a person may mean: `1.5s`, `1h 30m`, `2 days`; in whole milliseconds.
+fn meant(text: &str) -> Option<Duration> {
+    let text = text.to_lowercase();
+    let (mut rest, mut ms) = (text.as_str(), 0.0);
+    while !rest.is_empty() {
+        let (number, tail) = rest.split_at(rest.find(char::is_alphabetic)?);
+        let end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
+        let unit = tail[..end].strip_suffix('s').filter(|unit| unit.len() > 1);
+        let factor = match unit.unwrap_or(&tail[..end]) {
+            "ms" | "msec" | "milli" | "millisecond" => 1.0,
+            "s" | "sec" | "second" => 1e3,
+            "m" | "min" | "minute" => 6e4,
+            "h" | "hr" | "hour" => 3.6e6,
+            "d" | "day" => 8.64e7,
+            _ => return None,
+        };
+        ms += number.trim().parse::<f64>().ok()? * factor;
+        rest = tail[end..].trim();
+    }
+    let whole = ms.fract() == 0.0 && (0.0..1e15).contains(&ms);
+    whole.then(|| Duration::from_millis(ms as u64))
 }
 
 /// What to do about digits in quotes. Few are seconds to whoever writes them, and would be next to
@@ -264,7 +297,9 @@ pub(super) fn choice<T: Copy>(raw: Raw<'_>, choices: &[(&str, T)]) -> Result<T, 
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
-    Err(refusal.or_meant(did_you_mean(text, choices.iter().map(|(name, _)| *name))))
+    let names = || choices.iter().map(|(name, _)| *name);
+    let short = || names().find(|name| text.to_lowercase().starts_with(name));
+    Err(refusal.or_meant(did_you_mean(text, names()).or_else(short)))
 }
 
 #[cfg(test)]
@@ -319,8 +354,18 @@ mod tests {
             (Raw::Text("5 s"), "did you mean \"5s\"?"),
             (Raw::Text("5S"), "did you mean \"5s\"?"),
             (Raw::Text("5sec"), "did you mean \"5s\"?"),
-            (Raw::Text("5d"), "the units are"),
-            (Raw::Text("5.5s"), "the units are"),
+            (Raw::Text("5 x"), "the units are"),
+            (Raw::Text("5,5s"), "the units are"),
+            (Raw::Text("5d"), "found \"5d\"; expected 1 ms to 24 h"),
+            (Raw::Text("-5s"), "found \"-5s\"; expected a number of milliseconds, or"),
+            (Raw::Text("1d"), "did you mean \"24h\"?"),
+            (Raw::Text("1.5s"), "did you mean \"1500ms\"?"),
+            (Raw::Text("0.0001s"), "the units are"),
+            (Raw::Text("1h30m"), "did you mean \"90m\"?"),
+            (Raw::Text("1 Minute, 5 secs"), "the units are"),
+            (Raw::Text("1 Minute 5 secs"), "did you mean \"65s\"?"),
+            (Raw::Text("90 minutes"), "did you mean \"90m\"?"),
+            (Raw::Text("s"), "the units are"),
             (Raw::Text("99999999999999999999h"), "too long"),
             (Raw::Text("9999999999999999h"), "too long"),
             (Raw::Text("25h"), "expected 1 ms to 24 h"),
@@ -364,5 +409,7 @@ mod tests {
             choice(Raw::Text("DEBUG"), &levels).unwrap_err().or_found("x").words();
         assert_eq!(message, "found x; expected one of \"info\", \"debug\"");
         assert_eq!(help.as_deref(), Some("did you mean \"debug\"?"));
+        let help = choice(Raw::Text("Information"), &levels).unwrap_err().words().1;
+        assert_eq!(help.as_deref(), Some("did you mean \"info\"?"));
     }
 }

@@ -136,18 +136,25 @@ impl<'a> Section<'a> {
     /// Reads a section within this one; if it is not there, or no object, an empty one.
     pub(crate) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
         let found = self.in_file(key);
-        let members = match found.as_ref().map(|found| found.raw) {
-            Some(Raw::Object(members)) => members,
-            Some(_) => {
-                found.iter().for_each(|found| found.refuse(Refusal::new("an object")));
-                &[]
-            }
-            None => &[],
+        let (members, wrong) = match found.as_ref().map(|found| found.raw) {
+            Some(Raw::Object(members)) => (members, None),
+            wrong => (&[][..], wrong),
         };
-        let spot = found.map_or(self.spot, |found| found.spot);
+        let spot = found.as_ref().map_or(self.spot, |found| found.spot);
         let overlay = self.overlay.as_ref().map(|prefix| format!("{prefix}{key}."));
         let mut section = Section::new(self.reader, spot, members, child(&self.path, key), overlay);
         let value = read(&mut section);
+        if let (Some(wrong), Some(found), [inner, ..]) = (wrong, found, &section.known[..]) {
+            // A text is perhaps an address with a secret.
+            let (value, refusal) = match wrong {
+                Raw::Text(text) if text.contains('/') => {
+                    ("…".into(), Refusal::new("an object").found("a text"))
+                }
+                Raw::Text(_) | Raw::Number(_) => (wrong.to_string(), Refusal::new("an object")),
+                _ => ("…".into(), Refusal::new("an object")),
+            };
+            found.refuse(refusal.help(format!("such as \"{key}\": {{ \"{inner}\": {value} }}")));
+        }
         section.finish();
         value
     }
@@ -226,12 +233,15 @@ impl<'a> Section<'a> {
 /// Reads the path of a file.
 fn path(raw: Raw<'_>) -> Result<PathBuf, Refusal> {
     let expected = "the path of a file";
+    let help = "put it into a file that you alone can read, and write the file's path here";
+    if let Raw::Object(_) = raw {
+        return Err(Refusal::new(expected).help(help));
+    }
     let text = scalar::text(raw, expected)?;
-    if text.len() > LONGEST_PATH || text.contains(char::is_control) || is_secret(text) {
-        let found = "a text that is no path (not shown)";
-        let help = "put it into a file that you alone can read, and write the file's path here";
-        let refusal = Refusal::new(expected).found(found);
-        return Err(if is_secret(text) { refusal.help(help) } else { refusal });
+    let is_content = is_secret(text) || text.contains("://");
+    if text.len() > LONGEST_PATH || text.contains(char::is_control) || is_content {
+        let refusal = Refusal::new(expected).found("a text that is no path (not shown)");
+        return Err(if is_content { refusal.help(help) } else { refusal });
     }
     Ok(text.into())
 }

@@ -1,7 +1,7 @@
 //! From bytes to a text with lines and columns; what is no such text is named.
 //! Pure: no I/O, no clock, no randomness.
 
-use super::problem::{ConfigProblem, Place, is_secret, push_escaped};
+use super::problem::{ConfigProblem, Place, has_secrets, push_escaped};
 
 /// The longest configuration: some fifty thousand cells fit.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
@@ -42,7 +42,7 @@ impl<'a> Source<'a> {
         let start = self.lines.get(line - 1).copied().unwrap_or(0);
         let rest = &self.text[start..];
         let whole = rest.split('\n').next().unwrap_or(rest).trim_end_matches('\r');
-        if is_secret(self.text) {
+        if has_secrets(self.text) {
             return None;
         }
         let gutter = format!("  {line} | ");

@@ -54,9 +54,8 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     if text.contains('#') {
         return Err(refuse("an address with a '#'".into()));
     }
-    let uri: Uri = text.parse().map_err(|_| refuse(shown_host(text)))?;
-    let host =
-        uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refuse(shown_host(text)))?;
+    let uri: Uri = text.parse().map_err(|_| refuse(shown(text)))?;
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refuse(shown(text)))?;
     match authority.rsplit_once(':').filter(|_| !authority.ends_with(']')) {
         Some((_, port)) if port.parse::<u16>().ok().is_none_or(|port| port == 0) => {
             let expected = "a port from 1 to 65535";
@@ -75,11 +74,11 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     }
 }
 
-/// An address without what may be secret in it: its path.
-fn shown_host(text: &str) -> String {
-    let after = text.find("://").map_or(0, |at| at + 3);
-    let end = text[after..].find(['/', '?', '#']).map_or(text.len(), |at| after + at);
-    shown(&text[..end])
+/// A text up to the host of the first address in it; the whole, if there is none.
+pub(super) fn host_of(text: &str) -> &str {
+    let Some((before, after)) = text.split_once("://") else { return text };
+    let host = after.split(['/', '?', '#']).next().unwrap_or_default();
+    &text[..before.len() + "://".len() + host.len()]
 }
 
 /// Whether a host is this very machine.

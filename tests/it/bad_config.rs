@@ -48,6 +48,7 @@ fn every_mistake_is_told_in_its_words_at_its_place() {
     let mut different = Vec::new();
     for path in files("json") {
         let (told, golden) = (told(&path), path.with_extension("txt"));
+        assert!(!told.contains("CANARY"), "{}: {told}", path.display());
         if rewrite {
             fs::write(&golden, told).unwrap();
         } else if fs::read_to_string(&golden).unwrap_or_default() != told {
@@ -254,6 +255,24 @@ fn what_is_no_argument_ends_it_with_64() {
     ] {
         let (code, told) = check(arguments);
         assert!(code == Some(64) && told.contains(words), "{arguments:?} {code:?}\n{told}");
+    }
+    let twice = "cannot be used multiple times\n\nUsage";
+    let port = "--listen: error at $.status.listen: found \":80\"";
+    for (arguments, words) in [
+        (&["-c", "a.json", "check", "-cb.json"][..], twice),
+        (&["--log-level=info", "run", "--log-level", "warn"], twice),
+        (&["run", "-c", "config/example.json", "--listen", ":80"], port),
+        (&["once", "-c", "config/example.json", "--listen", ":80"], port),
+        (&["check", "-c", "config/example.json", "--listen", ":80"], port),
+        (&["check", "--online", "-c", "config/example.json", "--listen", ":80"], port),
+        (&["pairs", "--listen", ":80", "-c", "config/example.json"], port),
+        (&["demo", "--listen", ":80"], port),
+        (&["demo", "-c", "config/example.json"], "leave out --config and --credentials"),
+        (&["healthcheck", "--listen", ":80"], "--listen: error: found \":80\""),
+    ] {
+        let output = finish(&mut ratesheet(arguments));
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.code() == Some(64) && told.contains(words), "{arguments:?}\n{told}");
     }
     let output = ratesheet(&["./mine.json"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();

@@ -212,6 +212,23 @@ fn pairs_are_listed_while_the_configuration_is_not_finished_yet() {
 }
 
 #[test]
+fn authorities_that_cannot_be_read_are_a_mistake_of_the_configuration_for_pairs_too() {
+    let rig = Rig::new();
+    let file = rig.file(
+        r#"{ "tls": { "ca_file": "/nonexistent.pem" }, "sheet": "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk",
+             "timeout": 5000, "data": { "kraken:xbteur:bid": "A1" } }"#,
+    );
+    let said = run(&["pairs", "-c", file.path().to_str().unwrap()]);
+    assert_eq!((said.code, said.out.as_str()), (78, ""));
+    assert!(
+        said.err.contains("error at $.tls.ca_file: found \"/nonexistent.pem\""),
+        "{}",
+        said.err
+    );
+    assert_eq!(rig.sandbox.count(Service::Kraken), 0);
+}
+
+#[test]
 fn kraken_in_trouble_is_told_and_ends_with_69() {
     let rig = Rig::new();
     rig.sandbox.fault(Service::Kraken, Fault::Html(520));

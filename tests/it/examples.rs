@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{rig::ratesheet, tty::Tty};
 
@@ -61,11 +61,24 @@ fn own_sink_prints_three_ticks_from_an_engine_in_another_thread() {
 
 #[test]
 fn sandbox_says_where_it_is_and_answers_until_its_input_ends() {
-    let said = run("sandbox", "cells\njournal\n");
+    let said = run("sandbox", "cells\njournal\nrename New\nunshare\nshare\ncells\n");
     let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines[0]["url"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{said}");
     assert!(lines[0]["key"]["client_email"].is_string(), "{said}");
-    assert_eq!(lines[1..], [Value::from(Vec::<Value>::new()), Value::from(Vec::<Value>::new())]);
+    let tabs = json!(["New", "It's a/tab #1 50%", "D3"]);
+    let [unshared, shared] = [false, true].map(|shared| json!({ "shared": shared }));
+    assert_eq!(lines[1..], [json!([]), json!([]), tabs, unshared, shared, json!([])]);
+}
+
+#[test]
+fn sandbox_names_the_file_that_its_key_cannot_be_written_to() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--locked", "--offline", "--example", "sandbox", "--"]);
+    let cargo = cargo.args(["--key", "/does/not/exist/key.json"]).stdin(Stdio::null());
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let words = "sandbox: the key cannot be written to /does/not/exist/key.json: No such file";
+    assert!(!output.status.success() && told.contains(words), "{told}");
 }
 
 #[test]

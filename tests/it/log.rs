@@ -72,6 +72,33 @@ fn a_reload_changes_the_level_and_says_that_it_cannot_change_the_format() {
 }
 
 #[test]
+fn at_debug_each_request_has_a_line_and_where_the_heart_beats_is_in_none() {
+    let rig = Rig::new();
+    let url = rig.sandbox.url();
+    let heart = format!(r#"{{ "heartbeat": {{ "url": "{url}/beat/CANARY" }},"#);
+    let file = rig.file(&price_in(ONE, "A1").replacen('{', &heart, 1));
+    let process = Process::start(&["-c", file.path().to_str().unwrap(), "--log-level", "debug"]);
+    let beats = |sandbox: &Sandbox| sandbox.count(Service::Other) > 0;
+    assert!(rig.sandbox.wait_for_blocking(beats, SOON).is_ok(), "no heart beats");
+    let log = log(process);
+    for request in [
+        format!("GET {url}/0/public/AssetPairs"),
+        format!("GET {url}/0/public/Ticker"),
+        format!("GET {url}/v4/spreadsheets/{ONE}"),
+        format!("POST {url}/v4/spreadsheets/{ONE}/values:batchUpdate"),
+        "an access token is asked for".into(),
+    ] {
+        let is_it = |line: &&str| line.contains(&format!("\"msg\":\"{request}\""));
+        let line = log.lines().find(is_it).unwrap_or_else(|| panic!("no {request} in {log}"));
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let outcome = line["outcome"].as_str().unwrap();
+        assert!(["200", "ok"].contains(&outcome) && line["ms"].is_u64(), "{line}");
+        assert_eq!(line["level"], "debug");
+    }
+    assert!(!log.contains("CANARY"), "{log}");
+}
+
+#[test]
 fn the_demo_answers_probes_where_it_is_told_to_and_logs_as_it_is_told_to() {
     let demo = ["demo", "--every", "20", "--listen", "127.0.0.1:0", "--log-level", "info"];
     let mut process = Process::start(&[&demo[..], &["--log-format", "json"]].concat());

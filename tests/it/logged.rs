@@ -38,12 +38,17 @@ impl Logged {
 
     /// Where its probes listen.
     pub(crate) fn listens(&self) -> SocketAddr {
+        self.tells("where it listens", listens)
+    }
+
+    /// What is found in its log, as soon as it is there.
+    pub(crate) fn tells<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let start = Instant::now();
         loop {
-            if let Some(address) = listens(&self.told()) {
-                return address;
+            if let Some(found) = find(&self.told()) {
+                return found;
             }
-            assert!(start.elapsed() < SOON, "it does not listen");
+            assert!(start.elapsed() < SOON, "it does not tell {what}");
             thread::sleep(Duration::from_millis(5));
         }
     }

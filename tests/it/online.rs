@@ -229,7 +229,7 @@ fn a_key_that_is_none_and_a_key_that_is_not_there_are_findings_too() {
         let told = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{told}");
         assert!(told.contains(words), "{words}\nis missing in:\n{told}");
-        assert!(told.contains("the pair is traded") && told.contains("1 of 1 cells"), "{told}");
+        assert!(told.contains("the pair is traded") && told.contains("1 of 1 cell "), "{told}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Commands to a tree that come one upon the other: who is told what.
 
 use actix::Actor as _;
-use ratesheet::{Event, Reload, Shutdown, SupervisorActor};
-use tokio::sync::mpsc::unbounded_channel;
+use ratesheet::{Event, Reload, Shutdown, SupervisorActor, sandbox::Service};
+use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
-use crate::rig::{Ear, ONE, Rig, block_on, one_price};
+use crate::rig::{Ear, ONE, Rig, block_on, one_price, ticks, with_tree};
 
 #[test]
 fn a_reload_that_another_command_overtakes_does_not_claim_to_be_at_work() {
@@ -20,6 +20,35 @@ fn a_reload_that_another_command_overtakes_does_not_claim_to_be_at_work() {
         let told = reload.unwrap().unwrap_err();
         assert!(told.contains("is being shut down"), "{told}");
         stopped.unwrap();
+    });
+}
+
+#[test]
+fn thirty_reloads_spend_one_budget() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = rig.config().sheet(one_price(ONE));
+        config.google.writes_per_minute = 1;
+        config.kraken.requests_per_second = 10.0;
+        let begin = Instant::now();
+        with_tree(config.clone(), async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            for _ in 0..30 {
+                tree.send(Reload(Box::new(config.clone()))).await.unwrap().unwrap();
+                // Whatever it may ask for at once it has asked for.
+                ticks(tree, 3).await;
+            }
+        })
+        .await;
+        let journal = rig.sandbox.journal();
+        let passed = begin.elapsed().as_secs() as usize + 1;
+        let of = |service, most| {
+            let asked = journal.iter().filter(|entry| entry.service == service).count();
+            assert!((1..=most).contains(&asked), "{asked} to {service:?} in {passed} s");
+        };
+        of(Service::Kraken, 2 + 10 * passed);
+        // Five reads, and five writes, at once.
+        of(Service::Sheets, 10 + passed / 30);
     });
 }
 

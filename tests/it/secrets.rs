@@ -20,6 +20,9 @@ use crate::{
 /// So much of a secret gives it away.
 const TELLING: usize = 12;
 
+/// The end of the address of a heartbeat, which is as good as a password.
+const BEAT: &str = "f00dfeed-5eed-4bad-8bad-c0ffee5ecret";
+
 /// The access tokens that have been used, the newest last.
 fn tokens(rig: &Rig) -> Vec<String> {
     let bearer = |entry: &Entry| {
@@ -37,7 +40,8 @@ fn assertions(rig: &Rig) -> Vec<String> {
     rig.sandbox.requests(Service::Token).iter().filter_map(signed).collect()
 }
 
-/// Everything secret in a rig: its private key, the key's id, all tokens, and how they were got.
+/// Everything secret in a rig: its private key, the key's id, all tokens, how they were got, and
+/// where its heartbeat goes.
 fn secrets(rig: &Rig) -> BTreeSet<String> {
     let key: serde_json::Value = serde_json::from_str(&rig.sandbox.service_account_key()).unwrap();
     let private = key["private_key"].as_str().unwrap();
@@ -45,7 +49,7 @@ fn secrets(rig: &Rig) -> BTreeSet<String> {
     let id = key["private_key_id"].as_str().unwrap().to_owned();
     let (tokens, assertions) = (tokens(rig), assertions(rig));
     assert!(!tokens.is_empty() && !assertions.is_empty(), "nothing secret has been used");
-    [body, id].into_iter().chain(tokens).chain(assertions).collect()
+    [body, id, BEAT.into()].into_iter().chain(tokens).chain(assertions).collect()
 }
 
 /// Every part that gives a secret away: of itself, and of its base64, in which it looks different
@@ -107,10 +111,13 @@ fn trouble(address: SocketAddr) -> String {
 #[test]
 fn no_log_and_no_page_tells_a_secret_at_any_level() {
     let rig = Rig::new();
-    let file = rig.file(&price_in(ONE, "A1"));
+    // Nobody answers it as it wants to be answered, which is told.
+    let beat = format!(r#"{{ "heartbeat": {{ "url": "{}/{BEAT}" }},"#, rig.sandbox.url());
+    let file = rig.file(&price_in(ONE, "A1").replacen('{', &beat, 1));
     let service = Logged::start(&file, "json", &["--listen", "127.0.0.1:0"]);
     let address = service.listens();
     rig.shows("A1");
+    service.tells("of its heartbeat", |told| told.find("the heartbeat is not heard"));
     let mut told = Vec::new();
     for kind in 0..echoes("").len() {
         let token = tokens(&rig).pop().unwrap();

@@ -7,6 +7,8 @@ use std::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
+    process::Stdio,
+    thread,
     time::Duration,
 };
 
@@ -82,7 +84,7 @@ fn a_write_that_hangs_is_abandoned_when_the_grace_is_over() {
     let took = asked.elapsed();
     let log = String::from_utf8(output.stderr).unwrap();
     let told = log.lines().rev().nth(1).unwrap();
-    assert!(told.contains("a write that was under way is abandoned"), "{log}");
+    assert!(told.contains("is abandoned: if it was writing, Google may yet"), "{log}");
     assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{log}");
     let grace = Duration::from_millis(300);
     assert!(took >= grace && took < grace + AT_ONCE, "{took:?}");
@@ -295,4 +297,30 @@ fn every_other_command_ends_at_once_by_a_signal_even_as_the_first_process_of_a_c
             assert_eq!((status.code(), status.signal()), (Some(code), None), "{command:?}");
         }
     }
+}
+
+#[test]
+fn asked_to_stop_before_it_has_begun_it_ends_at_once_and_with_0() {
+    for (signal, number) in [("TERM", 15), ("INT", 2)] {
+        let mut command = ratesheet(&["run", "-c", "-"]);
+        command.stdin(Stdio::piped());
+        let process = Process::of(command);
+        let start = Instant::now();
+        while !catches(&process, number) {
+            assert!(start.elapsed() < SOON, "{signal} is not caught while it reads");
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Nobody has told it yet what to do.
+        process.signal(signal);
+        let status = process.end().status;
+        // The kernel would do it too, without a code, to any process but the first one.
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{signal}");
+    }
+}
+
+/// Whether a process has a handler for the signal with this number.
+fn catches(process: &Process, number: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (number - 1)) != 0
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use actix::Addr;
 use ratesheet::{
-    Config, FailureClass, SupervisorActor,
+    Config, FailureClass, GetStatus, Reload, SupervisorActor,
     sandbox::{Fault, Sandbox, Service},
 };
 use rcgen::{
@@ -23,7 +23,9 @@ use tokio_rustls::{
     },
 };
 
-use crate::rig::{ONE, Rig, block_on, finish, one_price, ratesheet, report, with_tree};
+use crate::rig::{
+    ONE, Rig, block_on, finish, in_flight, one_price, ratesheet, report, slow, with_tree,
+};
 
 /// An authority, and the file that it is told of in.
 struct Authority {
@@ -126,6 +128,31 @@ fn an_authority_that_it_is_told_of_is_trusted() {
         let (rig, authority) = (Rig::new(), Authority::new());
         let front = Front::new(&rig, authority.certified("localhost", false)).await;
         with_tree(config(&rig, &front.url, Some(&authority)), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_was_accepted_at_a_reload_counts_though_its_file_is_gone_when_the_old_tree_has_stopped() {
+    block_on(async {
+        let (rig, authority) = (Rig::new(), Authority::new());
+        let front = Front::new(&rig, authority.certified("localhost", false)).await;
+        let next = config(&rig, &front.url, Some(&authority));
+        with_tree(rig.config().sheet(one_price(ONE)), async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            let slow = rig.sandbox.inject(slow(300));
+            rig.until("a write", in_flight).await;
+            let reload = tree.send(Reload(Box::new(next)));
+            let replaced = async {
+                // What it is answered comes after the order to reload.
+                tree.send(GetStatus).await.unwrap();
+                std::fs::write(authority.file.path(), "nothing any more").unwrap();
+            };
+            let (reloaded, ()) = tokio::join!(reload, replaced);
+            reloaded.unwrap().expect("it was accepted");
+            rig.sandbox.clear_fault(slow);
             rig.fresh(&[(ONE, "A1")]).await;
         })
         .await;

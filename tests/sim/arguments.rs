@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+pub(crate) const HELP: &str = "\
+The whole tree of actors against simulated servers, in simulated time. Behind `cargo test --test sim --`:
+
+  --seeds N      tries so many seeds (300)
+  --from N       the first of them (0)
+  --all          goes on when one has failed, and tells each that fails in a line
+  --seed N       runs the one, and shows its journal
+  --hours N      how long a run lasts, in its own time (1)
+  NAME           only tests with this in their names; --exact, --skip, --list as everywhere
+";
+
 #[derive(Debug)]
 pub(crate) struct Arguments {
     /// How many seeds are tried, and which is the first.
@@ -15,6 +26,8 @@ pub(crate) struct Arguments {
     pub(crate) length: Duration,
     /// Whether the tests are only named.
     pub(crate) lists: bool,
+    /// Whether it is only said what the arguments are.
+    pub(crate) helps: bool,
     filters: Vec<String>,
     exact: bool,
     skips: Vec<String>,
@@ -29,6 +42,7 @@ impl Arguments {
             goes_on: false,
             length: Duration::from_secs(3_600),
             lists: false,
+            helps: false,
             filters: Vec::new(),
             exact: false,
             skips: Vec::new(),
@@ -50,6 +64,7 @@ impl Arguments {
                 "--all" => arguments.goes_on = true,
                 "--hours" => arguments.length = Duration::from_secs(3_600 * number()),
                 "--list" => arguments.lists = true,
+                "--help" | "-h" => arguments.helps = true,
                 "--exact" => arguments.exact = true,
                 "--skip" => arguments.skips.extend(own.or_else(|| words.next())),
                 "--test-threads" | "--format" | "--color" | "--logfile" => {

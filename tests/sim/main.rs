@@ -52,6 +52,10 @@ pub(crate) use run::fuzzed;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_command_line();
+    if arguments.helps {
+        print!("{}", arguments::HELP);
+        return ExitCode::SUCCESS;
+    }
     watch_panics();
     if let Some(seed) = arguments.seed {
         return swarm::replay(seed, &arguments);

@@ -36,6 +36,8 @@ fn a_pipe_gets_each_tick_and_each_news_once_and_the_sheet_at_the_end() {
     let closing = screen.closing(rows(8.0));
     assert!(closing.contains("2  Pepe  0.000002502  8"), "{closing}");
     assert!(closing.ends_with("0 cells in 0 writes\n"), "{closing}");
+    (screen.news.cells, screen.news.writes) = (25, 1);
+    assert!(screen.closing(rows(8.0)).ends_with("25 cells in 1 write\n"));
 }
 
 #[test]

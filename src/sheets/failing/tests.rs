@@ -140,6 +140,26 @@ fn a_reason_that_comes_too_soon_after_another_is_told_a_minute_later() {
 }
 
 #[test]
+fn what_a_person_can_mend_is_told_within_a_minute_although_it_is_tried_again_later() {
+    let outcome = |time| {
+        after(secs(time), |request, since| match since.as_secs() {
+            _ if !request.contains(":batchUpdate") => None,
+            0..20 => Some((503, "")),
+            _ => Some((404, r#"{ "error": { "message": "Not found" } }"#)),
+        })
+    };
+    let told = |outcome: &Outcome| {
+        let told = outcome.log.iter().filter(|line| line.contains("is not written"));
+        told.map(|line| line.contains("no such spreadsheet")).collect::<Vec<_>>()
+    };
+    let (soon, late) = (outcome(59), outcome(61));
+    assert_eq!(told(&soon), [false], "a line a minute: {:?}", soon.log);
+    assert_eq!(told(&late), [false, true], "{:?}", late.log);
+    let next = outcome(400).times(":batchUpdate").into_iter().find(|at| *at > secs(40));
+    assert!(next.unwrap() > secs(61), "it is tried again at {next:?}");
+}
+
+#[test]
 fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counted() {
     let outcome = after(secs(9), |request, _| {
         let refused = r#"{ "error": { "message": "Invalid data[0]: it is protected" } }"#;
@@ -153,6 +173,31 @@ fn after_a_cell_is_refused_the_rest_is_written_at_once_and_one_failure_is_counte
     assert_eq!((outcome.report.write_failures, outcome.report.cells_written), (1, 1));
     let failing: Vec<_> = outcome.report.cells.iter().map(|cell| cell.failing.is_some()).collect();
     assert!(outcome.report.failing.is_none() && failing == [true, false], "{failing:?}");
+}
+
+#[test]
+fn a_tab_that_is_renamed_right_after_the_start_is_told_in_one_line_with_those_there_are() {
+    let outcome = after(secs(9), |request, since| {
+        let nowhere = |first| match first {
+            true => {
+                r#"{ "error": { "message": "Invalid data[0]: Unable to parse range: 'Sheet 1'!A1" } }"#
+            }
+            false => {
+                r#"{ "error": { "message": "Invalid data[0]: Unable to parse range: 'Sheet 1'!A2" } }"#
+            }
+        };
+        let renamed = r#"{ "sheets": [{ "properties": { "title": "Prices" } }] }"#;
+        match request.contains(":batchUpdate") {
+            // The first attempt fails, and meanwhile it is renamed.
+            true if since.is_zero() => Some((503, "")),
+            true => Some((400, nowhere(request.contains("!A1")))),
+            false => (request.contains("/v4/") && !since.is_zero()).then_some((200, renamed)),
+        }
+    });
+    let told = outcome.log.iter().filter(|line| line.contains("still"));
+    let line = "WARN 2 cells stand still: there is no tab 'Sheet 1'. Its tabs are: 'Prices'. \
+                Correct it in the configuration";
+    assert_eq!(told.collect::<Vec<_>>(), [line], "{:?}", outcome.log);
 }
 
 #[test]
