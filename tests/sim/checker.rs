@@ -153,6 +153,11 @@ impl Checker {
         }
     }
 
+    /// A tab gets another title: its cells are written where they are now.
+    pub(crate) fn renames(&mut self, now: Duration, book: usize) {
+        self.excuses.fails(now, Some(book));
+    }
+
     pub(crate) fn drills(&mut self, now: Duration, role: Role, drill: Drill, plan: &Plan) {
         self.begins_anew(role);
         self.excuses.drills(now, role, drill, plan);

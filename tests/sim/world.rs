@@ -288,10 +288,12 @@ impl World {
             Happening::Rename(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);
                 book.tabs.insert(sheet.gid, format!("Renamed {}", sheet.title()));
+                checker.renames(now, sheet.spreadsheet);
             }
             Happening::RenameBack(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);
                 book.tabs.insert(sheet.gid, sheet.title());
+                checker.renames(now, sheet.spreadsheet);
             }
             Happening::Protect(sheet) => {
                 let (book, sheet) = self.tab(google, sheet);

@@ -291,7 +291,9 @@ impl Writes {
         })?;
         let upset = at < failed + AFTERMATH;
         let aged = at + every + ON_THE_WAY >= before.at + AFRESH;
-        let may = kraken::stands(*pair) > 1 && (upset || aged);
+        // Where the next tick is far away, what may have come late is written over without one.
+        let over = upset && every > AFRESH;
+        let may = over || (kraken::stands(*pair) > 1 && (upset || aged));
         let again = failed < before.at && before.fetch == *fetch && !may;
         broken_if(again, Broken::WrittenTwice, || format!("{range} of {book}: fetch {fetch}"))
     }
