@@ -157,14 +157,11 @@ impl Question {
     /// themselves, so that they keep no others from being asked for; everything in one request,
     /// where that is cheaper.
     fn requests(&self) -> Vec<Request> {
-        let mut groups: Vec<(u32, Vec<String>)> = Vec::new();
+        let mut groups: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for (name, Named { failures, .. }) in &self.names {
-            match groups.binary_search_by_key(failures, |(failures, _)| *failures) {
-                Ok(at) => groups[at].1.push(name.clone()),
-                Err(at) => groups.insert(at, (*failures, vec![name.clone()])),
-            }
+            groups.entry(*failures).or_default().push(name.clone());
         }
-        let requests: Vec<_> = groups.into_iter().flat_map(|(_, names)| chunks(names)).collect();
+        let requests: Vec<_> = groups.into_values().flat_map(chunks).collect();
         if requests.len() > MOST_REQUESTS {
             return vec![self.everything()];
         }
