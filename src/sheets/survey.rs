@@ -57,6 +57,13 @@ impl Survey {
         !self.is_reading && self.due <= now
     }
 
+    /// Whether they should have been read for a while: the last tick was long ago.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        const WHILE: Duration = Duration::from_secs(60);
+        let good_until = self.read.map(|read| read + self.probe * GOOD_FOR + WHILE);
+        good_until.is_none_or(|until| until < now)
+    }
+
     /// When they are to be read before their time, should nothing else happen until then.
     pub(super) fn early(&self) -> Option<Instant> {
         (self.in_doubt && !self.is_reading).then_some(self.due)

@@ -91,6 +91,17 @@ fn play(
     time: Duration,
     scenario: impl Fn(&str, Duration) -> Option<Answer> + Clone + Send + Sync + 'static,
 ) -> Outcome {
+    play_beside(sheet, prices, time, scenario, |_| async {})
+}
+
+/// As [`play`], while somebody else uses the account.
+fn play_beside<Other: Future<Output = ()> + 'static>(
+    sheet: SheetConfig,
+    prices: impl IntoIterator<Item = [u32; 2]>,
+    time: Duration,
+    scenario: impl Fn(&str, Duration) -> Option<Answer> + Clone + Send + Sync + 'static,
+    other: impl FnOnce(Account) -> Other,
+) -> Outcome {
     let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix_rt::System::with_tokio_rt(paused).block_on(async move {
         fastrand::seed(7);
@@ -107,6 +118,7 @@ fn play(
         let google = GoogleConfig { url: "http://127.0.0.1".into(), ..GoogleConfig::default() };
         let retry = RetryConfig::default();
         let account = Account::with_tls(Credentials::METADATA, &google, retry, &tls).unwrap();
+        actix_rt::spawn(other(account.clone()));
         let (journal, newest) = (Journal::default(), Arc::default());
         let reports = Reports(Arc::clone(&newest)).start();
         let (id, every) = (SpreadsheetId::parse(ID).unwrap(), sheet.every);
@@ -285,6 +297,45 @@ fn a_tab_that_is_renamed_as_soon_as_it_was_read_is_looked_for_without_a_tick() {
     assert_eq!(outcome.times("fields=properties"), [Duration::ZERO, secs(30)]);
     let failing = outcome.report.cells.iter().map(|cell| cell.failing.clone().unwrap());
     failing.for_each(|why| assert!(why.reason.contains("no tab 'Sheet 1'"), "{why}"));
+}
+
+#[test]
+fn where_a_tick_is_a_day_away_its_cells_are_looked_for_before_they_are_written() {
+    let daily = hourly(["A1", "A2"]).every(secs(86_400));
+    let outcome = play(daily, [[1, 1], [2, 2]], secs(2 * 86_400), |request, since| {
+        let renamed = r#"{ "sheets": [{ "properties": { "title": "Another" } }] }"#;
+        (since > secs(60) && request.contains("fields=properties")).then_some((200, renamed))
+    });
+    let written = outcome.times(":batchUpdate");
+    assert_eq!(written, [Duration::ZERO], "it is somebody else's tab, perhaps");
+    assert!(outcome.times("fields=properties").contains(&secs(86_400)));
+}
+
+#[test]
+fn a_reading_that_waits_for_its_turn_for_minutes_holds_up_no_write() {
+    let often = hourly(["A1", "A2"]).every(secs(5));
+    let prices = (1..=900).map(|tick| [tick; 2]);
+    let at = |at: f64| Duration::from_secs_f64(at);
+    let scenario = move |request: &str, since| {
+        let one = (at(3_604.0)..at(3_606.0)).contains(&since) && request.contains(":batchUpdate");
+        one.then_some((503, ""))
+    };
+    let outcome = play_beside(often, prices, secs(4_500), scenario, move |account| async move {
+        let begun = Instant::now();
+        // Others have used up what may be read at once: whoever comes then waits for his turn,
+        // and then for as long as Google asks for.
+        sleep_until(begun + at(3_599.9)).await;
+        for _ in 0..5 {
+            drop(account.turn(Budget::Reads).await);
+        }
+        sleep_until(begun + at(3_600.5)).await;
+        account.gates()[0].shut_for(secs(800));
+    });
+    let read = outcome.times("fields=properties");
+    assert!(read.len() == 2 && read[1] > secs(4_400), "{read:?}");
+    let written = outcome.times(":batchUpdate");
+    let meanwhile = written.iter().filter(|at| (secs(3_610)..secs(4_400)).contains(*at)).count();
+    assert!(meanwhile > 150, "{meanwhile} writes");
 }
 
 #[test]
