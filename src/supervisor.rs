@@ -26,7 +26,7 @@ use tokio::{
 pub use self::drill::{Drill, DrillActor};
 use self::{
     board::Board,
-    tree::{Surroundings, Tree},
+    tree::{Gates, Surroundings, Tree},
 };
 pub use self::{
     board::{State, Status},
@@ -36,7 +36,6 @@ pub use self::{
 use crate::{
     config::Config,
     dial::Dialer,
-    gate::Gate,
     http::Tls,
     messages::{ActorName, Fault, Next, Report},
     sheets::ServiceAccountKey,
@@ -122,8 +121,7 @@ pub struct SupervisorActor {
     tree: Option<Tree>,
     /// What the last tree was built of.
     built: Option<Arc<Config>>,
-    /// Those of the last tree.
-    gates: Vec<Rc<Gate>>,
+    gates: Option<Gates>,
     /// Counts the commands that stop the tree.
     era: u64,
     /// It has been told to shut down, whatever else it is told.
@@ -150,7 +148,7 @@ impl SupervisorActor {
             accepted: None,
             tree: None,
             built: None,
-            gates: Vec::new(),
+            gates: None,
             era: 0,
             leaving: false,
             shutdowns: 0,
@@ -226,9 +224,7 @@ impl SupervisorActor {
             None => Tls::new(&self.config.tls).map_err(|error| error.to_string())?,
         };
         let tree = Tree::build(&self.config, &around, tls).map_err(|error| error.to_string())?;
-        // However often it is built afresh, no more is asked for.
-        let last = std::mem::replace(&mut self.gates, tree.gates.clone());
-        tree.gates.iter().zip(&last).for_each(|(gate, last)| gate.inherit(last));
+        self.gates = Some(tree.gates.clone().after(self.gates.take()));
         let sheets = self.config.sheets.len();
         info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
         self.tree = Some(tree);

@@ -30,9 +30,35 @@ pub(super) struct Tree {
     pub(super) kraken: Guarded<KrakenActor>,
     pub(super) sheets: BTreeMap<SpreadsheetId, Guarded<SheetsActor>>,
     /// What the requests to Kraken, and those to Google, wait for their turn at.
-    pub(super) gates: Vec<Rc<Gate>>,
+    pub(super) gates: Gates,
     /// Not kept alive: its silence is what tells that something is wrong.
     heart: Option<Heart>,
+}
+
+/// What the children wait for their turns at: Kraken's, and Google's for reads and for writes, if
+/// there is anything to write.
+#[derive(Debug, Clone)]
+pub(super) struct Gates {
+    kraken: Rc<Gate>,
+    google: Option<[Rc<Gate>; 2]>,
+}
+
+impl Gates {
+    /// Has let through what those of the last tree have: however often a tree is built afresh, no
+    /// more is asked for.
+    pub(super) fn after(mut self, last: Option<Self>) -> Self {
+        let Some(last) = last else { return self };
+        self.kraken.inherit(&last.kraken);
+        match (&self.google, last.google) {
+            (Some(google), Some(last)) => {
+                google.iter().zip(&last).for_each(|(gate, last)| gate.inherit(last));
+            }
+            // For the next tree that has any.
+            (None, last) => self.google = last,
+            (Some(_), None) => {}
+        }
+        self
+    }
 }
 
 /// Why there is no tree.
@@ -100,8 +126,8 @@ impl Tree {
         // Whoever has its address can feign a heartbeat: it is in no log.
         let heart = heart(config, &quiet, &around.log)?;
         let kraken = KrakenActor::with_tls(config.kraken.clone(), config.retry, &tls)?;
-        let google = account.iter().flat_map(Account::gates);
-        let gates = std::iter::once(kraken.gate()).chain(google).collect();
+        let google = account.as_ref().map(Account::gates);
+        let gates = Gates { kraken: kraken.gate(), google };
         let kraken = feeds.into_iter().fold(kraken, KrakenActor::feed);
         let kraken = kraken
             .reports(around.reports.clone())
