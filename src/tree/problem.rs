@@ -296,7 +296,7 @@ pub(crate) fn shown(text: &str) -> String {
     }
     let public = url::host_of(text);
     let cut = if public.len() < text.len() && !public.ends_with("://docs.google.com") {
-        format!("{public}/…")
+        format!("{}/…", public.trim_end_matches('/'))
     } else {
         text.to_owned()
     };
@@ -308,10 +308,13 @@ pub(crate) fn shown(text: &str) -> String {
     format!("\"{}\"", clipped(&text))
 }
 
-/// Whether a text has something in it which must not appear anywhere: a private key, or the
-/// section with the address of a heartbeat, which is as good as a password.
+/// Whether a text may have something in it which must not appear anywhere: a private key, or the
+/// address of a heartbeat, which is as good as a password, however its section is spelt.
 pub(super) fn has_secrets(text: &str) -> bool {
-    is_secret(text) || text.contains("heartbeat")
+    let addresses = || text.split("://").skip(1);
+    is_secret(text)
+        || text.to_ascii_lowercase().contains("beat")
+        || addresses().any(|address| !address.starts_with("docs.google.com/"))
 }
 
 /// Whether a text has a private key in it, which must not appear anywhere.

@@ -28,7 +28,7 @@ pub(crate) fn endpoint(text: &str) -> Result<String, Refusal> {
 pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     let refuse = |found: String| Refusal::new(expected).found(found);
     let Some((scheme, rest)) = text.split_once("://") else {
-        let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         if text.contains('@') {
             return Err(refuse("no address (not shown)".into()));
         }
@@ -74,11 +74,14 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     }
 }
 
-/// A text up to the host of the first address in it; the whole, if there is none.
+/// A text up to the host of the first address in it; the whole, if there is none. Of one that has
+/// a user's name or a password before its host, no more than its scheme.
 pub(super) fn host_of(text: &str) -> &str {
-    let Some((before, after)) = text.split_once("://") else { return text };
-    let host = after.split(['/', '?', '#']).next().unwrap_or_default();
-    &text[..before.len() + "://".len() + host.len()]
+    let begin = text.find("://").or_else(|| text.find(r":\\"));
+    let Some(begin) = begin.map(|colon| colon + "://".len()) else { return text };
+    let host = text[begin..].split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let end = if host.contains('@') { begin } else { begin + host.len() };
+    &text[..end]
 }
 
 /// Whether a host is this very machine.
