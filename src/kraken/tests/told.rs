@@ -92,20 +92,3 @@ fn a_reason_that_comes_too_soon_after_another_is_told_before_a_long_wait_is_over
         assert_eq!(bench.asked(), Vec::<String>::new(), "it waits");
     });
 }
-
-#[test]
-fn a_reason_that_is_to_be_told_later_is_not_when_all_is_well_by_then() {
-    in_no_time(async {
-        let over = Over::default();
-        let is_over = over.clone();
-        let bench = Bench::new(&[(SHEET, pairs(101))], move |asked| match asked {
-            LIST => page(),
-            names if !names.contains("AAA100EUR") || is_over.is() => all(names),
-            _ => page(),
-        });
-        told(&bench, 30).await;
-        over.now();
-        assert_eq!(told(&bench, 90).await, (0, 0));
-        assert!(bench.report().failing.is_none());
-    });
-}
