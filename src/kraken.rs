@@ -110,10 +110,14 @@ pub struct KrakenActor {
     tick: u64,
     /// How many fetches in a row have brought nothing, or a plea to wait.
     failures: u32,
-    /// What is told of why fetches fail.
-    told: Seldom<Failure>,
+    /// Whether Kraken gives quotes all the same, while fetches fail.
+    gives: bool,
+    /// What is told of why fetches fail, and of whether it gives quotes all the same.
+    told: Seldom<(bool, Failure)>,
     /// What is told of why the list of asset pairs does not come.
     told_of_list: Seldom<Failure>,
+    /// Whether a timer runs that offers to late receivers again what they have not had.
+    offers_again: bool,
     /// What is said of receivers that are gone.
     nobody: OnceAMinute,
     report: KrakenReport,
@@ -175,8 +179,10 @@ impl KrakenActor {
             again: BTreeSet::new(),
             tick: 0,
             failures: 0,
+            gives: false,
             told: Seldom::default(),
             told_of_list: Seldom::default(),
+            offers_again: false,
             nobody: OnceAMinute::default(),
             report: KrakenReport::default(),
         })
@@ -324,7 +330,8 @@ impl Supervised for KrakenActor {
         if let Phase::Fetching(due) = std::mem::replace(&mut self.phase, Phase::Idle) {
             self.pending.extend(due.iter());
         }
-        // Their timers are gone.
+        // The timers are gone.
+        self.offers_again = false;
         let apart = std::mem::take(&mut self.apart);
         self.pend(|pair| apart.contains(pair));
         self.pending = &self.pending - &self.again;

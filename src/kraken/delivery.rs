@@ -31,16 +31,9 @@ impl KrakenActor {
             quotes,
             missing: Arc::clone(&self.report.missing),
         };
-        let nobody_was_late = !self.is_somebody_late();
         self.feeds.iter_mut().for_each(|(_, late)| late.take_in(batch.clone()));
         self.deliver();
-        if nobody_was_late {
-            self.deliver_later(ctx);
-        }
-    }
-
-    fn is_somebody_late(&self) -> bool {
-        self.feeds.iter().any(|(_, late)| !late.is_empty())
+        self.deliver_later(ctx);
     }
 
     /// Gives every receiver that has room what it has not had. One without room is in trouble,
@@ -62,10 +55,15 @@ impl KrakenActor {
         }
     }
 
-    pub(super) fn deliver_later(&self, ctx: &mut Context<Self>) {
-        if self.is_somebody_late() {
+    /// Has late receivers offered again what they have not had: by one timer, however often they
+    /// are late and have caught up before it fires.
+    pub(super) fn deliver_later(&mut self, ctx: &mut Context<Self>) {
+        let is_somebody_late = self.feeds.iter().any(|(_, late)| !late.is_empty());
+        if is_somebody_late && !self.offers_again {
+            self.offers_again = true;
             debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
             later(ctx, DELIVER_AGAIN, |actor: &mut Self, ctx| {
+                actor.offers_again = false;
                 actor.deliver();
                 actor.deliver_later(ctx);
             });

@@ -153,18 +153,21 @@ impl Question {
         Request { names: self.names.keys().cloned().collect(), everything: true }
     }
 
-    /// What is asked for, and in which order: names whose requests have failed come last and by
-    /// themselves, so that they keep no others from being asked for; everything in one request,
-    /// where that is cheaper.
+    /// What is asked for, and in which order: everything in one request, where so many names make
+    /// that cheaper; else names whose requests have failed come last and by themselves, so that
+    /// they keep no others from being asked for. Those that would come last of many share requests:
+    /// their turn to have one by themselves comes when the others have been answered.
     fn requests(&self) -> Vec<Request> {
+        if chunks(self.names.keys().cloned()).len() > MOST_REQUESTS {
+            return vec![self.everything()];
+        }
         let mut groups: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for (name, Named { failures, .. }) in &self.names {
             groups.entry(*failures).or_default().push(name.clone());
         }
-        let requests: Vec<_> = groups.into_values().flat_map(chunks).collect();
-        if requests.len() > MOST_REQUESTS {
-            return vec![self.everything()];
-        }
+        let mut requests: Vec<_> = groups.into_values().flat_map(chunks).collect();
+        let last = requests.split_off(requests.len().min(MOST_REQUESTS - 1));
+        requests.extend(chunks(last.concat()));
         requests.into_iter().map(|names| Request { names, everything: false }).collect()
     }
 

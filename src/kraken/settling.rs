@@ -55,7 +55,7 @@ impl KrakenActor {
         match trouble {
             None => self.is_well(),
             Some(trouble) if self.is_apart(&trouble, brought) => {
-                self.ask_apart(trouble, brought, ctx);
+                self.ask_apart(trouble, ctx);
             }
             Some(trouble) => self.wait(trouble, brought, asked, ctx),
         }
@@ -106,7 +106,7 @@ impl KrakenActor {
 
     /// Has what a fetch lacks asked for again, each pair after its own wait. Everybody else's
     /// ticks go on.
-    fn ask_apart(&mut self, trouble: Trouble, brought: bool, ctx: &mut Context<Self>) {
+    fn ask_apart(&mut self, trouble: Trouble, ctx: &mut Context<Self>) {
         self.failures = 0;
         let Trouble { error, in_vain, unasked } = trouble;
         let why = error.failure(&self.config.url);
@@ -114,7 +114,7 @@ impl KrakenActor {
         let wait = |failures| backoff.jittered(failures, dice);
         let mut waits = self.apart.put_off(in_vain, true, &why, now, wait);
         waits.extend(self.apart.put_off(unasked, false, &why, now, wait));
-        self.fails(why, brought, waits.first().copied().unwrap_or_default());
+        self.fails(why, true, waits.first().copied().unwrap_or_default(), ctx);
         for wait in waits {
             // Not left until the next tick, which may be an hour away.
             later(ctx, wait, |actor: &mut Self, ctx| {
@@ -140,7 +140,7 @@ impl KrakenActor {
             // All are asked for again at once, and these last: they may fail for their own reasons.
             self.apart.put_off(in_vain, true, &why, Instant::now(), |_| Duration::ZERO);
         }
-        self.fails(why, brought, wait);
+        self.fails(why, brought, wait, ctx);
         self.phase = Phase::Waiting;
         later(ctx, wait, |actor: &mut Self, ctx| {
             actor.phase = Phase::Idle;
@@ -148,22 +148,31 @@ impl KrakenActor {
         });
     }
 
-    /// Tells of a failure, which may have `brought` some quotes, or all of them.
-    fn fails(&mut self, why: Failure, brought: bool, wait: Duration) {
-        let what = match brought {
+    /// Takes down a failure, although Kraken `gives` some quotes, or all of them, or none.
+    fn fails(&mut self, why: Failure, gives: bool, wait: Duration, ctx: &mut Context<Self>) {
+        let before = self.report.failing.take();
+        self.report.failing = Some(Failing::after(before, why, Timestamp::now()));
+        self.gives = gives;
+        self.tell_why(wait, ctx);
+    }
+
+    /// Logs what fails and why, if that is news. If something else has just been told, it is told
+    /// in time: the next attempt, after `wait`, may be minutes away.
+    fn tell_why(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        let Some(Failing { failure, attempts, .. }) = &self.report.failing else { return };
+        let what = match self.gives {
             true => "Kraken gives quotes, but there is trouble",
             false => "Kraken gives no quotes",
         };
-        let before = self.report.failing.take();
-        let failing = Failing::after(before, why, Timestamp::now());
-        if self.told.say(&failing.failure, Instant::now()).is_ok() {
-            warn!(self.log, "{}: {}", what, failing.failure;
-                "class" => failing.failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
-        } else {
-            debug!(self.log, "{}, still: {}", what, failing.failure;
-                "attempts" => failing.attempts);
+        let Err(left) = self.told.say(&(self.gives, failure.clone()), Instant::now()) else {
+            warn!(self.log, "{}: {}", what, failure;
+                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
+            return;
+        };
+        debug!(self.log, "{}, still: {}", what, failure; "attempts" => attempts);
+        if left < wait {
+            later(ctx, left, move |actor: &mut Self, ctx| actor.tell_why(wait - left, ctx));
         }
-        self.report.failing = Some(failing);
     }
 
     /// Asks for nothing at all for as long as Kraken wants to be left alone, whatever it was asked

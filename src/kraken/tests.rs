@@ -9,6 +9,9 @@ use tokio::time::{self, sleep};
 use super::*;
 use crate::{journal::Journal, messages::FailureClass, pace::Backoff, scripted::scripted};
 
+mod late;
+mod told;
+
 const SHEET: SheetIndex = SheetIndex(0);
 const OTHER: SheetIndex = SheetIndex(1);
 
@@ -67,6 +70,15 @@ impl Bench {
         sheets: &[(SheetIndex, Vec<AssetPair>)],
         answer: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static,
     ) -> Self {
+        Self::giving(None, sheets, answer)
+    }
+
+    /// The same, that gives its quotes to this receiver, and only its reports to the ear.
+    fn giving(
+        to: Option<Recipient<QuoteBatch>>,
+        sheets: &[(SheetIndex, Vec<AssetPair>)],
+        answer: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static,
+    ) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&asked);
         let dialer = scripted(move |request| {
@@ -83,7 +95,8 @@ impl Bench {
         let retry = RetryConfig { backoff, ..RetryConfig::default() };
         let (ear, journal) = (Ear::default(), Journal::default());
         let heard = ear.clone().start();
-        let feed = Feed::new(sheets.iter().cloned().collect(), heard.clone().recipient());
+        let to = to.unwrap_or_else(|| heard.clone().recipient());
+        let feed = Feed::new(sheets.iter().cloned().collect(), to);
         let actor = KrakenActor::with_tls(config, retry, &tls).unwrap().feed(feed);
         let actor = actor.reports(heard.clone().recipient()).logger(journal.logger()).start();
         Self { actor, ear, _heard: heard, journal, asked, ticks: Default::default() }

@@ -106,6 +106,22 @@ fn names_whose_requests_have_failed_come_last_and_by_themselves() {
     assert_eq!(requests(3, |_| 7), [(name(0), 3)], "an outage is over for all at once");
 }
 
+#[test]
+fn everything_is_asked_for_since_the_names_are_many_and_not_since_they_have_failed() {
+    let requests = |count, failures: fn(u32) -> u32| {
+        let requests = question(count, failures).requests();
+        requests.iter().map(|r| (r.names.len(), r.everything)).collect::<Vec<_>>()
+    };
+    assert_eq!(requests(8, |n| n / 2), [(2, false); 4]);
+    let many = requests(20, |n| n / 2);
+    assert_eq!(many, [(2, false), (2, false), (2, false), (14, false)], "the last share one");
+    let full = requests(400, |n| u32::from(n == 0));
+    assert_eq!(full, [(100, false), (100, false), (100, false), (100, false)]);
+    let split = requests(400, |n| n / 80);
+    assert_eq!(split, [(80, false), (80, false), (80, false), (100, false), (60, false)]);
+    assert_eq!(requests(401, |n| n % 2), [(401, true)]);
+}
+
 /// What a fetch of ADA/EUR by its key has brought, whose answer had a row of this pair or not, if
 /// it was asked for.
 fn dealt(row: Option<&str>, answers: impl FnOnce(BTreeSet<String>) -> Answers) -> Fetched {
