@@ -39,13 +39,26 @@ impl Gate {
         }
     }
 
+    /// Waits for its turn, but not for a gate that is shut, or is shut meanwhile: whether it has
+    /// passed.
+    pub(crate) async fn pass_unless_shut(&self) -> bool {
+        let place = Place { turns: &self.0, number: self.0.borrow_mut().queue() };
+        while let Some(wait) = place.wait() {
+            if self.is_shut() {
+                return false;
+            }
+            sleep(wait).await;
+        }
+        true
+    }
+
     /// Has let through what another has, whose place it takes. It is not shut for that.
     pub(crate) fn inherit(&self, other: &Self) {
         let other = &mut other.0.borrow_mut().bucket;
         self.0.borrow_mut().bucket.inherit(other, Instant::now());
     }
 
-    /// Stays shut for this long.
+    /// Stays shut for this long, if it is not to stay shut for longer.
     pub(crate) fn shut_for(&self, wait: Duration) {
         self.0.borrow_mut().bucket.pause_until(Instant::now() + wait);
     }
@@ -173,5 +186,24 @@ mod tests {
         gate.pass().await;
         assert!(!gate.is_shut());
         assert_eq!(start.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_does_not_wait_for_a_shut_gate_gives_up_his_turn_and_no_sooner() {
+        let gate = Gate::new(1, 1.0);
+        assert!(gate.pass_unless_shut().await);
+        let start = Instant::now();
+        assert!(gate.pass_unless_shut().await, "it is only his turn that he waits for");
+        assert_eq!(start.elapsed().as_secs(), 1);
+        let shut = async {
+            sleep(Duration::from_millis(500)).await;
+            gate.shut_for(Duration::from_secs(7));
+            gate.shut_for(Duration::from_secs(3));
+        };
+        let (passed, ()) = tokio::join!(gate.pass_unless_shut(), shut);
+        assert!(!passed && start.elapsed().as_secs() == 2, "{:?}", start.elapsed());
+        assert!(!gate.pass_unless_shut().await);
+        gate.pass().await;
+        assert_eq!(start.elapsed().as_millis(), 8_500, "he has left his place");
     }
 }

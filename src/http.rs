@@ -300,7 +300,9 @@ fn tells(text: &[u8], secret: &str) -> bool {
     if length == 0 || text.len() < length {
         return false;
     }
-    let telling: HashSet<_> = secret.as_bytes().windows(length).collect();
+    // Of one byte over and over, such as the dots that fill up a token, nothing is learned.
+    let tells = |part: &&[u8]| part.iter().any(|byte| Some(byte) != part.first());
+    let telling: HashSet<_> = secret.as_bytes().windows(length).filter(tells).collect();
     text.windows(length).any(|part| telling.contains(part))
 }
 
@@ -375,6 +377,11 @@ mod tests {
             let told = answer("text/html", body).without(secret).describe();
             assert!(!told.contains("ya29") && !told.contains("canary"), "{told}");
         }
+        let padded = "ya29.c.b0Aaekm1K-canary..............";
+        let told = answer("text/plain", "please wait ..............").without(padded).describe();
+        assert!(told.contains("please wait"), "{told}");
+        let told = answer("text/plain", "ekm1K-canary.............").without(padded).describe();
+        assert!(!told.contains("canary"), "{told}");
         let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
         assert!(told.contains("ya29 is"), "{told}");
         assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));

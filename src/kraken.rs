@@ -8,10 +8,12 @@ mod error;
 mod fetch;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod held_back;
 mod listing;
 mod markets;
 mod pairs;
 mod roster;
+mod settling;
 mod wire;
 
 use std::{
@@ -19,7 +21,6 @@ use std::{
     fmt,
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use actix::{
@@ -27,14 +28,15 @@ use actix::{
     WeakRecipient, WrapFuture,
 };
 use jiff::Timestamp;
-use slog::{Logger, debug, info, warn};
+use slog::Logger;
 use tokio::time::Instant;
 
 pub(crate) use self::config::{PAIRS_PER_REQUEST, requests_for};
 use self::{
     client::KrakenClient,
     error::KrakenError,
-    fetch::{Fetched, Question},
+    fetch::{Fetched, Question, Trouble},
+    held_back::HeldBack,
     roster::Roster,
 };
 pub use self::{
@@ -44,12 +46,11 @@ pub use self::{
 use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
-    messages::{Failing, Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
+    messages::{Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     newest::Newest,
     pace::{OnceAMinute, RetryConfig, Seldom},
     quote::AssetPair,
     setup::{SetupError, checked},
-    timer::later,
 };
 
 /// Ticks and the like that may wait.
@@ -58,10 +59,6 @@ const MAILBOX: usize = 16;
 /// Two requests may follow each other at once after a quiet second, so that the hourly list of
 /// asset pairs does not delay a tick.
 const BURST: u32 = 2;
-
-/// A pair that Kraken refuses although it is in the list of asset pairs may have been delisted
-/// since: the list is fetched again after this long.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Who gets quotes, and of which pairs.
 #[derive(Debug, Clone)]
@@ -87,7 +84,8 @@ impl Feed {
 ///
 /// One fetch is in flight at a time. A sheet's tick that comes while its predecessor is still
 /// being fetched is skipped and counted; other sheets' that come meanwhile share one fetch right
-/// after. A fetch that fails is tried again with backoff, for all that have become due by then.
+/// after. A fetch that brings nothing is tried again with backoff, for all that have become due by
+/// then; of one that brings something, what it lacks is, and the others' ticks go on.
 ///
 /// It belongs to the thread that it is started in.
 pub struct KrakenActor {
@@ -100,18 +98,22 @@ pub struct KrakenActor {
     reports: Option<WeakRecipient<Report>>,
     log: Logger,
     roster: Roster,
-    /// The names whose request has failed last.
-    failed: BTreeSet<String>,
-    /// Why Kraken wants to be left alone, and until when.
-    left_alone: Option<(KrakenError, Instant)>,
+    /// Pairs whose requests fail while others are answered: until they are asked for again.
+    apart: HeldBack,
+    /// How Kraken last asked for a wait, and until when.
+    plea: Option<(KrakenError, Instant)>,
     phase: Phase,
     /// Sheets that are to be fetched next.
     pending: BTreeSet<SheetIndex>,
     /// Sheets that are fetched once more since a fault came between.
     again: BTreeSet<SheetIndex>,
     tick: u64,
+    /// How many fetches in a row have brought nothing, or a plea to wait.
+    failures: u32,
     /// What is told of why fetches fail.
     told: Seldom<Failure>,
+    /// What is told of why the list of asset pairs does not come.
+    told_of_list: Seldom<Failure>,
     /// What is said of receivers that are gone.
     nobody: OnceAMinute,
     report: KrakenReport,
@@ -130,7 +132,7 @@ enum Phase {
     Idle,
     /// A fetch for these sheets is in flight.
     Fetching(Arc<[SheetIndex]>),
-    /// A fetch has failed; the next begins when its timer fires.
+    /// A fetch has brought nothing, or a plea to wait; the next begins when its timer fires.
     Waiting,
 }
 
@@ -166,13 +168,15 @@ impl KrakenActor {
             reports: None,
             log: crate::log_facade(),
             roster: Roster::default(),
-            failed: BTreeSet::new(),
-            left_alone: None,
+            apart: HeldBack::default(),
+            plea: None,
             phase: Phase::Idle,
             pending: BTreeSet::new(),
             again: BTreeSet::new(),
             tick: 0,
+            failures: 0,
             told: Seldom::default(),
+            told_of_list: Seldom::default(),
             nobody: OnceAMinute::default(),
             report: KrakenReport::default(),
         })
@@ -210,8 +214,8 @@ impl KrakenActor {
         if self.pending.is_empty() || !matches!(self.phase, Phase::Idle) {
             return;
         }
-        if let Some(error) = self.left_alone() {
-            self.ask_nothing(error, ctx);
+        if let Some(plea) = self.plea().filter(|_| self.gate.is_shut()) {
+            self.ask_nothing(plea, ctx);
             return;
         }
         if self.roster.is_due(Instant::now()) {
@@ -224,44 +228,53 @@ impl KrakenActor {
     }
 
     /// Passes on that Kraken wants to be left alone, as if it had been asked and had said so.
-    fn ask_nothing(&mut self, error: KrakenError, ctx: &mut Context<Self>) {
-        let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
-        let failure = error.failure(&self.config.url);
-        let missing = self.pairs_of(&due).into_iter().map(|pair| (pair, failure.clone())).collect();
-        let fetched =
-            Fetched { missing, error: Some(error), incomplete: true, ..Fetched::default() };
-        let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
+    fn ask_nothing(&mut self, plea: KrakenError, ctx: &mut Context<Self>) {
+        let asked = self.next();
+        let unasked = self.pairs_of(&asked.due);
+        let failure = plea.failure(&self.config.url);
+        let missing = unasked.iter().map(|pair| (pair.clone(), failure.clone())).collect();
+        let trouble = Trouble { error: plea, in_vain: BTreeSet::new(), unasked };
+        let fetched = Fetched { missing, trouble: Some(trouble), ..Fetched::default() };
         self.settle(fetched, &asked, ctx);
     }
 
     fn fetch(&mut self, ctx: &mut Context<Self>) {
-        let due: Arc<[SheetIndex]> = std::mem::take(&mut self.pending).into_iter().collect();
-        let mut wanted = self.pairs_of(&due);
+        let asked = self.next();
+        let mut wanted = self.pairs_of(&asked.due);
         let left_out = self.left_out(&wanted);
         wanted.retain(|pair| !left_out.contains_key(pair));
-        let question = Question::of(wanted, self.roster.index(), &self.failed);
-        self.phase = Phase::Fetching(Arc::clone(&due));
-        let asked = Asked { due, tick: self.tick, at: Timestamp::now() };
+        let question = Question::of(wanted, self.roster.index(), &self.apart);
+        self.phase = Phase::Fetching(Arc::clone(&asked.due));
         let (client, gate) = (self.client.clone(), Rc::clone(&self.gate));
-        let url = self.config.url.clone();
         let fetch = async move {
-            let mut fetched = question.deal_out(question.ask(&client, &gate).await, &url);
-            fetched.missing.extend(left_out);
-            fetched
+            let answers = question.ask(&client, &gate).await;
+            (question, answers)
         };
-        ctx.spawn(fetch.into_actor(self).map(move |fetched, actor, ctx| {
+        ctx.spawn(fetch.into_actor(self).map(move |(question, answers), actor, ctx| {
+            let mut fetched = question.deal_out(answers, actor.plea(), &actor.config.url);
+            actor.apart.retain(|pair| !fetched.has_answered(pair));
+            fetched.missing.extend(left_out);
             actor.settle(fetched, &asked, ctx);
         }));
     }
 
-    /// The pairs that are not asked for, since they are not in the list, or were refused lately.
+    /// What the next fetch is for: everything that is pending.
+    fn next(&mut self) -> Asked {
+        let due = std::mem::take(&mut self.pending).into_iter().collect();
+        Asked { due, tick: self.tick, at: Timestamp::now() }
+    }
+
+    /// The pairs that are not asked for, since they are not in the list, or were refused lately,
+    /// or are asked for again later.
     fn left_out(&mut self, wanted: &BTreeSet<AssetPair>) -> BTreeMap<AssetPair, Failure> {
         let now = Instant::now();
         let unknown = self.roster.unknown(wanted);
         if !unknown.is_empty() {
             self.roster.doubted(now + self.retry.probe);
         }
+        self.apart.retain(|pair| !unknown.contains_key(pair));
         let mut left_out = self.roster.held_back(wanted, now);
+        left_out.extend(self.apart.now(wanted, now));
         left_out.extend(unknown);
         left_out
     }
@@ -272,130 +285,11 @@ impl KrakenActor {
         of_due.flat_map(|(_, pairs)| pairs).cloned().collect()
     }
 
-    /// Takes in what a fetch brought, passes it on, and decides when the next begins.
-    fn settle(&mut self, fetched: Fetched, asked: &Asked, ctx: &mut Context<Self>) {
-        let Fetched {
-            quotes,
-            mut missing,
-            refused,
-            by_key,
-            failed,
-            error,
-            note,
-            incomplete,
-            requests,
-        } = fetched;
-        self.failed = failed;
-        self.report.requests += requests;
-        if let Some(note) = note {
-            debug!(self.log, "Kraken gives every quote, and says beside them: {}", note);
-        }
-        // By a list that has come meanwhile they may be known.
-        let outdated = !by_key && self.roster.index().is_some();
-        if !refused.is_empty() && outdated {
-            missing.retain(|pair, _| !refused.contains(pair));
-            self.pending.extend(asked.due.iter());
-        } else if !refused.is_empty() {
-            self.hold_back(refused, &missing);
-        }
-        let brought = !quotes.is_empty();
-        if brought {
-            self.report.fetches += 1;
-            self.report.last_success = Some(asked.at);
-        }
-        let newest = quotes.iter().map(|(pair, quote)| (pair.clone(), quote.clone()));
-        Arc::make_mut(&mut self.report.quotes).extend(newest);
-        self.report.missing = Arc::new(missing);
-        self.phase = Phase::Idle;
-        self.again.retain(|sheet| !asked.due.contains(sheet));
-        self.pass_on(asked, Arc::new(quotes), ctx);
-        match error {
-            None if brought => self.succeeded(),
-            // With every pair unknown nothing was asked: neither a success nor a failure.
-            None => {}
-            Some(error) => {
-                let wait = self.failed(&error, brought);
-                if incomplete {
-                    // What did come has been passed on; the rest is not left until the next
-                    // tick, which may be an hour away.
-                    self.pending.extend(asked.due.iter());
-                }
-                self.wait(wait, ctx);
-            }
-        }
-        self.tell();
-        self.proceed(ctx);
-    }
-
-    fn succeeded(&mut self) {
-        self.told.over();
-        if let Some(failing) = self.report.failing.take() {
-            info!(self.log, "Kraken answers again";
-                "attempts" => failing.attempts, "failed_since" => format!("{:.3}", failing.since));
-        }
-    }
-
-    /// Counts a failure, which may have `brought` some quotes, or all of them, and returns the
-    /// wait before the next attempt.
-    fn failed(&mut self, error: &KrakenError, brought: bool) -> Duration {
-        let what = if brought {
-            "Kraken gives quotes, but there is trouble"
-        } else {
-            self.report.failures += 1;
-            "Kraken gives no quotes"
-        };
-        let failure = error.failure(&self.config.url);
-        let before = self.report.failing.take();
-        let failing = Failing::after(before, failure.clone(), Timestamp::now());
-        let wait = self.retry.backoff.jittered(failing.attempts, fastrand::f64());
-        let wait = wait.max(self.heed(error));
-        if self.told.say(&failure, Instant::now()).is_ok() {
-            warn!(self.log, "{}: {}", what, failure;
-                "class" => failure.class.name(), "next_try_ms" => wait.as_millis() as u64);
-        } else {
-            debug!(self.log, "{}, still: {}", what, failure; "attempts" => failing.attempts);
-        }
-        self.report.failing = Some(failing);
-        wait
-    }
-
-    /// Keeps refused pairs out of the next requests, and looks for them in a new list.
-    fn hold_back(&mut self, refused: BTreeSet<AssetPair>, missing: &BTreeMap<AssetPair, Failure>) {
-        let now = Instant::now();
-        for pair in refused {
-            let Some(failure) = missing.get(&pair) else { continue };
-            debug!(self.log, "{}", failure; "pair" => %pair);
-            let until = now + self.retry.probe_in(fastrand::f64());
-            self.roster.refuse(pair, failure.clone(), until);
-        }
-        self.roster.doubted(now + ASK_AGAIN_AFTER);
-    }
-
-    /// Begins the next fetch after `wait`.
-    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
-        self.phase = Phase::Waiting;
-        later(ctx, wait, |actor: &mut Self, ctx| {
-            actor.phase = Phase::Idle;
-            actor.proceed(ctx);
-        });
-    }
-
-    /// Asks for nothing at all for as long as Kraken wants to be left alone, whatever it was asked
-    /// for, and whatever becomes of this actor; for how long that is.
-    fn heed(&mut self, error: &KrakenError) -> Duration {
-        let wait = error.wait().unwrap_or_default();
-        if !wait.is_zero() {
-            self.gate.shut_for(wait);
-            self.left_alone = error.again(wait).map(|error| (error, Instant::now() + wait));
-        }
-        wait
-    }
-
-    /// Why Kraken wants to be left alone now, and for how long yet.
-    fn left_alone(&self) -> Option<KrakenError> {
-        let (error, until) = self.left_alone.as_ref()?;
-        let wait = until.saturating_duration_since(Instant::now());
-        error.again(wait).filter(|_| !wait.is_zero())
+    /// Has the sheets fetched that show one of these pairs.
+    fn pend(&mut self, is_one: impl Fn(&AssetPair) -> bool) {
+        let sheets = self.feeds.iter().flat_map(|(feed, _)| &feed.sheets);
+        let with = sheets.filter(|(_, own)| own.iter().any(&is_one));
+        self.pending.extend(with.map(|(sheet, _)| *sheet));
     }
 
     fn tell(&self) {
@@ -430,6 +324,9 @@ impl Supervised for KrakenActor {
         if let Phase::Fetching(due) = std::mem::replace(&mut self.phase, Phase::Idle) {
             self.pending.extend(due.iter());
         }
+        // Their timers are gone.
+        let apart = std::mem::take(&mut self.apart);
+        self.pend(|pair| apart.contains(pair));
         self.pending = &self.pending - &self.again;
         self.again.clone_from(&self.pending);
         self.roster = Roster::default();
@@ -465,3 +362,6 @@ impl Handler<Stop> for KrakenActor {
         ctx.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

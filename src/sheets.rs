@@ -91,9 +91,13 @@ pub struct SheetsActor {
     plan: Plan,
     phase: Phase,
     survey: Survey,
+    /// Attempts in a row that came to nothing.
+    failures: u32,
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
+    /// The newest tick in which something was sent.
+    sent: u64,
     /// The newest quotes of each sheet, for the case of a restart.
     newest: Newest,
     /// So many of them have been taken over by a restart, and were not all written since: they
@@ -112,11 +116,18 @@ pub struct SheetsActor {
     alarm: Option<Instant>,
 }
 
+/// A plan of these sheets, of which nothing is known yet. Its probes are no rarer than at the
+/// default: the search for a bad cell may take many of them.
+fn plan_for(sheets: &[(SheetIndex, SheetConfig)], retry: &RetryConfig) -> Plan {
+    const BETWEEN_PROBES: Duration = Duration::from_secs(10);
+    Plan::new(sheets, BETWEEN_PROBES.min(retry.probe / 30))
+}
+
 /// What the actor is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Idle,
-    /// It is reading, or waiting for a token or for its turn: nothing is lost by stopping.
+    /// It is waiting for a token or for its turn: nothing is lost by stopping.
     Preparing,
     /// A write is in flight.
     Writing,
@@ -139,7 +150,7 @@ impl SheetsActor {
         retry: RetryConfig,
     ) -> Result<Self, ConfigError> {
         checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
-        let plan = Plan::new(&sheets, retry.probe / 30);
+        let plan = plan_for(&sheets, &retry);
         let mut report = SpreadsheetReport::new(spreadsheet.shared());
         report.cells = plan.report();
         Ok(Self {
@@ -153,8 +164,10 @@ impl SheetsActor {
             plan,
             phase: Phase::Idle,
             survey: Survey::new(Instant::now(), retry.probe),
+            failures: 0,
             rejected_tokens: 0,
             tick: 0,
+            sent: 0,
             suspect: 0,
             priced: false,
             unanswered: None,
@@ -191,11 +204,17 @@ impl SheetsActor {
             return;
         }
         let now = Instant::now();
+        let can_go_on = self.plan.can_go_on();
         // A quota of reads is no reason not to write.
-        let may_read = !self.plan.can_go_on() || !self.account.holds_off(Budget::Reads);
-        if self.survey.is_due(now) && may_read {
+        if self.survey.is_due(now) && !(can_go_on && self.account.holds_off(Budget::Reads)) {
             self.read_properties(ctx);
-        } else if self.plan.is_due(now) {
+        }
+        // What is known is enough to write by, unless that has just failed. What comes of the
+        // reading brings us back here.
+        if self.survey.is_reading() && !(can_go_on && self.failures == 0) {
+            return;
+        }
+        if self.plan.is_due(now) {
             self.prepare_write(ctx);
         } else {
             self.nothing_to_do(ctx);
@@ -207,7 +226,7 @@ impl SheetsActor {
         self.suspect = 0;
         if self.report.settled != self.tick {
             self.report.settled = self.tick;
-            if self.plan.has_healthy_cell() {
+            if self.sent != self.tick && self.plan.has_healthy_cell() {
                 self.report.unchanged += 1;
                 self.succeeded();
             }
@@ -216,11 +235,12 @@ impl SheetsActor {
         self.set_alarm(ctx);
     }
 
-    /// Has the cells that were set aside tried again when it is time: the next tick may be a day
-    /// away. An alarm that is set already, and earlier, will do: it is followed by the next.
+    /// Has everything that waits for its time looked at then: the next tick may be a day away. An
+    /// alarm that is set already, and earlier, will do: it is followed by the next.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        let Some(next) = self.plan.next_attempt(now) else { return };
+        let read = self.survey.early().filter(|read| now < *read);
+        let Some(next) = self.plan.next_attempt(now).into_iter().chain(read).min() else { return };
         if self.alarm.is_some_and(|alarm| alarm <= next) {
             return;
         }
@@ -243,8 +263,9 @@ impl SheetsActor {
         }
     }
 
+    /// Reads the properties, beside whatever else the actor is about.
     fn read_properties(&mut self, ctx: &mut Context<Self>) {
-        self.phase = Phase::Preparing;
+        self.survey.begin();
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
             let token = account.turn(Budget::Reads).await.map_err(Trouble::Token)?;
@@ -252,7 +273,6 @@ impl SheetsActor {
             read.map_err(|error| Trouble::Sheets(error, token))
         };
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
-            actor.phase = Phase::Idle;
             actor.properties_read(read, ctx);
         }));
     }
@@ -269,12 +289,15 @@ impl SheetsActor {
                 self.proceed(ctx);
             }
             Err(trouble) => {
-                let attempts = self.survey.failed();
+                // What keeps it from being written keeps it from being read.
+                let attempts = self.survey.failed().max(self.failures.saturating_add(1));
                 let setback = self.setback(trouble, attempts, Budget::Reads);
                 let Setback { failure, wait, others_may_succeed, .. } = &setback;
                 let lost = self.plan.locate_blindly(failure, now + *wait);
-                // Should only the reading be in trouble, what is known is enough to write by.
-                if !others_may_succeed || !self.plan.can_go_on() {
+                // Should only the reading be in trouble, what is known is enough to write by; and
+                // whoever is writing finds out for himself.
+                let stops_all = !others_may_succeed || !self.plan.can_go_on();
+                if stops_all && self.phase == Phase::Idle {
                     self.fall_back(setback, ctx);
                     return;
                 }
@@ -295,7 +318,10 @@ impl SheetsActor {
 
     fn tell(&mut self) {
         self.report.cells = self.plan.report();
-        self.changes.log(&self.log, &self.report.cells, Instant::now());
+        // What is being read says more of a cell than that it was refused.
+        if !self.survey.is_reading() {
+            self.changes.log(&self.log, &self.report.cells, Instant::now());
+        }
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {
             // Reports are cumulative: a lost one costs nothing.
             drop(reports.try_send(Report::Spreadsheet(self.report.clone())));
@@ -328,7 +354,7 @@ impl Actor for SheetsActor {
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         let now = Instant::now();
-        self.plan = Plan::new(&self.sheets, self.retry.probe / 30);
+        self.plan = plan_for(&self.sheets, &self.retry);
         if self.phase == Phase::Writing {
             self.unanswered = Some(now + writing::APPLIED_LATE);
         }

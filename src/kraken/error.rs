@@ -100,6 +100,12 @@ impl KrakenError {
         }
     }
 
+    /// Whether it asks for fewer requests, or for a wait.
+    pub(super) fn is_plea(&self) -> bool {
+        let waits = self.wait().is_some_and(|wait| !wait.is_zero());
+        matches!(self, Self::RateLimited { .. }) || waits
+    }
+
     /// The wait that Kraken asks for.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {
@@ -123,7 +129,10 @@ mod tests {
         ] {
             let again = error.again(wait).unwrap();
             assert_eq!((again.to_string(), again.wait()), (error.to_string(), Some(wait)));
+            assert!(error.is_plea() && again.is_plea());
         }
+        let at_once = KrakenError::Status { text: text(), wait: Some(Duration::ZERO) };
+        assert!(!at_once.is_plea() && !KrakenError::Service(text()).is_plea());
         assert!(KrakenError::Service(text()).again(wait).is_none(), "nothing was asked for");
     }
 

@@ -9,6 +9,7 @@ use super::{
     client::KrakenClient,
     config::{MOST_REQUESTS, PAIRS_PER_REQUEST},
     error::KrakenError,
+    held_back::HeldBack,
     pairs::{self, PairIndex, unknown},
     wire::{BadTicker, Tickers},
 };
@@ -24,13 +25,27 @@ const CHUNK_BYTES: usize = 1_800;
 
 /// What Kraken is asked for.
 pub(super) struct Question {
-    /// The name to ask for each pair by, and the pairs that go by it.
-    names: BTreeMap<String, Vec<AssetPair>>,
+    /// The names to ask for the pairs by.
+    names: BTreeMap<String, Named>,
     /// Whether the names are Kraken's own keys, which its answers repeat.
     by_key: bool,
-    /// The names whose request failed last: they are asked for last, so that they do not keep the
-    /// others from being asked for.
-    last: BTreeSet<String>,
+}
+
+/// What goes by a name.
+#[derive(Default)]
+struct Named {
+    pairs: Vec<AssetPair>,
+    /// How many requests for it have failed in a row.
+    failures: u32,
+}
+
+/// One request of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Request {
+    /// The names that it is to bring the tickers of.
+    names: Vec<String>,
+    /// Whether it asks for every ticker that there is, and so names none.
+    everything: bool,
 }
 
 /// What Kraken has answered.
@@ -38,14 +53,26 @@ pub(super) struct Question {
 pub(super) struct Answers {
     /// By Kraken's own name of the pair.
     rows: BTreeMap<String, Result<Quote, BadTicker>>,
-    /// Whether it has refused a request because of a pair.
-    refusal: bool,
-    /// Why there is less than was asked for, or why to wait before asking for more.
-    error: Option<KrakenError>,
-    /// The names of the request that failed, and of all that were made.
-    failed: BTreeSet<String>,
+    /// The names in all requests that were made.
     asked: BTreeSet<String>,
+    /// The names in those that failed, or were answered with an error beside the tickers.
+    troubled: BTreeSet<String>,
+    /// The names in those of which Kraken says that it does not know some.
+    doubted: BTreeSet<String>,
+    /// What came between, the last of it.
+    error: Option<KrakenError>,
+    /// Whether the gate was shut before all was asked for.
+    shut_out: bool,
     requests: u64,
+}
+
+/// What becomes of a request.
+enum Outcome {
+    Answered,
+    /// Kraken does not know one of the pairs, and gives none.
+    Refused,
+    /// So may the next: it is better not to make it.
+    Failed,
 }
 
 /// What a fetch has brought.
@@ -53,125 +80,146 @@ pub(super) struct Answers {
 pub(super) struct Fetched {
     pub(super) quotes: BTreeMap<AssetPair, Quote>,
     pub(super) missing: BTreeMap<AssetPair, Failure>,
-    /// Pairs that Kraken refused although nothing here knew better: not to be asked for soon.
+    /// Missing pairs that Kraken does not know although nothing here knew better: not to be asked
+    /// for soon.
     pub(super) refused: BTreeSet<AssetPair>,
     /// Whether they were asked for by Kraken's own keys.
     pub(super) by_key: bool,
-    /// The names whose request has failed last, this time or before.
-    pub(super) failed: BTreeSet<String>,
-    /// Why there is less than was asked for, or why to wait before asking for more.
-    pub(super) error: Option<KrakenError>,
+    pub(super) trouble: Option<Trouble>,
     /// What Kraken said that has cost nothing.
     pub(super) note: Option<KrakenError>,
-    /// Whether there is nothing of a pair that was to be asked for.
-    pub(super) incomplete: bool,
     pub(super) requests: u64,
+}
+
+/// Why there is less than was to be asked for, or why to wait before asking for more.
+pub(super) struct Trouble {
+    pub(super) error: KrakenError,
+    /// Missing pairs whose requests it has come of.
+    pub(super) in_vain: BTreeSet<AssetPair>,
+    /// Missing pairs that were not asked for any more.
+    pub(super) unasked: BTreeSet<AssetPair>,
 }
 
 impl Question {
     /// The question for these pairs. Those that an index does not have are left out; without one
-    /// their own names have to do: Kraken takes most. Those of `last` are asked for last.
+    /// their own names have to do: Kraken takes most.
     pub(super) fn of(
         pairs: BTreeSet<AssetPair>,
         index: Option<&PairIndex>,
-        last: &BTreeSet<String>,
+        apart: &HeldBack,
     ) -> Self {
-        let mut names: BTreeMap<String, Vec<AssetPair>> = BTreeMap::new();
+        let mut names: BTreeMap<String, Named> = BTreeMap::new();
         for pair in pairs {
             let name = match index {
                 None => Some(pair.key().to_owned()),
                 Some(index) => index.key(&pair).map(str::to_owned),
             };
             if let Some(name) = name {
-                names.entry(name).or_default().push(pair);
+                let named = names.entry(name).or_default();
+                named.failures = named.failures.max(apart.failures(&pair));
+                named.pairs.push(pair);
             }
         }
-        Self { names, by_key: index.is_some(), last: last.clone() }
+        Self { names, by_key: index.is_some() }
     }
 
     /// Asks it. One unknown pair makes Kraken refuse all of a request, without saying which it is:
     /// then every ticker there is is asked for, once, and what is not among them is it.
     pub(super) async fn ask(&self, client: &KrakenClient, gate: &Gate) -> Answers {
         let mut answers = Answers::default();
-        for chunk in self.requests() {
-            let all = chunk.is_empty().then(|| self.names.keys().cloned());
-            answers.asked.extend(chunk.iter().cloned().chain(all.into_iter().flatten()));
-            match answers.to(&chunk, client, gate).await {
-                Err(KrakenError::UnknownPair(_)) if chunk.len() == 1 => answers.refusal = true,
-                Err(KrakenError::UnknownPair(_)) if !chunk.is_empty() => {
-                    answers.refusal = true;
-                    let all = answers.to(&[], client, gate).await;
-                    answers.error = all.err().or(answers.error);
-                    break;
+        for request in self.requests() {
+            match answers.to(&request, client, gate).await {
+                Outcome::Answered => {}
+                Outcome::Refused if request.names.len() == 1 => {
+                    answers.doubted.extend(request.names);
                 }
-                Err(error) => {
-                    answers.error = Some(error);
-                    if !answers.is_asked_for_less() {
-                        answers.failed.extend(chunk);
+                Outcome::Refused => {
+                    let all = self.everything();
+                    match answers.to(&all, client, gate).await {
+                        Outcome::Answered => answers.doubted.extend(all.names),
+                        Outcome::Refused | Outcome::Failed => {
+                            answers.troubled.extend(request.names);
+                        }
                     }
                     break;
                 }
-                Ok(()) if answers.is_asked_for_less() => break,
-                Ok(()) => {}
+                Outcome::Failed => break,
             }
         }
         answers
     }
 
-    /// The names that each request asks for; all of Kraken's by none, where that is cheaper.
-    fn requests(&self) -> Vec<Vec<String>> {
-        let all = chunks(self.names.keys().cloned());
-        if all.len() < 2 {
-            return all;
-        }
-        let (last, first): (Vec<_>, Vec<_>) =
-            self.names.keys().cloned().partition(|name| self.last.contains(name));
-        let chunks = [chunks(first.into_iter()), chunks(last.into_iter())].concat();
-        if chunks.len() > MOST_REQUESTS { vec![Vec::new()] } else { chunks }
+    fn everything(&self) -> Request {
+        Request { names: self.names.keys().cloned().collect(), everything: true }
     }
 
-    /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked.
-    pub(super) fn deal_out(&self, answers: Answers, url: &str) -> Fetched {
-        let asked_for_less = answers.is_asked_for_less();
-        let Answers { rows, refusal, error, mut failed, asked, requests } = answers;
-        // Of those that were not asked for nothing new is known.
-        let others = self.last.iter().filter(|name| !asked.contains(*name));
-        failed.extend(others.cloned());
-        let by_key = self.by_key;
-        let mut fetched = Fetched { by_key, failed, requests, ..Fetched::default() };
-        let unasked = error.as_ref().map(|error| error.failure(url));
+    /// What is asked for, and in which order: names whose requests have failed come last and by
+    /// themselves, so that they keep no others from being asked for; everything in one request,
+    /// where that is cheaper.
+    fn requests(&self) -> Vec<Request> {
+        let mut groups: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (name, Named { failures, .. }) in &self.names {
+            groups.entry(*failures).or_default().push(name.clone());
+        }
+        let requests: Vec<_> = groups.into_values().flat_map(chunks).collect();
+        if requests.len() > MOST_REQUESTS {
+            return vec![self.everything()];
+        }
+        requests.into_iter().map(|names| Request { names, everything: false }).collect()
+    }
+
+    /// Gives each pair its quote, or the reason why it has none, where `url` is who was asked, and
+    /// `plea` is what has shut the gate if it is.
+    pub(super) fn deal_out(
+        &self,
+        mut answers: Answers,
+        plea: Option<KrakenError>,
+        url: &str,
+    ) -> Fetched {
+        if answers.shut_out {
+            answers.error = plea.or(answers.error);
+        }
+        let Answers { rows, asked, troubled, doubted, error, requests, .. } = answers;
+        let mut fetched = Fetched { by_key: self.by_key, requests, ..Fetched::default() };
+        let (mut in_vain, mut unasked) = (BTreeSet::new(), BTreeSet::new());
+        let why = |pair| error.as_ref().map_or_else(|| left_out(pair), |error| error.failure(url));
         for (name, pair) in self.pairs() {
-            match self.ticker_of(name, pair, &rows) {
+            let failure = match self.ticker_of(name, pair, &rows) {
                 Some(Ok(quote)) => {
                     fetched.quotes.insert(pair.clone(), quote.clone());
+                    continue;
                 }
-                Some(Err(bad)) => {
-                    let failure = Failure::new(FailureClass::Pair, format!("{pair}: {bad}"), "");
-                    fetched.missing.insert(pair.clone(), failure);
+                Some(Err(bad)) => Failure::new(FailureClass::Pair, format!("{pair}: {bad}"), ""),
+                None if !asked.contains(name) => {
+                    unasked.insert(pair.clone());
+                    why(pair)
                 }
-                None => {
-                    fetched.incomplete = true;
-                    let failure = unasked.clone().unwrap_or_else(|| {
-                        // Kraken has not refused it: an odd answer, no more.
-                        if !refusal {
-                            return left_out(pair);
-                        }
-                        fetched.refused.insert(pair.clone());
-                        unknown(pair, None)
-                    });
-                    fetched.missing.insert(pair.clone(), failure);
+                None if troubled.contains(name) => {
+                    in_vain.insert(pair.clone());
+                    why(pair)
                 }
-            }
+                None if doubted.contains(name) => {
+                    fetched.refused.insert(pair.clone());
+                    unknown(pair, None)
+                }
+                None => left_out(pair),
+            };
+            fetched.missing.insert(pair.clone(), failure);
         }
-        let costs_nothing = !fetched.incomplete && !asked_for_less;
-        (fetched.note, fetched.error) = if costs_nothing { (error, None) } else { (None, error) };
+        let lacks = !in_vain.is_empty() || !unasked.is_empty();
+        match error {
+            Some(error) if lacks || error.is_plea() => {
+                fetched.trouble = Some(Trouble { error, in_vain, unasked });
+            }
+            error => fetched.note = error,
+        }
         fetched
     }
 
     /// Each pair, by the name that it is asked for.
     fn pairs(&self) -> impl Iterator<Item = (&str, &AssetPair)> {
         let names = self.names.iter();
-        names.flat_map(|(name, pairs)| pairs.iter().map(move |pair| (name.as_str(), pair)))
+        names.flat_map(|(name, named)| named.pairs.iter().map(move |pair| (name.as_str(), pair)))
     }
 
     fn ticker_of<'a>(
@@ -187,29 +235,48 @@ impl Question {
     }
 }
 
-impl Answers {
-    /// Whether Kraken has asked for fewer requests.
-    const fn is_asked_for_less(&self) -> bool {
-        matches!(self.error, Some(KrakenError::RateLimited { .. }))
-    }
-
-    /// Takes in the tickers of some names, or of every pair if none is named.
-    async fn to(
-        &mut self,
-        names: &[String],
-        client: &KrakenClient,
-        gate: &Gate,
-    ) -> Result<(), KrakenError> {
-        gate.pass().await;
-        self.requests += 1;
-        let Tickers { rows, beside } = client.tickers(names, Timestamp::now()).await?;
-        self.rows.extend(rows);
-        self.error = beside.or(self.error.take());
-        Ok(())
+impl Fetched {
+    /// Whether there was an answer for a pair, whatever it was.
+    pub(super) fn has_answered(&self, pair: &AssetPair) -> bool {
+        let lacks = |it: &Trouble| it.in_vain.contains(pair) || it.unasked.contains(pair);
+        self.quotes.contains_key(pair)
+            || self.missing.contains_key(pair) && !self.trouble.as_ref().is_some_and(lacks)
     }
 }
 
-/// That an answer has nothing for a pair which Kraken has not refused.
+impl Answers {
+    /// Makes a request and takes in its answer.
+    async fn to(&mut self, request: &Request, client: &KrakenClient, gate: &Gate) -> Outcome {
+        if !gate.pass_unless_shut().await {
+            self.shut_out = true;
+            return Outcome::Failed;
+        }
+        self.requests += 1;
+        self.asked.extend(request.names.iter().cloned());
+        let named = if request.everything { &[] } else { &request.names[..] };
+        let (error, outcome) = match client.tickers(named, Timestamp::now()).await {
+            Ok(Tickers { rows, beside }) => {
+                self.rows.extend(rows);
+                match beside {
+                    None => return Outcome::Answered,
+                    Some(KrakenError::UnknownPair(_)) if !named.is_empty() => {
+                        self.doubted.extend(request.names.iter().cloned());
+                        return Outcome::Answered;
+                    }
+                    Some(error) if error.is_plea() => (error, Outcome::Failed),
+                    Some(error) => (error, Outcome::Answered),
+                }
+            }
+            Err(KrakenError::UnknownPair(_)) if !named.is_empty() => return Outcome::Refused,
+            Err(error) => (error, Outcome::Failed),
+        };
+        self.troubled.extend(request.names.iter().cloned());
+        self.error = Some(error);
+        outcome
+    }
+}
+
+/// That an answer has nothing for a pair which Kraken has not refused: an odd answer, no more.
 fn left_out(pair: &AssetPair) -> Failure {
     Failure {
         class: FailureClass::Pair,
@@ -219,7 +286,7 @@ fn left_out(pair: &AssetPair) -> Failure {
 }
 
 /// Splits names into lists that one request each can carry.
-fn chunks(names: impl Iterator<Item = String>) -> Vec<Vec<String>> {
+fn chunks(names: impl IntoIterator<Item = String>) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
     for name in names {

@@ -4,10 +4,10 @@
 use std::rc::Rc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use slog::warn;
+use slog::{info, warn};
 use tokio::time::Instant;
 
-use super::{KrakenActor, error::KrakenError};
+use super::{KrakenActor, error::KrakenError, pairs::PairIndex};
 
 impl KrakenActor {
     /// Loads the list of asset pairs in the background.
@@ -20,28 +20,32 @@ impl KrakenActor {
         ctx.spawn(load.into_actor(self).map(|loaded, actor, ctx| {
             actor.report.requests += 1;
             match loaded {
-                Ok(index) => {
-                    actor.roster.arrived(index, Instant::now());
-                    // They may have other names now.
-                    actor.failed.clear();
-                }
-                Err(error) => actor.no_roster(&error),
+                Ok(index) => actor.list_arrived(index),
+                Err(error) => actor.list_missed(&error),
             }
             actor.proceed(ctx);
         }));
     }
 
-    fn no_roster(&mut self, error: &KrakenError) {
-        let failures = self.roster.failures();
-        if failures == 1 {
-            warn!(
-                self.log,
-                "Kraken's list of asset pairs is not to be had, going on without: {}",
-                error.failure(&self.config.url)
-            );
+    fn list_arrived(&mut self, index: PairIndex) {
+        self.roster.arrived(index, Instant::now());
+        if self.told_of_list.over() {
+            info!(self.log, "Kraken's list of asset pairs has come");
         }
+    }
+
+    fn list_missed(&mut self, error: &KrakenError) {
+        let failures = self.roster.failures();
         let wait = self.retry.backoff.jittered(failures, fastrand::f64());
         let wait = wait.max(self.heed(error));
-        self.roster.failed(Instant::now() + wait);
+        self.roster.missed(Instant::now() + wait);
+        let failure = error.failure(&self.config.url);
+        if self.told_of_list.say(&failure, Instant::now()).is_ok() {
+            let without = if self.roster.index().is_some() { "with an old one" } else { "without" };
+            warn!(
+                self.log,
+                "Kraken's list of asset pairs is not to be had, going on {}: {}", without, failure
+            );
+        }
     }
 }

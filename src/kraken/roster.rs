@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::pairs::{PairIndex, unknown};
+use super::{
+    held_back::HeldBack,
+    pairs::{PairIndex, unknown},
+};
 use crate::{messages::Failure, quote::AssetPair};
 
 /// The list is fetched afresh after this long: Kraken lists and delists some pairs every month.
@@ -22,7 +25,7 @@ pub(super) struct Roster {
     /// Pairs that are not in the list, and what is nearest to each of them.
     unknown: BTreeMap<AssetPair, Failure>,
     /// Pairs that are not to be asked for before their time, and why.
-    refused: BTreeMap<AssetPair, (Failure, Instant)>,
+    refused: HeldBack,
 }
 
 /// How it stands with the list.
@@ -62,7 +65,7 @@ impl Roster {
     /// refused by.
     pub(super) fn arrived(&mut self, index: PairIndex, now: Instant) {
         let before = self.index.take();
-        self.refused.retain(|pair, _| {
+        self.refused.retain(|pair| {
             let key = before.as_ref().and_then(|before| before.key(pair));
             key.is_some() && key == index.key(pair)
         });
@@ -81,7 +84,7 @@ impl Roster {
     }
 
     /// The list has failed to come: it is asked for again at `at`.
-    pub(super) fn failed(&mut self, at: Instant) {
+    pub(super) fn missed(&mut self, at: Instant) {
         self.asking = Asking::Again { at, failures: self.failures() };
     }
 
@@ -94,7 +97,7 @@ impl Roster {
 
     /// Kraken does not know a pair that was asked for: it is held back until `until`.
     pub(super) fn refuse(&mut self, pair: AssetPair, failure: Failure, until: Instant) {
-        self.refused.insert(pair, (failure, until));
+        self.refused.hold(pair, failure, until);
     }
 
     /// Those of the wanted pairs that are not in the list. What was meant is looked for once for
@@ -115,11 +118,7 @@ impl Roster {
         wanted: &BTreeSet<AssetPair>,
         now: Instant,
     ) -> BTreeMap<AssetPair, Failure> {
-        self.refused
-            .iter()
-            .filter(|(pair, (_, until))| now < *until && wanted.contains(pair))
-            .map(|(pair, (failure, _))| (pair.clone(), failure.clone()))
-            .collect()
+        self.refused.now(wanted, now)
     }
 }
 
@@ -138,11 +137,11 @@ mod tests {
         let mut roster = Roster::default();
         assert!(roster.is_due(start) && roster.is_awaited());
         assert!(!roster.is_due(start), "it is on its way");
-        roster.failed(after(start, 1));
+        roster.missed(after(start, 1));
         assert_eq!(roster.failures(), 1);
         assert!(!roster.is_due(start) && !roster.is_awaited());
         assert!(roster.is_due(after(start, 1)) && !roster.is_awaited());
-        roster.failed(after(start, 3));
+        roster.missed(after(start, 3));
         assert_eq!(roster.failures(), 2);
         assert!(roster.is_due(after(start, 3)));
         roster.arrived(PairIndex::default(), after(start, 3));
@@ -182,7 +181,7 @@ mod tests {
         assert_eq!(key(&roster), None);
         roster.arrived(list(&[("ADAEUR", "ADA/EUR")]), start);
         assert!(roster.is_due(after(start, 3_600)));
-        roster.failed(after(start, 3_700));
+        roster.missed(after(start, 3_700));
         assert_eq!(key(&roster).as_deref(), Some("ADAEUR"));
     }
 

@@ -34,8 +34,7 @@ impl SheetsActor {
 
     /// An attempt to write has failed.
     pub(super) fn fail(&mut self, trouble: Trouble, budget: Budget, ctx: &mut Context<Self>) {
-        let before = self.report.failing.as_ref().map_or(0, |failing| failing.attempts);
-        let setback = self.setback(trouble, before.saturating_add(1), budget);
+        let setback = self.setback(trouble, self.failures.saturating_add(1), budget);
         self.fall_back(setback, ctx);
     }
 
@@ -58,6 +57,7 @@ impl SheetsActor {
     /// Reports a failure, and tries again later.
     pub(super) fn fall_back(&mut self, setback: Setback, ctx: &mut Context<Self>) {
         let Setback { failure, wait, rejected, .. } = setback;
+        self.failures = self.failures.saturating_add(1);
         self.report.write_failures += 1;
         let before = self.report.failing.take();
         self.report.failing = Some(Failing::after(before, failure, Timestamp::now()));

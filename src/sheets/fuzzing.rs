@@ -12,7 +12,7 @@ use super::{
     auth,
     error::SheetsError,
     key::ServiceAccountKey,
-    locate::{self, Wanted},
+    locate::{self, Sought},
     reading, wire,
 };
 use crate::{
@@ -39,8 +39,8 @@ pub fn sheets_answer(bytes: &[u8]) {
     if let Some(found) = wire::properties(&answer) {
         let cell = CellRef::parse("B7").expect("it is a cell");
         let (tab, content) = (Tab::Title("Sheet 1".into()), CellContent::Updated);
-        let wanted = Wanted { cell: &cell, tab: &tab, name: "B7", content: &content };
-        for failure in locate::place([wanted; 2], &found).into_iter().filter_map(Result::err) {
+        let sought = Sought { cell: &cell, tab: &tab, name: "B7", content: &content };
+        for failure in locate::place([sought; 2], &found).into_iter().filter_map(Result::err) {
             assert_printable(&failure.to_string());
         }
     }

@@ -10,7 +10,7 @@ use super::{
     account::Budget,
     config::one_tab,
     error::{self, SheetsError},
-    locate::{self, Wanted},
+    locate::{self, Sought},
     trouble::Trouble,
     wire::{self, CellHolds, Contents, Properties},
 };
@@ -144,9 +144,9 @@ fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Ve
         sheet.targets().map(move |(cell, content)| (*index, &sheet.tab, cell, name(cell), content))
     });
     let all: Vec<_> = all.collect();
-    let wanted =
-        all.iter().map(|(_, tab, cell, name, content)| Wanted { cell, tab, name, content });
-    let places = locate::place(wanted, properties);
+    let sought =
+        all.iter().map(|(_, tab, cell, name, content)| Sought { cell, tab, name, content });
+    let places = locate::place(sought, properties);
     let inspected = all.iter().zip(places).map(|((sheet, _, cell, name, content), place)| {
         let found = place.map(|range| FoundCell { range, holds: CellHolds::Nothing });
         let namesake = locate::namesake(cell, properties);

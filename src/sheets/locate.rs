@@ -16,7 +16,7 @@ use crate::{
 
 /// A cell that is looked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct Sought<'a> {
     pub(super) cell: &'a CellRef,
     /// The tab of its sheet.
     pub(super) tab: &'a Tab,
@@ -29,11 +29,11 @@ pub(super) struct Wanted<'a> {
 /// there is no such tab or named range, when the tab has no such cell, when it is another one's
 /// already, or when it is to tell a time in a zone that nothing here knows.
 pub(super) fn place<'a>(
-    wanted: impl IntoIterator<Item = Wanted<'a>>,
+    sought: impl IntoIterator<Item = Sought<'a>>,
     properties: &Properties,
 ) -> Vec<Result<String, Failure>> {
     let mut taken = BTreeMap::new();
-    let place = |Wanted { cell, tab, name, content }| {
+    let place = |Sought { cell, tab, name, content }| {
         if content.tells_time() {
             knows_zone(properties)?;
         }
@@ -49,7 +49,7 @@ pub(super) fn place<'a>(
             }
         }
     };
-    wanted.into_iter().map(place).collect()
+    sought.into_iter().map(place).collect()
 }
 
 /// The range of a cell of a spreadsheet of which nothing is known, if that goes: if the cell has a
@@ -239,8 +239,8 @@ mod tests {
     fn placed(cells: &[(&str, Tab)], content: &CellContent) -> Vec<Result<String, String>> {
         let cells = cells.iter().map(|(cell, tab)| (*cell, CellRef::parse(cell).unwrap(), tab));
         let cells: Vec<_> = cells.collect();
-        let wanted = cells.iter().map(|(name, cell, tab)| Wanted { cell, tab, name, content });
-        let found = place(wanted, &spreadsheet()).into_iter();
+        let sought = cells.iter().map(|(name, cell, tab)| Sought { cell, tab, name, content });
+        let found = place(sought, &spreadsheet()).into_iter();
         found.map(|found| found.map_err(|failure| failure.to_string())).collect()
     }
 

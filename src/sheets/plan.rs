@@ -9,13 +9,13 @@ mod search;
 mod target;
 mod value;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use self::{
-    search::{Due, Group, Search},
+    search::{Due, Group, Search, Suspicion},
     target::Target,
     value::date_time,
 };
@@ -32,7 +32,7 @@ use crate::messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, S
 #[derive(Debug)]
 pub(super) struct Plan {
     targets: Vec<Target>,
-    every: BTreeMap<SheetIndex, Duration>,
+    sheets: BTreeSet<SheetIndex>,
     /// The spreadsheet's time zone; no time is told before it is known.
     zone: Option<TimeZone>,
     /// The search for cells that Google refuses.
@@ -47,6 +47,7 @@ pub(super) struct Write {
     sent: Instant,
 }
 
+#[expect(clippy::indexing_slicing, reason = "a cell is a place in `targets`, which stays as it is")]
 impl Plan {
     /// A plan for these sheets, all of one spreadsheet. However many cells are set aside, the
     /// writes that probe them are so far apart.
@@ -54,11 +55,11 @@ impl Plan {
         let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
         let targets = sheets.iter().flat_map(|(index, sheet)| {
             let all = sheet.targets();
-            all.map(move |(cell, content)| Target::new(*index, &sheet.tab, only, cell, content))
+            all.map(move |(cell, content)| Target::new(*index, sheet, only, cell, content))
         });
         Self {
             targets: targets.collect(),
-            every: sheets.iter().map(|(index, sheet)| (*index, sheet.every)).collect(),
+            sheets: sheets.iter().map(|(index, _)| *index).collect(),
             zone: None,
             search: Search::new(between_probes),
         }
@@ -66,7 +67,7 @@ impl Plan {
 
     /// The sheets in it.
     pub(super) fn sheets(&self) -> impl Iterator<Item = SheetIndex> + '_ {
-        self.every.keys().copied()
+        self.sheets.iter().copied()
     }
 
     /// Takes in what a fetch brought for the sheets that were due.
@@ -74,9 +75,8 @@ impl Plan {
         let due: Vec<_> = self.sheets().filter(|sheet| batch.due.contains(sheet)).collect();
         let zone = self.zone.clone();
         for target in self.targets.iter_mut().filter(|target| due.contains(&target.sheet)) {
-            let every = self.every.get(&target.sheet).copied().unwrap_or_default();
             target.apply(batch, zone.as_ref());
-            target.age(now, every);
+            target.age(now);
         }
         for sheet in due {
             self.derive(sheet);
@@ -176,49 +176,60 @@ impl Plan {
         Due { well, aside, is_overdue }
     }
 
-    /// A cell to be written by itself, to see whether it is a matter of cells at all.
+    /// A cell to be written by itself, to see whether it is a matter of cells at all: rather one
+    /// that Google has taken before.
     fn witness(&self) -> Option<usize> {
-        let all = 0..self.targets.len();
-        self.search.witness(all.filter(|&cell| self.targets[cell].can_be_written()))
+        let there = (0..self.targets.len()).filter(|&cell| self.targets[cell].can_be_written());
+        let (taken, new): (Vec<_>, Vec<_>) = there.partition(|&cell| self.targets[cell].is_taken);
+        self.search.witness(new.into_iter().chain(taken))
     }
 
-    /// Google has confirmed a write.
+    /// Google has confirmed a write. A cell that was found elsewhere meanwhile is not written yet.
     pub(super) fn confirmed(&mut self, write: &Write) {
         for (&cell, entry) in write.group.cells.iter().zip(&write.ranges) {
             let target = &mut self.targets[cell];
-            target.confirmed = Some((entry.value.clone(), write.sent));
-            target.afresh = false;
-            target.quarantine = None;
+            if target.range.as_ref() == Some(&entry.range) {
+                target.confirm(entry.value.clone(), write.sent);
+            }
         }
         self.search.confirmed(&write.group);
         self.derive_all();
     }
 
-    /// Google has refused a write because of this entry, the first bad one: its cell is set aside
-    /// until `until`. What is wrong with a cell is often wrong with its tab: the others go first.
-    pub(super) fn rejected(&mut self, write: &Write, entry: usize, text: &str, until: Instant) {
-        let Some(&cell) = write.group.cells.get(entry) else {
-            self.refused(write, text, until);
-            return;
-        };
+    /// Google has refused a write because of this entry, the first bad one, or without saying why:
+    /// the bad cell is set aside until `until`, as soon as it is found. When that takes too many
+    /// writes, so are all that it is looked for among, and each is tried as soon as a probe may be.
+    pub(super) fn refused(
+        &mut self,
+        write: &Write,
+        entry: Option<usize>,
+        text: &str,
+        until: Instant,
+    ) {
+        let cells = &write.group.cells;
         let tab = |cell: usize| self.targets[cell].range.as_deref().map(a1::tab_of);
-        self.search.rejected(&write.group, entry, |other| tab(other) == tab(cell));
-        self.set_aside(cell, text, until);
-    }
-
-    /// Google has refused a write without saying why: the cell is looked for, and set aside until
-    /// `until` when it is found.
-    pub(super) fn refused(&mut self, write: &Write, text: &str, until: Instant) {
-        if let Some(cell) = self.search.refused(&write.group, text) {
-            self.set_aside(cell, text, until);
+        let bad = entry.and_then(|entry| cells.get(entry)).map(|&cell| tab(cell));
+        let suspicion = |cell: usize| Suspicion {
+            is_new: !self.targets[cell].is_taken,
+            is_near: bad.is_some_and(|bad| bad == tab(cell)),
+        };
+        let found = self.search.refused(&write.group, entry, text, suspicion);
+        let refused = |cell| cells.iter().zip(&write.ranges).find(|(other, _)| **other == cell);
+        if let Some((&cell, entry)) = found.and_then(refused)
+            && self.targets[cell].range.as_ref() == Some(&entry.range)
+        {
+            self.set_aside([cell], text, until);
         }
+        let mut suspects = self.search.slow_down();
+        suspects.retain(|&cell| self.targets[cell].can_be_written());
+        self.set_aside(suspects, text, write.sent);
     }
 
-    fn set_aside(&mut self, cell: usize, text: &str, until: Instant) {
-        let target = &mut self.targets[cell];
-        target.quarantine = Some((cell_failure(text), until));
-        let sheet = target.sheet;
-        self.derive(sheet);
+    fn set_aside(&mut self, cells: impl IntoIterator<Item = usize>, text: &str, until: Instant) {
+        for cell in cells {
+            self.targets[cell].set_aside(cell_failure(text), until);
+        }
+        self.derive_all();
     }
 
     /// Whether it is a matter of the spreadsheet and not of its cells that Google refuses them.
@@ -286,7 +297,10 @@ impl Plan {
 
     /// When to look for something to do again, should there be nothing now and no quote come.
     pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
-        self.next_trial().map(|then| self.search.next_attempt(then, now))
+        let trial = self.next_trial().map(|then| self.search.next_attempt(then, now));
+        let there = self.targets.iter().filter(|target| target.can_be_written());
+        let once_more = there.filter_map(Target::written_over).filter(|late| now < *late).min();
+        trial.into_iter().chain(once_more).min()
     }
 
     /// When the first of the cells that were set aside is to be tried again.

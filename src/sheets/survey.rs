@@ -10,10 +10,21 @@ use crate::{messages::Failure, pace::Seldom};
 /// somebody may have exchanged two titles, which no refusal would tell.
 const GOOD_FOR: u32 = 12;
 
+/// `retry.probe` counts as no longer than this: however seldom a person's mistake is looked for, no
+/// price goes into a tab that is somebody else's by now for more than an hour.
+const LONGEST_PROBE: Duration = Duration::from_secs(300);
+
+/// They are not read sooner than a tenth of `retry.probe` after the last time (30 s): of many bad
+/// cells each would cost a read.
+const APART: u32 = 10;
+
 /// What is known of the spreadsheet's properties: how old it is, and when to ask again.
 #[derive(Debug)]
 pub(super) struct Survey {
     due: Instant,
+    is_reading: bool,
+    /// They may not be what was read last: they are due before their time.
+    in_doubt: bool,
     /// No doubt has them read sooner: while a failure's backoff lasts it changes nothing.
     not_before: Instant,
     read: Option<Instant>,
@@ -28,23 +39,54 @@ pub(super) struct Survey {
 impl Survey {
     /// Nothing is known yet. `probe` is how often what is amiss is looked at again.
     pub(super) fn new(now: Instant, probe: Duration) -> Self {
-        let told = Seldom::default();
-        Self { due: now, not_before: now, read: None, again: false, failures: 0, told, probe }
+        Self {
+            due: now,
+            is_reading: false,
+            in_doubt: false,
+            not_before: now,
+            read: None,
+            again: false,
+            failures: 0,
+            told: Seldom::default(),
+            probe: probe.min(LONGEST_PROBE),
+        }
     }
 
+    /// Whether they are to be read now, and are not being read already.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due <= now
+        !self.is_reading && self.due <= now
     }
 
-    /// They have been read. Whether it was told that they could not be.
+    /// When they are to be read before their time, should nothing else happen until then.
+    pub(super) fn early(&self) -> Option<Instant> {
+        (self.in_doubt && !self.is_reading).then_some(self.due)
+    }
+
+    /// They are being read now.
+    pub(super) const fn begin(&mut self) {
+        self.is_reading = true;
+        self.in_doubt = false;
+    }
+
+    /// Whether they are being read.
+    pub(super) const fn is_reading(&self) -> bool {
+        self.is_reading
+    }
+
+    /// They have been read; what was doubted meanwhile is so still. Whether it was told that they
+    /// could not be.
     pub(super) fn done(&mut self, now: Instant) -> bool {
         let told = self.told.over();
+        let in_doubt = self.in_doubt;
         *self = Self {
             due: now + self.probe * GOOD_FOR,
             read: Some(now),
             again: self.again,
             ..Self::new(now, self.probe)
         };
+        if in_doubt {
+            self.doubt(now, false);
+        }
         told
     }
 
@@ -55,6 +97,7 @@ impl Survey {
 
     /// They could not be read; how often in a row.
     pub(super) const fn failed(&mut self) -> u32 {
+        self.is_reading = false;
         self.failures = self.failures.saturating_add(1);
         self.failures
     }
@@ -62,18 +105,21 @@ impl Survey {
     /// They are to be read again at `then`, and whatever happens no sooner.
     pub(super) const fn again_at(&mut self, then: Instant) {
         self.due = then;
+        self.in_doubt = true;
         self.not_before = then;
     }
 
-    /// They may have changed: they are read again now, unless they have just been, or could not
-    /// be. Of many bad cells each would cost a read. If they `must` have changed, once more.
+    /// They may have changed: they are read again now, or as soon as may be if they have just been,
+    /// or could not be. If they `must` have changed, once more at once.
     pub(super) fn doubt(&mut self, now: Instant, must: bool) {
-        let lately = |read| now.saturating_duration_since(read) < self.probe / 10;
-        let again = self.read.is_some_and(lately);
-        if !again || (must && !self.again) {
-            self.again = again;
-            self.due = self.due.min(now.max(self.not_before));
+        let apart = self.read.map(|read| read + self.probe / APART).filter(|apart| now < *apart);
+        let at_once = must && !self.again;
+        let soonest = apart.filter(|_| !at_once).unwrap_or(now);
+        if soonest == now {
+            self.again = apart.is_some();
         }
+        self.due = self.due.min(soonest.max(self.not_before));
+        self.in_doubt = true;
     }
 }
 
@@ -91,11 +137,39 @@ mod tests {
         assert_eq!((survey.failed(), survey.failed()), (1, 2));
         assert!(!survey.done(start), "nothing was told");
         assert!(!survey.is_due(after(3_599)) && survey.is_due(after(3_600)));
-        survey.doubt(after(29), false);
+        assert_eq!(survey.early(), None);
+        survey.doubt(after(1), false);
         assert!(!survey.is_due(after(29)), "they have just been read");
-        survey.doubt(after(30), false);
-        assert!(survey.is_due(after(30)));
+        assert!(survey.is_due(after(30)), "the doubt is forgotten");
+        assert_eq!(survey.early(), Some(after(30)));
         assert_eq!(survey.failed(), 1);
+    }
+
+    #[test]
+    fn prices_go_into_a_tab_that_is_not_theirs_for_an_hour_at_the_most() {
+        let start = Instant::now();
+        let day = Duration::from_secs(86_400);
+        let mut survey = Survey::new(start, day);
+        survey.done(start);
+        assert!(survey.is_due(start + Duration::from_secs(3_600)));
+        survey.doubt(start, false);
+        assert!(survey.is_due(start + Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_is_doubted_while_they_are_read_is_read_once_more() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut survey = Survey::new(start, Duration::from_secs(300));
+        survey.begin();
+        assert!(!survey.is_due(start), "one read at a time");
+        survey.doubt(after(1), false);
+        assert!(survey.early().is_none() && !survey.is_due(after(1)));
+        survey.done(after(2));
+        assert!(!survey.is_due(after(31)) && survey.is_due(after(32)));
+        survey.begin();
+        survey.failed();
+        assert!(survey.is_due(after(32)), "it is over, and has failed");
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl SheetsActor {
             return;
         };
         self.phase = Phase::Writing;
+        self.sent = self.tick;
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let tick = self.tick;
         let send = async move {
@@ -73,11 +74,11 @@ impl SheetsActor {
                 self.fail(Trouble::Partial { updated, sent }, Budget::Writes, ctx);
             }
             Err(SheetsError::BadEntry { index, text }) => {
-                self.plan.rejected(write, index, &text, until);
+                self.plan.refused(write, Some(index), &text, until);
                 self.refused(&text, ctx);
             }
             Err(SheetsError::BadRequest(text)) => {
-                self.plan.refused(write, &text, until);
+                self.plan.refused(write, None, &text, until);
                 self.refused(&text, ctx);
             }
             Err(error) => {
@@ -127,6 +128,7 @@ impl SheetsActor {
 
     /// Google takes what is written.
     fn can_write(&mut self) {
+        self.failures = 0;
         self.rejected_tokens = 0;
         self.told.over();
         if let Some(failing) = self.report.failing.take() {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     logged::{Kept, Logged},
-    rig::{ONE, Process, Rig, SOON, finish, price_in, ratesheet},
+    rig::{ONE, Process, Rig, SOON, finish, price_in, ratesheet, tickers, writes},
 };
 
 /// The command by way of a shell, which can take things from it first.
@@ -277,9 +277,9 @@ fn own_memory(id: u32) -> u64 {
 }
 
 /// A service with a thousand ticks a second, in which these servers hang once it writes, does not
-/// grow with every thousand of them. How many requests of each service there have been meanwhile.
+/// grow with them. How many requests of each service there have been meanwhile.
 fn grows_not_while_some_hang(hanging: &[Service]) -> [usize; 2] {
-    const TICKS: usize = 1_000;
+    const TICKS: usize = 3_000;
     let rig = Rig::new();
     let file = rig.file(&price_in(ONE, "A1").replace("20,", "1,"));
     let text = fs::read_to_string(file.path()).unwrap();
@@ -309,9 +309,11 @@ fn grows_not_while_some_hang(hanging: &[Service]) -> [usize; 2] {
         some_more();
         own_memory(id)
     });
-    // Whatever waits for a log that is slow to be written has its bounds: it grows once.
-    let growth = memory.windows(2).map(|two| two[1].saturating_sub(two[0])).min();
-    assert!(growth <= Some(128), "{memory:?} KiB");
+    // Whatever waits for a log that is slow to be written has its bounds: it grows once. Of the
+    // six thousand ticks beside, a queue would keep more than twenty bytes each.
+    let mut growth: Vec<_> = memory.windows(2).map(|two| two[1].saturating_sub(two[0])).collect();
+    growth.sort_unstable();
+    assert!(growth[0] + growth[1] <= 128, "{memory:?} KiB");
     let now = count();
     [now[0] - asked[0], now[1] - asked[1]]
 }
@@ -384,7 +386,12 @@ fn a_long_outage_is_told_in_a_few_lines_and_its_end_in_one() {
         let before = rig.last();
         rig.sandbox.fault(*service, fault.clone());
         began.push(jiff::Timestamp::now());
-        rig.met(before, 30, "the outage");
+        // Beside these there are lists of pairs and readings, which are no attempts.
+        let tried = |s: &Sandbox| {
+            let all = if *service == Service::Kraken { tickers(s) } else { writes(s) };
+            all.iter().filter(|entry| entry.seq > before && entry.ended.is_some()).count() >= 30
+        };
+        assert!(rig.sandbox.wait_for_blocking(tried, SOON).is_ok(), "no outage");
         rig.sandbox.clear_faults();
         rig.changes("A1");
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use actix::Addr;
 use ratesheet::{
-    Config, KrakenReport, SheetConfig, SupervisorActor,
+    ActorName, Config, Drill, DrillActor, KrakenReport, SheetConfig, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 
@@ -296,6 +296,40 @@ fn a_quota_of_reads_does_not_stop_the_writes() {
         let asked = rig.sandbox.journal().iter().filter(|e| e.status == Some(429)).count();
         assert!(asked <= 2, "{asked}: each may have been on its way before the other's answer");
     });
+}
+
+#[test]
+fn a_reading_that_hangs_holds_up_no_write_no_restart_and_no_stop() {
+    let begun = block_on(async {
+        let rig = Rig::new();
+        let sheet = one_price(ONE).cell("kraken:xbteur:buy", "A2");
+        with_tree(rig.patient().sheet(sheet), async |tree| {
+            rig.fresh(&[(ONE, "A1"), (ONE, "A2")]).await;
+            let hangs = FaultRule::new(Service::Sheets, Fault::Hang).path("fields=properties");
+            rig.sandbox.inject(hangs.times(2));
+            let read = |sandbox: &Sandbox| {
+                let hanging = |entry: &Entry| entry.fault.is_some() && entry.ended.is_none();
+                sandbox.journal().iter().any(hanging)
+            };
+            // A bad cell has the spreadsheet read again.
+            rig.sandbox.protect(ONE, TAB, "A2");
+            rig.until("a reading", read).await;
+            for _ in 0..3 {
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+            assert!(read(&rig.sandbox), "it has come meanwhile");
+            let actor = ActorName::Sheets(ONE.into());
+            let order = DrillActor { actor, drill: Drill::Panic, relentless: false };
+            assert_eq!(tree.send(order).await, Ok(true));
+            rig.until("a reading", |s| {
+                s.journal().iter().filter(|e| e.fault.is_some()).count() == 2
+            })
+            .await;
+            Instant::now()
+        })
+        .await
+    });
+    assert!(begun.elapsed() < SOON / 2, "it is waited for");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use crate::rig::{ONE, Rig, TAB, TWO, block_on, report, status, tickers, ticks, with_tree};
+use crate::rig::{
+    ONE, Rig, SOON, TAB, TWO, block_on, eventually, report, status, tickers, ticks, with_tree,
+};
 
 /// What Kraken says of one pair.
 const ROW: &str = r#"{"a":["5","1","1"],"b":["4","1","1"],"c":["4","1"]}"#;
@@ -130,6 +132,36 @@ fn a_request_that_fails_every_time_keeps_nobody_else_from_being_asked_for() {
             let names = |target: &String| target.contains("AAA200EUR");
             assert_eq!(asked.iter().position(names), Some(3), "{asked:?}");
             assert!(status(tree).await.kraken.failing.is_some());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_request_that_fails_every_time_costs_nobody_else_a_tick() {
+    block_on(async {
+        let rig = Rig::new();
+        let some = Fault::json(200, format!(r#"{{"error":[],"result":{{"AAA000EUR":{ROW}}}}}"#));
+        for (fault, path) in [
+            (Fault::Html(520), "AssetPairs"),
+            (some, "pair=AAA000EUR"),
+            (Fault::Html(520), "pair=AAA100EUR"),
+        ] {
+            rig.sandbox.inject(FaultRule::new(Service::Kraken, fault).path(path));
+        }
+        let sheet = hourly((0..101).map(|n| format!("aaa{n:03}eur")));
+        let mut config = rig.config().sheet(sheet.every(Duration::from_millis(20)));
+        // Whoever waits for it hardly gets anywhere.
+        config.retry.backoff.min = SOON;
+        config.retry.backoff.max = SOON;
+        with_tree(config, async |tree| {
+            let fetches = async || status(tree).await.kraken.fetches >= 30;
+            eventually("the ticks go on", fetches).await;
+            let asked = tickers_asked_for(&rig.sandbox);
+            let bad = asked.iter().filter(|target| target.contains("AAA100EUR")).count();
+            assert!(bad < asked.len() / 3, "{bad} of {} requests", asked.len());
+            let kraken = status(tree).await.kraken;
+            assert!(kraken.failing.is_some() && kraken.failures == 0);
         })
         .await;
     });

@@ -91,7 +91,7 @@ fn a_tab_may_have_any_title() {
             "Bob's",
             "a!b",
             "a:b",
-            "\"a\"",
+            "a\"b\"",
             " a ",
             "=1+1",
             "+1",

@@ -15,21 +15,34 @@ hosts() { printf '%s\n' "$@" >"$temp/hosts"; }
 # A network of one machine. What is meant for any other is lost on its way, and counted.
 build() {
     have ip && have iptables && ip netns add "$space" && ip -n "$space" link set lo up &&
-        ip -n "$space" route add default dev lo && "${inside[@]}" iptables -A OUTPUT ! -d 127.0.0.0/8 -j DROP
+        ip -n "$space" route add default dev lo && "${inside[@]}" iptables -A OUTPUT ! -d 127.0.0.0/8 -j DROP &&
+        { ! ip -n "$space" -6 route add default dev lo || "${inside[@]}" ip6tables -A OUTPUT ! -d ::1 -j DROP; }
 } 2>/dev/null
-lost() { "${inside[@]}" iptables -L OUTPUT -v -x -n | awk '/DROP/ { print $1 }'; }
+lost() {
+    local tables
+    for tables in iptables ip6tables; do "${inside[@]}" "$tables" -L OUTPUT -v -x -n; done 2>/dev/null |
+        awk '/DROP/ { all += $1 } END { print all }'
+}
+# lost_more COMMAND…: whether it loses a packet.
+lost_more() { local before; before=$(lost); "$@" >/dev/null 2>&1 || true; [ "$(lost)" -gt "$before" ]; }
 
 # P55: nobody is spoken to but whom the configuration names.
 nobody_else() {
+    # Whoever asks for a name asks somebody who is elsewhere.
+    echo "nameserver 192.0.2.1" >"$temp/resolv.conf"
+    hosts "127.0.0.1 localhost"
     configure 200 "$url"
-    start "${inside[@]}"
+    start "${named[@]}"
     check "P55: it works where there is nothing but what the configuration names" writes
     sleep 3
     local left
     left=$(lost)
     check "P55: no packet leaves for anybody else ($left)" test "$left" = 0
-    "${inside[@]}" bash -c 'echo >/dev/udp/192.0.2.1/9' 2>/dev/null || true
-    check "P55: … and one that did would be seen" test "$(lost)" = 1
+    check "P55: … and one that did would be seen" \
+        lost_more "${inside[@]}" bash -c 'echo >/dev/udp/192.0.2.1/9'
+    check "P55: … one by IPv6 too" lost_more "${inside[@]}" bash -c 'echo >/dev/udp/2001:db8::1/9'
+    check "P55: … and one that asks for a name" \
+        lost_more "${named[@]}" timeout 2 getent hosts somebody.invalid
     check "P55: it stops cleanly" stops
 }
 

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use ratesheet::RetryConfig;
+
 use super::{
     broken::{Broken, Verdict, broken_if},
     excuses::{Excuses, ON_THE_WAY},
@@ -30,7 +32,8 @@ struct Chunks {
     /// What they have brought, which is passed on when all of them have ended.
     brought: Vec<(usize, u64)>,
     ended: Duration,
-    /// Until when some pairs may not be asked for, since Kraken has said that it does not know them.
+    /// Until when some pairs may not be asked for, since Kraken has said that it does not know them,
+    /// or since their request has failed while others' were answered.
     doubtful: Duration,
 }
 
@@ -111,7 +114,9 @@ impl Fetches {
         // All of a fetch is made again when some of it has failed.
         let requests = requests_for(plan.pairs);
         let ticks = ticks_a_minute(plan) * requests;
-        let excused = self.repeats.within(now, MINUTE) * requests
+        // What has failed is asked for again by itself, after a backoff, beside what its sheets show.
+        let felt = MINUTE + plan.config.retry.backoff.max;
+        let excused = self.repeats.within(now, felt) * (requests + 1)
             + excuses.stalls_since(now, now)
             + 2 * excuses.stirred(now)
             + 2 * (excuses.trees(now) - 1);
@@ -162,9 +167,12 @@ impl Fetches {
             self.chunks.brought.extend(end.pairs.iter().map(|pair| (*pair, fetch)));
         }
         self.chunks.ended = now;
-        if begun.fetch.is_some() && end.own {
-            // They are held back for a probe and a fifth, and asked for with the tick after that.
-            self.chunks.doubtful = now + 2 * plan.config.retry.probe;
+        if begun.fetch.is_some() && !end.good {
+            let RetryConfig { probe, backoff, .. } = &plan.config.retry;
+            // They are held back for a probe and a fifth, and asked for with the tick after that;
+            // or for a backoff, and asked for after it.
+            let long = if end.own { 2 * *probe } else { backoff.max + ON_THE_WAY };
+            self.chunks.doubtful = self.chunks.doubtful.max(now + long);
         }
         if requests_for(plan.pairs) == 1 {
             self.pass_on(excuses);
@@ -176,9 +184,10 @@ impl Fetches {
         } else {
             failing.fails(now);
         }
-        self.ill = !end.good;
         if !end.good {
             self.fails(now);
+        } else if begun.fetch.is_some() {
+            self.ill = false;
         }
         self.cut = self.ill && !end.odd;
     }

@@ -329,9 +329,14 @@ impl Writes {
         at: Duration,
         every: Duration,
     ) -> bool {
+        at + every + ON_THE_WAY >= before + AFRESH || self.may_be_late(book, range, before)
+    }
+
+    /// Whether a write of a cell may have been carried out only after what was written `before`.
+    fn may_be_late(&self, book: usize, range: &str, before: Duration) -> bool {
         let own = self.cells.get(&(book, range.to_owned())).map(|cell| cell.late);
         let late = own.max(self.late.get(&book).copied()).unwrap_or_default();
-        at + every + ON_THE_WAY >= before + AFRESH || before < late + ON_THE_WAY
+        before < late + ON_THE_WAY
     }
 
     /// A write has brought this into its cell.
@@ -361,8 +366,12 @@ impl Writes {
         broken_if(twice, Broken::WrittenTwice, || {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
         })?;
+        let stands = kraken::stands(*pair) > 1;
+        // Where the next tick is far away, what may have come late is written over without one.
+        let over = every > AFRESH && self.may_be_late(book, range, before.at);
         let may = self.is_owed(book, *sheet, before.at, excuses)
-            || kraken::stands(*pair) > 1 && self.is_again_due(book, range, before.at, at, every);
+            || over
+            || stands && self.is_again_due(book, range, before.at, at, every);
         let again = before.fetch == *fetch && !may;
         broken_if(again, Broken::WrittenTwice, || {
             format!("{range} of {book}: fetch {fetch} at {:?} and at {at:?}", before.at)

@@ -4,17 +4,19 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Handler};
-use tokio::{runtime::Builder, time::sleep};
+use tokio::{runtime::Builder, time::sleep_until};
 
 use super::*;
 use crate::{
     http::{Tls, TlsConfig},
     journal::Journal,
-    messages::{QuoteBatch, Report, SheetIndex, SpreadsheetReport},
+    messages::{CellValue, QuoteBatch, Report, SheetIndex, SpreadsheetReport},
     pace::RetryConfig,
     quote::{AssetPair, Price, Quote},
     scripted::scripted,
-    sheets::{Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId},
+    sheets::{
+        Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, writing::APPLIED_LATE,
+    },
 };
 
 const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
@@ -30,7 +32,7 @@ fn well(request: &str) -> Answer {
     let body = match request {
         _ if request.contains("/email") => "bot@project.iam.gserviceaccount.com",
         _ if request.contains("/token") => r#"{ "access_token": "a-token", "expires_in": 3599 }"#,
-        _ if request.contains(":batchUpdate") => r#"{ "totalUpdatedCells": 2 }"#,
+        _ if request.contains(":batchUpdate") => r#"{ "totalUpdatedCells": 1000 }"#,
         _ => r#"{ "sheets": [{ "properties": { "title": "Sheet 1" } }] }"#,
     };
     (200, body)
@@ -69,8 +71,26 @@ impl Handler<Report> for Reports {
     }
 }
 
-/// What happens in so much time, in this scenario.
+/// A sheet of these cells, one for each of two pairs in turn, that is due every hour.
+fn hourly<'a>(cells: impl IntoIterator<Item = &'a str>) -> SheetConfig {
+    let sheet = SheetConfig::new(ID, "Sheet 1").every(secs(3_600));
+    let pairs = ["kraken:xbteur:last", "kraken:etheur:last"];
+    let cells = cells.into_iter().zip(pairs.into_iter().cycle());
+    cells.fold(sheet, |sheet, (cell, pair)| sheet.cell(pair, cell))
+}
+
+/// What happens in so much time, in this scenario, to a sheet of two cells that gets quotes once.
 fn after(time: Duration, scenario: Scenario) -> Outcome {
+    play(hourly(["A1", "A2"]), [[1, 1]], time, scenario)
+}
+
+/// What happens in so much time, in this scenario, to a sheet that gets these quotes in turn.
+fn play(
+    sheet: SheetConfig,
+    prices: impl IntoIterator<Item = [u32; 2]>,
+    time: Duration,
+    scenario: impl Fn(&str, Duration) -> Option<Answer> + Clone + Send + Sync + 'static,
+) -> Outcome {
     let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix_rt::System::with_tokio_rt(paused).block_on(async move {
         fastrand::seed(7);
@@ -87,19 +107,23 @@ fn after(time: Duration, scenario: Scenario) -> Outcome {
         let google = GoogleConfig { url: "http://127.0.0.1".into(), ..GoogleConfig::default() };
         let retry = RetryConfig::default();
         let account = Account::with_tls(Credentials::METADATA, &google, retry, &tls).unwrap();
-        let sheet = SheetConfig::new(ID, "Sheet 1").every(Duration::from_secs(3_600));
-        let sheet = sheet.cell("kraken:xbteur:last", "A1").cell("kraken:etheur:last", "A2");
         let (journal, newest) = (Journal::default(), Arc::default());
         let reports = Reports(Arc::clone(&newest)).start();
-        let id = SpreadsheetId::parse(ID).unwrap();
+        let (id, every) = (SpreadsheetId::parse(ID).unwrap(), sheet.every);
         let actor = SheetsActor::new(id, vec![(SheetIndex(0), sheet)], account, retry).unwrap();
         let actor = actor.reports(reports.clone().recipient()).logger(journal.logger()).start();
-        let mut quote = Quote::empty(Timestamp::UNIX_EPOCH);
-        quote.last = Price::new(2.into());
         let pairs = ["xbteur", "etheur"].map(|pair| AssetPair::parse(pair).unwrap());
-        let quotes = pairs.map(|pair| (pair, quote.clone()));
-        actor.send(QuoteBatch::new(1, [SheetIndex(0)], quotes)).await.unwrap();
-        sleep(time).await;
+        for (tick, prices) in (1..).zip(prices) {
+            let quotes = pairs.iter().cloned().zip(prices).map(|(pair, price)| {
+                let mut quote = Quote::empty(Timestamp::UNIX_EPOCH);
+                quote.last = Price::new(price.into());
+                (pair, quote)
+            });
+            let batch = QuoteBatch::new(tick, [SheetIndex(0)], quotes.collect::<Vec<_>>());
+            actor.send(batch).await.unwrap();
+            sleep_until(begun + every.min(time) * tick as u32).await;
+        }
+        sleep_until(begun + time).await;
         let report = newest.lock().unwrap().take().expect("it reports");
         let asked = asked.lock().unwrap().clone();
         Outcome { report, log: journal.take(), asked }
@@ -122,7 +146,8 @@ fn what_goes_on_is_told_when_it_begins_and_then_only_if_it_is_news() {
     let told: Vec<_> = told.map(|line| (line.contains("503"), line.contains("502"))).collect();
     assert_eq!(told, [(true, false), (false, true)], "{:?}", outcome.log);
     assert!(outcome.log.contains(&"INFO the spreadsheet is written again".to_owned()));
-    let failed = outcome.times(":batchUpdate").len() as u64 - 1;
+    // Of two that succeed, one comes when no other can come late any more.
+    let failed = outcome.times(":batchUpdate").len() as u64 - 2;
     assert!(outcome.report.write_failures == failed && failed > 10, "{failed} failures");
     assert!(outcome.report.failing.is_none());
 }
@@ -221,4 +246,78 @@ fn who_gets_no_token_tries_again_when_the_next_is_asked_for_and_not_in_vain() {
     let (asked, written) = (outcome.times("/token"), outcome.times(":batchUpdate"));
     assert_eq!(outcome.report.write_failures, asked.len() as u64 - 1);
     assert!(asked.len() > 5 && written == asked[asked.len() - 1..], "{asked:?}, {written:?}");
+}
+
+/// Google's answer to a write that has any of these cells in it: the first of them is named.
+fn refusal(request: &str, is_bad: impl Fn(&str) -> bool) -> Option<Answer> {
+    let ranges = request.split(r#""range":"'Sheet 1'!"#).skip(1);
+    let entry = ranges.map(|range| range.split('"').next().unwrap()).position(is_bad)?;
+    let body = format!(r#"{{ "error": {{ "message": "Invalid data[{entry}]: No" }} }}"#);
+    Some((400, body.leak()))
+}
+
+#[test]
+fn of_a_hundred_cells_one_stays_fresh_when_the_others_are_refused() {
+    let cells: Vec<_> = (1..=100).map(|row| format!("A{row}")).collect();
+    let sheet = hourly(cells.iter().map(String::as_str)).every(secs(5));
+    let outcome = play(sheet, (1..=120).map(|tick| [tick; 2]), secs(600), |request, since| {
+        let begun = since > secs(60) && request.contains(":batchUpdate");
+        begun.then(|| refusal(request, |cell| cell != "A100")).flatten()
+    });
+    let fresh = &outcome.report.cells[99];
+    assert_eq!((&fresh.failing, fresh.written.clone()), (&None, Some(CellValue::Number(120.0))));
+    assert!(outcome.report.cells[..99].iter().all(|cell| cell.failing.is_some()));
+    // One in ten seconds, after the first; and a write for each tick.
+    let refused = outcome.report.write_failures;
+    assert!((24..=24 + 54 + 1).contains(&refused), "{refused} writes are refused");
+    assert!(outcome.report.writes >= 120, "{} writes", outcome.report.writes);
+}
+
+#[test]
+fn a_tab_that_is_renamed_as_soon_as_it_was_read_is_looked_for_without_a_tick() {
+    let outcome = play(hourly(["A1", "A2"]), [[1, 1]], secs(200), |request, since| {
+        if request.contains(":batchUpdate") {
+            return refusal(request, |_| true);
+        }
+        let renamed = r#"{ "sheets": [{ "properties": { "title": "Another" } }] }"#;
+        (since > Duration::ZERO && request.contains("fields=properties")).then_some((200, renamed))
+    });
+    assert_eq!(outcome.times("fields=properties"), [Duration::ZERO, secs(30)]);
+    let failing = outcome.report.cells.iter().map(|cell| cell.failing.clone().unwrap());
+    failing.for_each(|why| assert!(why.reason.contains("no tab 'Sheet 1'"), "{why}"));
+}
+
+#[test]
+fn a_tick_whose_only_news_is_refused_is_not_one_without_news() {
+    let outcome = play(hourly(["A1", "A2"]).every(secs(5)), [[1, 1], [1, 2], [1, 2]], secs(15), {
+        |request, since| {
+            let begun = since >= secs(5) && request.contains(":batchUpdate");
+            begun.then(|| refusal(request, |cell| cell == "A2")).flatten()
+        }
+    });
+    let report = outcome.report;
+    assert_eq!((report.writes, report.write_failures, report.unchanged), (1, 1, 1));
+}
+
+#[test]
+fn who_is_denied_for_hours_is_asked_as_seldom_when_the_spreadsheet_is_to_be_read_again() {
+    let outcome = after(secs(4 * 3_600), |request, since| {
+        let is_read = request.contains("fields=properties") && since < secs(60);
+        (request.contains("/v4/") && !is_read).then_some((403, r#"{ "error": {} }"#))
+    });
+    let asked = outcome.times("/v4/");
+    let gaps = asked.windows(2).filter(|two| two[0] > secs(1_800)).map(|two| two[1] - two[0]);
+    let shortest = gaps.min().unwrap();
+    assert!(shortest >= secs(240), "{shortest:?} in {asked:?}");
+    assert!(outcome.times("fields=properties").len() > 1, "it was never read again");
+}
+
+#[test]
+fn what_a_write_that_was_never_answered_may_leave_is_written_over_without_a_tick() {
+    let outcome = after(secs(3_000), |request, since| {
+        (since.is_zero() && request.contains(":batchUpdate")).then_some((503, ""))
+    });
+    let written = outcome.times(":batchUpdate");
+    assert_eq!(written.len(), 3, "{written:?}");
+    assert_eq!(written[2], APPLIED_LATE);
 }

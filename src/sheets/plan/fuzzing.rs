@@ -210,11 +210,11 @@ impl Scene {
                 self.plan.confirmed(&write);
             }
             (Outcome::Answered, Some(entry)) => {
-                self.plan.rejected(&write, entry, "protected", self.now + ASIDE);
+                self.plan.refused(&write, Some(entry), "protected", self.now + ASIDE);
                 self.refused();
             }
             (Outcome::Unnamed, Some(_)) => {
-                self.plan.refused(&write, "protected", self.now + ASIDE);
+                self.plan.refused(&write, None, "protected", self.now + ASIDE);
                 self.refused();
             }
             (Outcome::Done | Outcome::NotDone, Some(_)) => {

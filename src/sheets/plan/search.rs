@@ -1,21 +1,47 @@
 //! The search for the cells that Google refuses: which cells to write by themselves next, and what
 //! follows from Google's refusing them. A machine over the numbers of cells; what is in them, and
 //! which of them were set aside, it is told. Pure: no I/O, no clock, no randomness.
+//!
+//! **Good cells do not wait for it.** After every write of the search, or one that was refused, it
+//! is the turn of the cells that are not under suspicion, if they have news. Those that Google has
+//! taken before are suspected apart from those that it has not: so they wait for two refusals at
+//! the most, unless one of them is bad by now.
+//!
+//! **The others wait for so many refusals at the most**, of `bad` cells among `all`: `bad` where
+//! Google names the entry, and two where the bad ones are a range; `bad · (2 + log2(all / bad))`
+//! where it does not.
+//!
+//! **It leaves the budget to the others.** [`AT_ONCE`] refusals may follow each other as fast as
+//! the budget allows. What is still under suspicion by then is set aside, and the search goes on
+//! in probes: one in a thirtieth of `retry.probe`, and in 10 s at the most.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 /// So many cells in a row, refused for one reason without being named, are hardly an accident.
 const IN_A_ROW: usize = 4;
 
+/// So many refusals are enough to find a bad cell among thousands, or four in a row.
+pub(super) const AT_ONCE: usize = 24;
+
 /// What is being looked for, and how far that has come.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// Groups of cells that are written by themselves, to find the one that Google refuses.
+    /// Groups of cells that are written by themselves, to find the one that Google refuses. What
+    /// becomes of the first comes first: so it is soon known whether it is a matter of cells.
     suspects: VecDeque<Vec<usize>>,
-    /// The same, of cells that were set aside before: they are in no hurry.
+    /// The same, of cells that were set aside. What becomes of the first comes last: the largest
+    /// groups go first, of which most are good, if any are.
     probes: VecDeque<Vec<usize>>,
+    /// The last write was of one of these groups, or was refused.
+    has_searched: bool,
+    /// How many writes were refused since there was no suspect.
+    refusals: usize,
     /// The cells that were found last, one after the other and for one reason.
     run: Run,
     /// How far apart the writes are that probe cells that were set aside, and when the next is.
@@ -51,6 +77,16 @@ pub(super) struct Due {
     pub(super) is_overdue: bool,
 }
 
+/// What speaks against a cell that was in a write with a bad one. Cells that differ in it are not
+/// written together; those with less against them go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Suspicion {
+    /// Google has never taken it.
+    pub(super) is_new: bool,
+    /// It is in the tab of the bad one: what is wrong with a cell is often wrong with its tab.
+    pub(super) is_near: bool,
+}
+
 impl Search {
     /// Nothing is being looked for. However many cells are set aside, the writes that probe them
     /// are so far apart.
@@ -58,6 +94,8 @@ impl Search {
         Self {
             suspects: VecDeque::new(),
             probes: VecDeque::new(),
+            has_searched: false,
+            refusals: 0,
             run: Run::default(),
             between_probes,
             next_probe: None,
@@ -81,64 +119,112 @@ impl Search {
         self.next_probe.map_or(then, |probe| then.max(probe))
     }
 
-    /// The cells to write next. Those that were set aside are tried by themselves, so that they
-    /// hold up nothing else. Where the budget is so small that something else is always due, their
-    /// turn comes all the same.
+    /// The cells to write next. Where the budget is so small that others are always due, the turn
+    /// of those that were set aside comes all the same.
     pub(super) fn next(&mut self, due: Due, now: Instant) -> Group {
-        let their_turn = due.well.is_empty() || due.is_overdue;
-        let is_probe = !due.aside.is_empty() && their_turn && self.may_probe(now);
-        let (groups, due) = if is_probe {
+        let Due { well, aside, is_overdue } = due;
+        let suspects: BTreeSet<_> = self.suspects.iter().flatten().collect();
+        let trusted = well.iter().copied().filter(|cell| !suspects.contains(cell));
+        let trusted: Vec<_> = trusted.collect();
+        if std::mem::take(&mut self.has_searched) && !trusted.is_empty() {
+            return Group { cells: trusted, is_probe: false };
+        }
+        let their_turn = well.is_empty() || is_overdue;
+        if !aside.is_empty() && their_turn && self.may_probe(now) {
             self.next_probe = Some(now + self.between_probes);
-            (&mut self.probes, due.aside)
-        } else {
-            (&mut self.suspects, due.well)
-        };
-        let cells = next_group(groups, |cell| due.binary_search(cell).is_ok()).unwrap_or(due);
-        Group { cells, is_probe }
+            self.has_searched = true;
+            let cells = next_group(&mut self.probes, &aside).unwrap_or(aside);
+            return Group { cells, is_probe: true };
+        }
+        let suspects = next_group(&mut self.suspects, &well);
+        self.has_searched = suspects.is_some();
+        if suspects.is_none() {
+            self.refusals = 0;
+        }
+        Group { cells: suspects.unwrap_or(trusted), is_probe: false }
     }
 
-    /// Google has confirmed a group.
+    /// Google has confirmed a group. If that is a witness, it was under suspicion itself.
     pub(super) fn confirmed(&mut self, group: &Group) {
         if !group.is_probe {
             self.run.end();
         }
+        if let [witness] = group.cells.as_slice() {
+            self.suspects.iter_mut().for_each(|suspects| suspects.retain(|cell| cell != witness));
+        }
     }
 
-    /// Google has refused a group without saying why: it is halved, and each half written by
-    /// itself, until the cell is found. That is it.
-    pub(super) fn refused(&mut self, group: &Group, text: &str) -> Option<usize> {
-        match group.cells.as_slice() {
-            [] => None,
-            [cell] => {
+    /// Google has refused a group because of this entry, the first bad one, or without saying why.
+    /// That is the bad cell, if it is known now; the others are written in groups of their own.
+    pub(super) fn refused(
+        &mut self,
+        group: &Group,
+        entry: Option<usize>,
+        text: &str,
+        suspicion: impl Fn(usize) -> Suspicion,
+    ) -> Option<usize> {
+        self.has_searched = true;
+        if !group.is_probe {
+            self.refusals += 1;
+        }
+        let cells = group.cells.as_slice();
+        let named = entry.and_then(|entry| {
+            let (before, rest) = cells.split_at_checked(entry)?;
+            let (cell, behind) = rest.split_first()?;
+            Some((before, *cell, behind))
+        });
+        match (named, cells) {
+            (Some((before, cell, behind)), _) => {
+                self.run.end();
+                // Bad cells are often a range: from the other end, what is behind it comes first.
+                let mut behind = by_suspicion(behind.iter().rev(), suspicion);
+                if group.is_probe {
+                    behind = behind.iter().flat_map(|group| halves(group)).collect();
+                }
+                self.look_into(behind, group.is_probe);
+                self.queue(group.is_probe).push_front(before.to_vec());
+                Some(cell)
+            }
+            (None, [cell]) => {
                 if !group.is_probe {
                     self.run.add(*cell, text);
                 }
                 Some(*cell)
             }
-            cells => {
-                let (left, right) = cells.split_at(cells.len() / 2);
-                self.look_into([left.to_vec(), right.to_vec()], group);
+            (None, _) => {
+                let mut groups = by_suspicion(cells, suspicion);
+                if groups.len() == 1 {
+                    groups = halves(cells).into();
+                }
+                self.look_into(groups, group.is_probe);
                 None
             }
         }
     }
 
-    /// Google has refused a group because of this entry, the first bad one: those before it, which
-    /// are good, are written before those behind it. Of these, those that are `alike` may well be
-    /// bad, too, and go last.
-    pub(super) fn rejected(&mut self, group: &Group, entry: usize, alike: impl Fn(usize) -> bool) {
+    /// What is under suspicion still, when so much was refused that the search goes on in probes.
+    pub(super) fn slow_down(&mut self) -> Vec<usize> {
+        if self.refusals < AT_ONCE {
+            return Vec::new();
+        }
+        self.refusals = 0;
         self.run.end();
-        let (before, behind) = group.cells.split_at(entry.min(group.cells.len()));
-        let behind = behind.iter().skip(1);
-        let (alike, other): (Vec<usize>, Vec<usize>) = behind.partition(|&&cell| alike(cell));
-        self.look_into([before.to_vec(), other, alike], group);
+        self.suspects.make_contiguous().sort_by_key(|group| Reverse(group.len()));
+        let cells = self.suspects.iter().flatten().copied().collect();
+        self.probes.extend(self.suspects.drain(..));
+        cells
     }
 
-    /// Has these groups written by themselves, in this order, before anything else of their kind.
-    fn look_into<const N: usize>(&mut self, groups: [Vec<usize>; N], of: &Group) {
-        let queue = if of.is_probe { &mut self.probes } else { &mut self.suspects };
-        for group in groups.into_iter().rev().filter(|group| !group.is_empty()) {
-            queue.push_front(group);
+    fn queue(&mut self, is_probe: bool) -> &mut VecDeque<Vec<usize>> {
+        if is_probe { &mut self.probes } else { &mut self.suspects }
+    }
+
+    /// Has these groups written by themselves, in this order.
+    fn look_into(&mut self, groups: Vec<Vec<usize>>, is_probe: bool) {
+        if is_probe {
+            self.probes.extend(groups);
+        } else {
+            groups.into_iter().rev().for_each(|group| self.suspects.push_front(group));
         }
     }
 
@@ -168,6 +254,7 @@ impl Search {
     pub(super) fn give_up(&mut self) -> (String, Vec<usize>) {
         self.run.hopeless = self.run.hopeless.wrapping_add(1);
         self.suspects.clear();
+        self.refusals = 0;
         (self.run.text.clone(), std::mem::take(&mut self.run.cells))
     }
 }
@@ -186,18 +273,31 @@ impl Run {
     }
 }
 
-/// Takes the next of these groups out that has cells like that in it, and these cells.
-fn next_group(
-    groups: &mut VecDeque<Vec<usize>>,
-    like: impl Fn(&usize) -> bool,
-) -> Option<Vec<usize>> {
-    while let Some(mut group) = groups.pop_front() {
-        group.retain(&like);
-        if !group.is_empty() {
-            return Some(group);
-        }
+/// Takes those of these cells that are due out of the first group that has any.
+fn next_group(groups: &mut VecDeque<Vec<usize>>, due: &[usize]) -> Option<Vec<usize>> {
+    let is_due = |cell: &usize| due.binary_search(cell).is_ok();
+    let first = groups.iter_mut().find(|group| group.iter().any(is_due))?;
+    let (now, later) = first.iter().partition(|cell| is_due(cell));
+    *first = later;
+    groups.retain(|group| !group.is_empty());
+    Some(now)
+}
+
+/// Divides cells by what speaks against them.
+fn by_suspicion<'a>(
+    cells: impl IntoIterator<Item = &'a usize>,
+    suspicion: impl Fn(usize) -> Suspicion,
+) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for &cell in cells {
+        groups.entry(suspicion(cell)).or_default().push(cell);
     }
-    None
+    groups.into_values().collect()
+}
+
+fn halves(cells: &[usize]) -> [Vec<usize>; 2] {
+    let (left, right) = cells.split_at(cells.len() / 2);
+    [left.to_vec(), right.to_vec()]
 }
 
 #[cfg(test)]
@@ -211,16 +311,87 @@ mod tests {
         search.next(Due { well: well.into(), aside: aside.into(), is_overdue: false }, now)
     }
 
+    /// Google refuses this group and names none of it; the cell, if it is found.
+    fn refused(search: &mut Search, group: &Group) -> Option<usize> {
+        search.refused(group, None, "no", |_| Suspicion { is_new: true, is_near: false })
+    }
+
     fn group(cells: &[usize], is_probe: bool) -> Group {
         Group { cells: cells.into(), is_probe }
+    }
+
+    /// How many writes are refused until every good cell has been written, if all are due at all
+    /// times, and Google names the first bad one or not.
+    fn refusals(bad: &[bool], names: bool) -> usize {
+        let (mut search, mut now, mut refused) = (Search::new(BETWEEN), Instant::now(), 0);
+        let (mut well, mut aside): (BTreeSet<_>, _) = ((0..bad.len()).collect(), BTreeSet::new());
+        let (mut taken, mut is_taken_due) = (BTreeSet::new(), false);
+        let good = bad.iter().filter(|bad| !**bad).count();
+        while taken.len() < good {
+            now += BETWEEN;
+            let due = [&well, &aside].map(|cells| cells.iter().copied().collect());
+            let [due_well, due_aside] = due;
+            let due = Due { well: due_well, aside: due_aside, is_overdue: true };
+            let group = search.next(due, now);
+            let sent: BTreeSet<_> = group.cells.iter().copied().collect();
+            let has_taken = taken.is_subset(&sent);
+            assert!(has_taken || !is_taken_due, "good cells wait for two writes of the search");
+            is_taken_due = !has_taken;
+            let entry = group.cells.iter().position(|&cell| bad[cell]);
+            if entry.is_none() {
+                search.confirmed(&group);
+                for &cell in &group.cells {
+                    aside.remove(&cell);
+                    well.insert(cell);
+                    taken.insert(cell);
+                }
+                continue;
+            }
+            refused += 1;
+            let suspicion = |cell| Suspicion { is_new: !taken.contains(&cell), is_near: true };
+            let found = search.refused(&group, entry.filter(|_| names), "no", suspicion);
+            // One that is found is not tried again before long.
+            if let Some(cell) = found {
+                assert!(well.remove(&cell) | aside.remove(&cell) && bad[cell]);
+            }
+            aside.extend(search.slow_down().into_iter().filter(|cell| well.remove(cell)));
+        }
+        refused
+    }
+
+    #[test]
+    fn every_good_cell_is_written_after_so_many_refusals_at_the_most() {
+        for bad in [1, 10, 100, 1_000] {
+            for good in [1, 10, 1_000] {
+                if good * bad > 10_000 {
+                    continue; // it takes a minute
+                }
+                let all = good + bad;
+                let scattered = |cell| cell * bad / all != (cell + 1) * bad / all;
+                let first: Vec<_> = (0..all).map(|cell| cell < bad).collect();
+                let middle = |cell| (good / 2..good / 2 + bad).contains(&cell);
+                let middle: Vec<_> = (0..all).map(middle).collect();
+                let last: Vec<_> = (0..all).map(|cell| cell >= good).collect();
+                let scattered: Vec<_> = (0..all).map(scattered).collect();
+                let unnamed = (all as f64 / bad as f64).log2() + 2.0;
+                let unnamed = (bad as f64 * unnamed).ceil() as usize + 1;
+                for (cells, named) in [(first, 2), (last, 2), (middle, 2), (scattered, bad)] {
+                    let told = format!("{bad} bad, {good} good");
+                    let refused = refusals(&cells, true);
+                    assert!(refused <= named.min(bad), "{told}: {refused}, named");
+                    let refused = refusals(&cells, false);
+                    assert!(refused <= unnamed, "{told}: {refused}, not named, {unnamed}");
+                }
+            }
+        }
     }
 
     #[test]
     fn who_gives_up_looks_for_no_suspect_any_more_and_goes_on_with_its_probes() {
         let now = Instant::now();
         let mut search = Search::new(BETWEEN);
-        search.refused(&group(&[0, 1, 2, 3], false), "no");
-        search.refused(&group(&[6, 7], true), "no");
+        refused(&mut search, &group(&[0, 1, 2, 3], false));
+        refused(&mut search, &group(&[6, 7], true));
         search.give_up();
         assert_eq!(next(&mut search, &[0, 1, 2, 3], &[6, 7], now), group(&[0, 1, 2, 3], false));
         assert_eq!(next(&mut search, &[], &[6, 7], now), group(&[6], true));
@@ -233,7 +404,7 @@ mod tests {
         let asked: Vec<_> = (0..5)
             .map(|_| {
                 for cell in 0..4 {
-                    search.refused(&group(&[cell], false), "no");
+                    refused(&mut search, &group(&[cell], false));
                 }
                 let witness = search.witness(4..7);
                 assert_eq!(search.give_up(), ("no".into(), vec![0, 1, 2, 3]));
@@ -247,12 +418,12 @@ mod tests {
     fn a_probe_that_is_refused_says_nothing_of_the_spreadsheet() {
         let mut search = Search::new(BETWEEN);
         for cell in 0..3 {
-            assert_eq!(search.refused(&group(&[cell], false), "no"), Some(cell));
+            assert_eq!(refused(&mut search, &group(&[cell], false)), Some(cell));
         }
-        assert_eq!(search.refused(&group(&[8], true), "no"), Some(8));
+        assert_eq!(refused(&mut search, &group(&[8], true)), Some(8));
         assert_eq!(search.witness(4..7), None, "three are not four");
         search.confirmed(&group(&[9], true));
-        search.refused(&group(&[3], false), "no");
+        refused(&mut search, &group(&[3], false));
         assert_eq!(search.witness(4..7), Some(6), "nor does one that is confirmed");
     }
 

@@ -10,7 +10,7 @@ use super::value::{date_time, value_of};
 use crate::{
     messages::{CellContent, CellReport, CellValue, Failure, FailureClass, QuoteBatch, SheetIndex},
     quote::QuoteField,
-    sheets::{CellRef, config::Tab, locate::Wanted, problem::Standing},
+    sheets::{CellRef, SheetConfig, config::Tab, locate::Sought, problem::Standing},
 };
 
 /// Every cell is written at least this often, or with every tick of a sheet whose ticks are rarer,
@@ -21,6 +21,8 @@ const AFRESH: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) sheet: SheetIndex,
+    /// From one tick of its sheet to the next.
+    every: Duration,
     pub(super) tab: Tab,
     pub(super) cell: CellRef,
     pub(super) name: Arc<str>,
@@ -33,6 +35,8 @@ pub(super) struct Target {
     /// What Google has confirmed, and when that was sent. Nothing after an outcome that could be
     /// either.
     pub(super) confirmed: Option<(CellValue, Instant)>,
+    /// Whether Google has ever taken it where it is.
+    pub(super) is_taken: bool,
     /// Whether it is to be written although it is as wanted.
     pub(super) afresh: bool,
     /// Until when a write that was never answered may still be carried out.
@@ -45,14 +49,16 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(
-        sheet: SheetIndex,
-        tab: &Tab,
+        index: SheetIndex,
+        sheet: &SheetConfig,
         only: bool,
         cell: &CellRef,
         content: CellContent,
     ) -> Self {
+        let SheetConfig { tab, every, .. } = sheet;
         Self {
-            sheet,
+            sheet: index,
+            every: *every,
             tab: tab.clone(),
             cell: cell.clone(),
             name: tab.cell_name(cell, only).into(),
@@ -61,6 +67,7 @@ impl Target {
             wanted: None,
             quoted: None,
             confirmed: None,
+            is_taken: false,
             afresh: false,
             late: None,
             absent: None,
@@ -86,8 +93,8 @@ impl Target {
     }
 
     /// What to look for.
-    pub(super) fn sought(&self) -> Wanted<'_> {
-        Wanted { cell: &self.cell, tab: &self.tab, name: &self.name, content: &self.content }
+    pub(super) fn sought(&self) -> Sought<'_> {
+        Sought { cell: &self.cell, tab: &self.tab, name: &self.name, content: &self.content }
     }
 
     /// Takes in where it is, or why it is nowhere, which is looked at again at `until`.
@@ -100,6 +107,7 @@ impl Target {
                     self.quarantine = None;
                     // What is known to be there is where it was.
                     self.confirmed = None;
+                    self.is_taken = false;
                 }
                 self.range = Some(range);
             }
@@ -108,6 +116,20 @@ impl Target {
                 self.quarantine = Some((failure, until));
             }
         }
+    }
+
+    /// Takes in that Google has confirmed this, which was sent then.
+    pub(super) fn confirm(&mut self, value: CellValue, sent: Instant) {
+        self.confirmed = Some((value, sent));
+        self.is_taken = true;
+        self.afresh = false;
+        self.quarantine = None;
+    }
+
+    /// Takes in that Google refuses it where it is, which is looked at again at `until`.
+    pub(super) fn set_aside(&mut self, failure: Failure, until: Instant) {
+        self.quarantine = Some((failure, until));
+        self.is_taken = false;
     }
 
     /// Takes in that it is not to be had for now where it is, because of `failure`, which is
@@ -162,12 +184,23 @@ impl Target {
         self.quarantine.as_ref().is_some_and(|(_, until)| *until + long <= now)
     }
 
+    /// Until when a write that was never answered may be carried out after the one that was
+    /// confirmed.
+    fn overtaken(&self) -> Option<Instant> {
+        let (_, sent) = self.confirmed.as_ref()?;
+        self.late.filter(|late| sent < late)
+    }
+
+    /// When it is to be written once more for that, unless there is a tick before long.
+    pub(super) fn written_over(&self) -> Option<Instant> {
+        self.overtaken().filter(|_| self.every > AFRESH)
+    }
+
     /// Has it written afresh if it would be too old by the next tick.
-    pub(super) fn age(&mut self, now: Instant, every: Duration) {
+    pub(super) fn age(&mut self, now: Instant) {
         if let Some((_, sent)) = &self.confirmed {
-            // What was sent before that time may be what is overtaken.
-            let late = self.late.is_some_and(|late| *sent < late);
-            self.afresh |= late || now.saturating_duration_since(*sent) + every > AFRESH;
+            self.afresh |= self.overtaken().is_some()
+                || now.saturating_duration_since(*sent) + self.every > AFRESH;
         }
     }
 
@@ -181,7 +214,10 @@ impl Target {
         match (&self.wanted, &self.confirmed) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(wanted), Some((value, _))) => self.afresh || wanted != value,
+            (Some(wanted), Some((value, _))) => {
+                let once_more = self.written_over().is_some_and(|late| late <= now);
+                self.afresh || once_more || wanted != value
+            }
         }
     }
 }

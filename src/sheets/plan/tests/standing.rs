@@ -50,7 +50,7 @@ fn when_google_refuses_a_cell_other_tabs_go_before_its_own() {
     bench.plan.locate(&properties(&["Sheet 1", "Other"]), until);
     bench.quotes(&[("xbteur", "1")], &[]);
     let write = bench.render();
-    bench.plan.rejected(&write, 0, "protected", until);
+    bench.plan.refused(&write, Some(0), "protected", until);
     assert_eq!(bench.due(), entries(&[("'Other'!A1", "1")]));
 }
 
@@ -69,7 +69,7 @@ fn a_plan_knows_prices_from_other_cells() {
     bench.plan.confirmed(&price);
     assert!(bench.plan.has_healthy_cell() && bench.plan.is_all_confirmed());
     let later = bench.later();
-    bench.plan.rejected(&price, 0, "protected", later);
+    bench.plan.refused(&price, Some(0), "protected", later);
     assert!(!bench.plan.has_healthy_cell());
 }
 
@@ -108,7 +108,7 @@ fn a_cell_that_is_set_aside_is_left_alone_until_its_time() {
     let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1"));
     bench.quotes(&[("xbteur", "1")], &[]);
     let (write, until) = (bench.render(), bench.later());
-    bench.plan.rejected(&write, 0, "protected", until);
+    bench.plan.refused(&write, Some(0), "protected", until);
     while bench.now + Duration::from_secs(5) < until {
         bench.quotes(&[("xbteur", "1")], &[]);
         assert_eq!(bench.due(), [], "{:?} too early", until - bench.now);
