@@ -10,6 +10,7 @@ The whole tree of actors against simulated servers, in simulated time. Behind `c
   --all          goes on when one has failed, and tells each that fails in a line
   --seed N       runs the one, and shows its journal
   --hours N      how long a run lasts, in its own time (1)
+  --month        has each seed last a month, and looks whether the process grows
   NAME           only tests with this in their names; --exact, --skip, --list as everywhere
 ";
 

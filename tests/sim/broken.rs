@@ -49,6 +49,10 @@ pub(crate) enum Broken {
     Growth,
     /// More is told in the log than need be.
     Flood,
+    /// Something fails for long, and that is not told.
+    Untold,
+    /// All is well again, and that is not told.
+    NotOver,
     /// An actor fails that nobody has made fail, or one that was made to is not missed.
     Fault,
     /// Something panics that is no actor.

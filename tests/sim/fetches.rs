@@ -21,6 +21,10 @@ use super::{
 /// So many fetches of each pair are remembered.
 const KEPT: usize = 64;
 
+/// The beginnings of so many fetches are remembered: those of hours, and no price is fresh for so
+/// long.
+const BEGINNINGS: usize = 4_096;
+
 /// The requests of one fetch: they ask for one name after the other.
 #[derive(Debug, Default)]
 struct Chunks {
@@ -54,8 +58,9 @@ impl Chunks {
 
 #[derive(Debug, Default)]
 pub(crate) struct Fetches {
-    /// When each began.
-    began: Vec<Duration>,
+    /// How many there were, and when each of the last ones began.
+    count: u64,
+    began: VecDeque<Duration>,
     lately: Lately,
     requests: Lately,
     /// By pair: the fetches that brought a good price of it, and when they had.
@@ -80,8 +85,12 @@ impl Fetches {
         let verdict = self.in_time(now);
         self.due = None;
         self.lately.note(now);
-        self.began.push(now);
-        assert_eq!(self.began.len() as u64, fetch, "a fetch is not counted");
+        self.count += 1;
+        self.began.push_back(now);
+        if self.began.len() > BEGINNINGS {
+            self.began.pop_front();
+        }
+        assert_eq!(self.count, fetch, "a fetch is not counted");
         verdict
     }
 
@@ -216,7 +225,8 @@ impl Fetches {
         plan: &Plan,
     ) {
         let fastest = plan.sheets.iter().map(|sheet| sheet.every).min().unwrap();
-        let ill = self.ill || busy || excuses.stirred(now) > 0;
+        // With every pair that is due unknown nothing is asked for.
+        let ill = self.ill || busy || plan.delists() || excuses.stirred(now) > 0;
         if !ill && long > fastest && now > MINUTE {
             // Kraken's pace may hold it up for two seconds, connecting for three.
             self.due = Some(now + ON_THE_WAY);
@@ -241,8 +251,9 @@ impl Fetches {
 
     /// When the last fetch began in which a pair had the price that it had in this one.
     pub(crate) fn last_with_price_of(&self, pair: usize, fetch: u64) -> Option<Duration> {
-        let last = kraken::last_of(pair, fetch).min(self.began.len() as u64);
-        self.began.get((last as usize).checked_sub(1)?).copied()
+        let since = self.count.saturating_sub(kraken::last_of(pair, fetch));
+        let place = self.began.len().checked_sub(since as usize + 1)?;
+        self.began.get(place).copied()
     }
 }
 

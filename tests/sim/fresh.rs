@@ -43,6 +43,7 @@ impl World {
             return;
         }
         self.look();
+        self.all_must_be_told(now);
         for (index, sheet) in self.plan.sheets.iter().enumerate() {
             let or_else = self.must_be_fresh(sheet, now);
             self.looks.borrow_mut().note(or_else.is_some());
@@ -51,6 +52,26 @@ impl World {
                 self.sheet_must_be_fresh(index, since, or_else);
             }
         }
+    }
+
+    /// What fails must have been told; and that it is over, where every cell must be fresh: of a
+    /// spreadsheet for itself, of Kraken for all of them.
+    fn all_must_be_told(&self, now: Duration) {
+        let fresh = |of: &dyn Fn(&Sheet) -> bool| {
+            let mut sheets = self.plan.sheets.iter().filter(|sheet| of(sheet));
+            sheets.all(|sheet| self.must_be_fresh(sheet, now).is_some())
+        };
+        let books = self.plan.spreadsheets.iter().enumerate();
+        let mut well: Vec<_> = books
+            .filter(|(book, _)| fresh(&|sheet| sheet.spreadsheet == *book))
+            .map(|(_, id)| id.as_str())
+            .collect();
+        if fresh(&|_| true) {
+            well.push("");
+        }
+        let State { checker, told, .. } = &mut *self.state.borrow_mut();
+        checker.judge(told.all_is_told(now, &self.plan));
+        well.into_iter().for_each(|of| checker.judge(told.is_over(of)));
     }
 
     /// When every cell must be fresh, if nothing happens any more.

@@ -46,10 +46,16 @@ impl Google {
     /// A new token that lives for so many seconds.
     pub(crate) fn token(&mut self, now: u64, life: u64) -> Reply {
         self.tokens += 1;
+        self.ends.retain(|_, end| now < *end);
         self.ends.insert(self.tokens, now + life * 1_000);
         let token = format!("token-{:012}", self.tokens);
         let body = json!({"access_token": token, "expires_in": life, "token_type": "Bearer"});
         Reply::good(body.to_string())
+    }
+
+    /// Whether somebody may have a token that has not ended, though it may be taken no more.
+    pub(crate) fn has_given(&self, now: u64) -> bool {
+        self.ends.values().any(|end| now < *end)
     }
 
     fn takes(&self, token: &str, now: u64) -> bool {

@@ -85,6 +85,10 @@ pub(crate) enum Bug {
     MakesUp,
     /// Every failure is told, and not the first of many.
     Chatters,
+    /// That something fails is never told.
+    Silent,
+    /// That it goes on is never told.
+    NeverOver,
     /// An actor that has failed is not missed.
     BlindGuard,
     /// An actor that hangs is missed after ten pings.
@@ -140,6 +144,8 @@ impl Bug {
             Self::SurveyWithoutEnd => Broken::ReadBudget,
             Self::Leak => Broken::Growth,
             Self::Chatters => Broken::Flood,
+            Self::Silent => Broken::Untold,
+            Self::NeverOver => Broken::NotOver,
             Self::Panic | Self::BlindGuard | Self::SlowGuard => Broken::Fault,
             Self::TokenForKraken => Broken::Leaked,
             Self::StrayPanic => Broken::Panic,

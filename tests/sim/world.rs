@@ -20,7 +20,7 @@ use super::{
     http1::{Reply, Request},
     kraken::{self, Kraken, Quirk},
     plan::{Happening, Plan, Role},
-    planted::{Bug, Planted},
+    planted::Planted,
     request::{Begun, End},
     seen::Seen,
     sheet::Sheet,
@@ -55,7 +55,7 @@ pub(crate) struct State {
     pub(crate) planted: Planted,
     pub(crate) troubles: Troubles,
     pub(crate) typed: Typed,
-    told: Told,
+    pub(crate) told: Told,
     journal: Journal,
     requests: u64,
     /// All requests, in the order of their beginnings, if the plan has them remembered.
@@ -126,7 +126,7 @@ impl World {
         };
         let start = Instant::now();
         let (open, orders, broken) = (Cell::new(0), Cell::new(0), Notify::new());
-        let log = Log::new(state.planted.bug == Some(Bug::Chatters));
+        let log = Log::new(state.planted.bug);
         let (state, looks, days) = (RefCell::new(state), RefCell::default(), RefCell::default());
         Rc::new(Self { plan, start, open, looks, days, log, orders, state, broken })
     }
@@ -199,7 +199,13 @@ impl World {
     /// A connection is not to be had.
     pub(crate) fn unreachable(&self, service: Service, fault: Fault) {
         let now = self.now();
-        self.state.borrow_mut().checker.unreachable(now, service, &self.plan);
+        let mut state = self.state.borrow_mut();
+        let State { checker, told, google, .. } = &mut *state;
+        checker.unreachable(now, service, &self.plan);
+        if service != Service::Token || !google.has_given(millis(now)) {
+            told.unreachable(now, service, fault);
+        }
+        drop(state);
         self.note(&format!("{service:?} {fault:?}"));
     }
 
@@ -235,7 +241,7 @@ impl World {
     /// Does what a request asks, or what its fault makes of it.
     pub(crate) fn act(&self, exchange: &Exchange) -> (Reply, Vec<usize>) {
         let Exchange { service, request, fault, fetch, .. } = exchange;
-        let now = u64::try_from(self.now().as_millis()).unwrap();
+        let now = millis(self.now());
         let State { dice, kraken, google, planted, troubles, .. } = &mut *self.state.borrow_mut();
         let quirk = (*fault == Some(Fault::Quirk)).then(|| faults::quirk(dice));
         if quirk.is_some_and(|(quirk, _)| quirk == Quirk::Error(kraken::UNKNOWN)) {
@@ -257,11 +263,16 @@ impl World {
 
     /// A request has ended.
     pub(crate) fn ends(&self, exchange: &Exchange, end: &End) {
+        let now = self.now();
         let mut state = self.state.borrow_mut();
-        state.checker.ends(exchange.id, self.now(), end, &self.plan);
-        let mut seen = state.seen.iter_mut().rev();
-        if let Some(seen) = seen.find(|seen| seen.id == exchange.id) {
-            seen.ends(self.now(), end);
+        let State { checker, told, google, seen, .. } = &mut *state;
+        checker.ends(exchange.id, now, end, &self.plan);
+        // While there is an old token, that there is no new one is nobody's trouble.
+        if exchange.service != Service::Token || !google.has_given(millis(now)) {
+            told.ends(now, exchange, end, &self.plan);
+        }
+        if let Some(seen) = seen.iter_mut().rev().find(|seen| seen.id == exchange.id) {
+            seen.ends(now, end);
         }
         drop(state);
         let End { status, whole, good, .. } = end;
@@ -273,6 +284,7 @@ impl World {
         self.hear();
         let State { checker, told, .. } = &mut *self.state.borrow_mut();
         checker.fault(self.now(), role, fault);
+        told.is_disturbed();
         if let Role::Sheets(book) = role {
             told.begins_anew(&self.plan.spreadsheets[book]);
         }
@@ -345,8 +357,14 @@ impl World {
             Happening::Delist(pair) => drop(kraken.delisted.insert(pair)),
             Happening::Relist(pair) => drop(kraken.delisted.remove(&pair)),
             Happening::Revoke => google.revoke(),
-            Happening::Standstill(long) => checker.stalls(now, long, &self.plan),
-            Happening::Drill(role, drill) => checker.drills(now, role, drill, &self.plan),
+            Happening::Standstill(long) => {
+                checker.stalls(now, long, &self.plan);
+                told.is_disturbed();
+            }
+            Happening::Drill(role, drill) => {
+                checker.drills(now, role, drill, &self.plan);
+                told.is_disturbed();
+            }
             Happening::Reload => {
                 checker.reloads(now, &self.plan);
                 told.reloads(now, self.plan.wait_for_a_tree());
@@ -375,4 +393,9 @@ impl World {
     fn spreadsheet<'a>(&self, google: &'a mut Google, book: usize) -> &'a mut Spreadsheet {
         google.spreadsheets.get_mut(&self.plan.spreadsheets[book]).unwrap()
     }
+}
+
+/// A time as the servers count it.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap()
 }

@@ -21,6 +21,9 @@ pub(crate) const AFRESH: Duration = secs(60);
 /// written again.
 const APPLIED_LATE: Duration = secs(60);
 
+/// So many tokens that were rejected are remembered: the youngest, by whose names they are in order.
+const TOKENS: usize = 64;
+
 /// For so long after a failure writes may come one close behind the other.
 const AFTERMATH: Duration = secs(240);
 
@@ -172,6 +175,9 @@ impl Writes {
     ) -> Verdict {
         if end.whole && end.status == 401 {
             *self.rejections.entry(begun.token.clone()).or_default() += 1;
+            if self.rejections.len() > TOKENS {
+                self.rejections.pop_first();
+            }
         }
         let book = begun.book;
         // A cell that Google refuses and names is a reason to write nothing again but it.
