@@ -147,7 +147,10 @@ impl Plan {
     pub(super) fn render(&mut self, now: Instant) -> Option<Write> {
         let Group { cells, is_probe } = match self.witness() {
             Some(cell) => Group { cells: vec![cell], is_probe: false },
-            None => self.search.next(self.due(now), now),
+            None => {
+                self.keep_aside();
+                self.search.next(self.due(now), now)
+            }
         };
         let entry = |&cell: &usize| {
             let target = &self.targets[cell];
@@ -179,6 +182,9 @@ impl Plan {
     /// A cell to be written by itself, to see whether it is a matter of cells at all: rather one
     /// that Google has taken before.
     fn witness(&self) -> Option<usize> {
+        if !self.search.needs_witness() {
+            return None;
+        }
         let there = (0..self.targets.len()).filter(|&cell| self.targets[cell].can_be_written());
         let (taken, new): (Vec<_>, Vec<_>) = there.partition(|&cell| self.targets[cell].is_taken);
         self.search.witness(new.into_iter().chain(taken))
@@ -223,6 +229,14 @@ impl Plan {
         let mut suspects = self.search.slow_down();
         suspects.retain(|&cell| self.targets[cell].can_be_written());
         self.set_aside(suspects, text, write.sent);
+        self.keep_aside();
+    }
+
+    /// Has the search forget the cells that are no longer set aside, as those of a tab that was
+    /// renamed.
+    fn keep_aside(&mut self) {
+        let targets = &self.targets;
+        self.search.keep_aside(|cell| targets[cell].quarantine.is_some());
     }
 
     fn set_aside(&mut self, cells: impl IntoIterator<Item = usize>, text: &str, until: Instant) {

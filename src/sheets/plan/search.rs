@@ -12,8 +12,9 @@
 //! where it does not.
 //!
 //! **It leaves the budget to the others.** [`AT_ONCE`] refusals may follow each other as fast as
-//! the budget allows. What is still under suspicion by then is set aside, and the search goes on
-//! in probes: one in a thirtieth of `retry.probe`, and in 10 s at the most.
+//! the budget allows, and as many again when a cell that Google had taken becomes bad meanwhile.
+//! What is still under suspicion by then is set aside, and the search goes on in probes: one in a
+//! thirtieth of `retry.probe`, and in 10 s at the most.
 
 use std::{
     cmp::Reverse,
@@ -40,7 +41,8 @@ pub(super) struct Search {
     probes: VecDeque<Vec<usize>>,
     /// The last write was of one of these groups, or was refused.
     has_searched: bool,
-    /// How many writes were refused since there was no suspect.
+    /// How many writes were refused since there was no suspect, or since cells that Google had
+    /// taken came under suspicion, which are not to be set aside with the others untried.
     refusals: usize,
     /// The cells that were found last, one after the other and for one reason.
     run: Run,
@@ -163,11 +165,15 @@ impl Search {
         text: &str,
         suspicion: impl Fn(usize) -> Suspicion,
     ) -> Option<usize> {
-        self.has_searched = true;
+        let cells = group.cells.as_slice();
+        if !std::mem::replace(&mut self.has_searched, true)
+            && cells.iter().any(|&cell| !suspicion(cell).is_new)
+        {
+            self.refusals = 0;
+        }
         if !group.is_probe {
             self.refusals += 1;
         }
-        let cells = group.cells.as_slice();
         let named = entry.and_then(|entry| {
             let (before, rest) = cells.split_at_checked(entry)?;
             let (cell, behind) = rest.split_first()?;
@@ -182,7 +188,9 @@ impl Search {
                     behind = behind.iter().flat_map(|group| halves(group)).collect();
                 }
                 self.look_into(behind, group.is_probe);
-                self.queue(group.is_probe).push_front(before.to_vec());
+                if !before.is_empty() {
+                    self.queue(group.is_probe).push_front(before.to_vec());
+                }
                 Some(cell)
             }
             (None, [cell]) => {
@@ -215,17 +223,38 @@ impl Search {
         cells
     }
 
+    /// Forgets the groups of cells that are no longer set aside, and keeps each of the others once.
+    pub(super) fn keep_aside(&mut self, is_aside: impl Fn(usize) -> bool) {
+        let mut seen = BTreeSet::new();
+        for group in &mut self.probes {
+            group.retain(|&cell| is_aside(cell) && seen.insert(cell));
+        }
+        self.probes.retain(|group| !group.is_empty());
+    }
+
+    /// How many cells wait in the groups of those that were set aside.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.probes.iter().map(Vec::len).sum()
+    }
+
     fn queue(&mut self, is_probe: bool) -> &mut VecDeque<Vec<usize>> {
         if is_probe { &mut self.probes } else { &mut self.suspects }
     }
 
     /// Has these groups written by themselves, in this order.
     fn look_into(&mut self, groups: Vec<Vec<usize>>, is_probe: bool) {
+        let groups = groups.into_iter().filter(|group| !group.is_empty());
         if is_probe {
             self.probes.extend(groups);
         } else {
-            groups.into_iter().rev().for_each(|group| self.suspects.push_front(group));
+            groups.rev().for_each(|group| self.suspects.push_front(group));
         }
+    }
+
+    /// Whether so many were found in a row that a witness is to be asked, if there is one.
+    pub(super) const fn needs_witness(&self) -> bool {
+        self.run.cells.len() == IN_A_ROW
     }
 
     /// After so many in a row, a cell from elsewhere, that shows whether they are to blame: of all
@@ -235,7 +264,7 @@ impl Search {
         &self,
         can_be_written: impl DoubleEndedIterator<Item = usize>,
     ) -> Option<usize> {
-        if self.run.cells.len() != IN_A_ROW {
+        if !self.needs_witness() {
             return None;
         }
         let others: Vec<_> = can_be_written.rev().collect();
@@ -246,7 +275,7 @@ impl Search {
     /// then it is a matter of the spreadsheet and not of the cells.
     pub(super) fn is_hopeless(&self, witness: Option<usize>) -> bool {
         let run = self.run.cells.len();
-        run > IN_A_ROW || (run == IN_A_ROW && witness.is_none())
+        run > IN_A_ROW || (self.needs_witness() && witness.is_none())
     }
 
     /// It is no matter of cells: those that were found one after the other, and why. Nothing is
@@ -396,6 +425,27 @@ mod tests {
         assert_eq!(next(&mut search, &[0, 1, 2, 3], &[6, 7], now), group(&[0, 1, 2, 3], false));
         assert_eq!(next(&mut search, &[], &[6, 7], now), group(&[6], true));
         assert_eq!(next(&mut search, &[], &[6, 7], now + BETWEEN), group(&[7], true));
+    }
+
+    #[test]
+    fn nobody_waits_twice_or_in_vain_to_be_probed_and_no_group_is_empty() {
+        let mut search = Search::new(BETWEEN);
+        for is_probe in [false, true] {
+            let suspicion = |_| Suspicion { is_new: true, is_near: true };
+            search.refused(&group(&[5], is_probe), Some(0), "no", suspicion);
+        }
+        assert!(search.suspects.is_empty() && search.probes.is_empty(), "{search:?}");
+        // Cells that were under suspicion were nowhere, and probed, meanwhile.
+        refused(&mut search, &group(&[6, 7, 8, 9], true));
+        refused(&mut search, &group(&[4, 5, 6, 7], false));
+        for _ in 0..AT_ONCE {
+            refused(&mut search, &group(&[1], false));
+        }
+        assert_eq!(search.slow_down().len(), 4);
+        search.keep_aside(|_| true);
+        assert_eq!(search.waiting(), 6, "{:?}", search.probes);
+        search.keep_aside(|cell| cell == 8);
+        assert_eq!(search.probes, [[8]]);
     }
 
     #[test]

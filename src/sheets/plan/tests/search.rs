@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     pace::{RetryConfig, TokenBucket},
-    sheets::plan::search::AT_ONCE,
+    sheets::{config::Tab, plan::search::AT_ONCE},
 };
 
 /// From tick to tick, each with a new price.
@@ -176,4 +176,50 @@ fn of_a_range_that_becomes_bad_the_good_cells_behind_it_hear_nothing() {
     trial.until_written();
     assert!(trial.refused.len() > 20, "the others are looked for");
     assert!(trial.longest <= 2 * TICK, "{:?}", trial.longest);
+}
+
+#[test]
+fn a_cell_that_becomes_bad_at_any_time_of_the_search_does_not_set_the_good_ones_aside() {
+    for turn in 1..2 * AT_ONCE {
+        let mut trial = Trial::new(layouts(100, 100)[2].clone(), true);
+        while trial.refused.len() < turn {
+            trial.go_on();
+        }
+        let was_well = |cell: &usize| !trial.bad[*cell] && trial.written[*cell].is_some();
+        let Some(cell) = (0..trial.bad.len()).find(was_well) else { continue };
+        trial.bad[cell] = true;
+        // There is news of all, so those that are well come next.
+        trial.pass(trial.next_tick);
+        let end = trial.bench.now + Duration::from_secs(300);
+        while trial.bench.now < end {
+            trial.go_on();
+        }
+        // From one tick to the next, and the writes that come before.
+        assert!(trial.longest < 3 * TICK, "{:?}, {turn}", trial.longest);
+        let soon = |two: &&[Instant]| two[1] - two[0] < BETWEEN_PROBES;
+        let at_once = trial.refused.windows(2).filter(soon).count();
+        assert!(at_once < 2 * AT_ONCE, "{at_once}, {turn}: the budget is left to others");
+    }
+}
+
+#[test]
+fn however_often_a_tab_is_renamed_no_cell_waits_twice_to_be_probed() {
+    let mut trial = Trial::new(vec![true; 100], true);
+    let by_gid = SheetConfig::new(ID, Tab::Gid(0)).every(TICK);
+    let cells = (1..=100).map(|row| format!("A{row}"));
+    let by_gid = cells.fold(by_gid, |sheet, cell| sheet.cell("kraken:xbteur:sell", &cell));
+    trial.bench.plan = Bench::new(by_gid).plan;
+    for title in ["Two", "Three", "Four", "Five"] {
+        let end = trial.bench.now + Duration::from_secs(240);
+        while trial.bench.now < end {
+            trial.go_on();
+        }
+        let plan = &trial.bench.plan;
+        let aside = plan.targets.iter().filter(|target| target.quarantine.is_some()).count();
+        let waiting = plan.search.waiting();
+        assert!(waiting > 0, "there is something to forget");
+        assert!(waiting <= aside, "{waiting} wait, {aside} were set aside: before {title}");
+        let until = trial.bench.later();
+        trial.bench.plan.locate(&properties(&[title]), until);
+    }
 }
