@@ -101,11 +101,12 @@ impl World {
         }
     }
 
-    /// Whether a request is broken off.
+    /// Whether a request is broken off: a write, as soon as there is an order to stop or to begin
+    /// anew.
     pub(crate) fn bug_cuts(&self, exchange: &Exchange) -> bool {
-        let stopping = self.state.borrow().checker.is_stopping();
+        let ordered = self.state.borrow().checker.is_ordered(self.now());
         let write = is_write(exchange.service, &exchange.request);
-        self.bug() == Some(Bug::CutWrite) && stopping && write
+        self.bug() == Some(Bug::CutWrite) && ordered && write
     }
 
     /// The bug sees a request that the product makes.
