@@ -29,6 +29,10 @@ pub(crate) struct Names(Arc<Mutex<BTreeMap<String, watch::Receiver<Found>>>>);
 impl Names {
     /// The addresses of a host.
     async fn find(self, host: String) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
+        // An address is no name. One of IPv6 has brackets in a URL, which awc leaves there.
+        if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            return Ok(vec![(ip, 0).into()]);
+        }
         let mut lookup = self.lookup_of(host, look_up);
         let found = lookup.wait_for(Option::is_some).await.map(|found| found.clone());
         match found {
@@ -135,7 +139,18 @@ mod tests {
             let found = Names::default().lookup("localhost", 81).await.unwrap();
             assert!(found.iter().any(|address| address.ip().is_loopback()), "{found:?}");
             assert!(found.iter().all(|address| address.port() == 81), "{found:?}");
-            assert!(Names::default().lookup("a host that is none", 81).await.is_err());
+            // So long a label is in no name, and no server is asked for it.
+            assert!(Names::default().lookup(&"x".repeat(64), 81).await.is_err());
+        });
+    }
+
+    #[test]
+    fn an_address_is_not_looked_up() {
+        actix_rt::System::new().block_on(async {
+            for (host, address) in [("[::1]", "[::1]:81"), ("127.0.0.1", "127.0.0.1:81")] {
+                let found = Names::default().lookup(host, 81).await.unwrap();
+                assert_eq!(found, [address.parse().unwrap()]);
+            }
         });
     }
 }
