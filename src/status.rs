@@ -38,8 +38,9 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 ///
 /// Both are plain text, for GET and HEAD alone, and are answered under any `Host`. It has a
 /// thread of its own, bears 64 connections, reads 16 KiB of each between two answers at the most,
-/// and gives it five seconds to ask. Whoever can reach it can take all 64 and keep the others
-/// waiting, a probe too: let nobody reach it but those who are meant to. It follows the tree through [`Reload`](crate::Reload) and
+/// and gives it five seconds to ask for the first, and ten from each to the next. Whoever can
+/// reach it can take all 64 and keep the others waiting, a probe too: let nobody reach it but those
+/// who are meant to. It follows the tree through [`Reload`](crate::Reload) and
 /// [`Restart`](crate::Restart); the address stays. It does not keep the tree alive.
 ///
 /// ```no_run

@@ -139,9 +139,10 @@ impl EndedBySignals {
         let (over, dropped) = oneshot::channel();
         let heed = async move {
             tokio::select! {
+                biased; // a signal that comes at once when it is over is somebody else's
+                _ = dropped => {}
                 _ = terminate.recv() => end(terminated),
                 _ = interrupt.recv() => end(interrupted),
-                _ = dropped => {}
             }
         };
         thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(heed))?;

@@ -19,7 +19,7 @@ use super::{
     unheeded,
 };
 
-/// Writes the sheets until it is asked to stop; until it begins, `ended` ends it.
+/// Writes the sheets until it is asked to stop; until it has read how, `ended` ends it.
 pub(super) fn run(flags: &Flags, ended: EndedBySignals) -> Exit {
     let system = process::system();
     // Who asks for a reload from here on is heard as soon as there is something to reload.
@@ -31,6 +31,8 @@ pub(super) fn run(flags: &Flags, ended: EndedBySignals) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    // From here on there is something to finish: what has been logged.
+    ended.no_more();
     let logging = Logging::start(&config.log);
     let log = logging.log.clone();
     panics::log_to(&log);
@@ -43,10 +45,7 @@ pub(super) fn run(flags: &Flags, ended: EndedBySignals) -> Exit {
     let flags = Flags { config: Some(path), ..flags.clone() };
     // An address that is taken is told before anything begins.
     let exit = match Bound::by(&config, listen_by) {
-        Ok(bound) => {
-            ended.no_more();
-            system.block_on(serve(config, bound, signals, &flags, &logging))
-        }
+        Ok(bound) => system.block_on(serve(config, bound, signals, &flags, &logging)),
         Err(problem) => {
             crit!(log, "{}", problem);
             Exit::System

@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn a_url_may_have_an_address_for_a_host() {
+        actix_rt::System::new().block_on(async {
+            for home in ["127.0.0.1", "[::1]"] {
+                let Ok(listener) = std::net::TcpListener::bind(format!("{home}:0")) else {
+                    assert_eq!(home, "[::1]"); // which not every machine has
+                    continue;
+                };
+                let at = listener.local_addr().unwrap();
+                let to = ConnectInfo::new(format!("http://{at}").parse().unwrap());
+                let connected = Reach::by(Names::default()).call(to).await.unwrap();
+                assert_eq!(connected.io_ref().peer_addr().unwrap(), at);
+            }
+        });
+    }
+
+    #[test]
     fn addresses_of_both_kinds_are_tried_in_turn() {
         let of = |texts: &[&str]| alternating(addresses(texts).into_iter());
         let mixed = [SILENT, ALSO_SILENT, REFUSING, OPEN];

@@ -39,6 +39,10 @@ const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// The longest that a connection is kept between two requests.
 const KEEP_IDLE: Duration = Duration::from_secs(5);
 
+/// The longest from one answer to the next, however it is asked for: actix-http by itself times
+/// the first request alone, and none whose answer is not taken.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
 /// The longest that the other side may take to close its end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -84,7 +88,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
             Some(_) = open.join_next() => {}
             taken = listener.accept(), if open.len() < CONNECTIONS => match taken {
                 Ok((stream, from)) => {
-                    open.spawn_local(http.call((Sips::new(stream, READ), Some(from))));
+                    let stream = Sips::new(stream, READ, ANSWERED_WITHIN);
+                    open.spawn_local(http.call((stream, Some(from))));
                 }
                 Err(_) => sleep(TAKE_AGAIN).await,
             },

@@ -86,8 +86,8 @@ no_name() {
 }
 
 # Row 5: a name server that is silent, which is not one that cannot be reached. A lookup lasts ten
-# seconds then, and is not broken off when it is given up: nobody else may begin one meanwhile, nor
-# a stop wait for it.
+# seconds then, and is not broken off when it is given up: no other of the same host may begin within
+# five, nor more than three be under way, nor a stop wait for it.
 silent_name_server() {
     local responder before lookups well url=https://google.invalid # for the configuration
     echo "nameserver 127.0.0.1" >"$temp/resolv.conf"
@@ -101,7 +101,7 @@ silent_name_server() {
     check "row 5: a silent name server: Kraken gives no quotes, and it says so" logs "$no_quotes: .*no answer within 2" 150
     sleep 25
     lookups=$(python3 tests/machine/lookups.py kraken.invalid google.invalid <"$temp/asked") && well=true || well=false
-    check "row 5: … and no host is looked up twice at a time: $lookups" "$well"
+    check "row 5: … and no host is looked up too often: $lookups" "$well"
     check "row 5: … and goes on" alive
     before=$(milliseconds)
     check "row 5: … and stops cleanly" stops

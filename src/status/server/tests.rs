@@ -94,6 +94,24 @@ fn whoever_dawdles_is_hung_up_on() {
 }
 
 #[test]
+fn whoever_dawdles_after_an_answer_is_hung_up_on() {
+    served(|at| {
+        let mut stream = says(at, &format!("{GET}\r\n"));
+        let (mut answer, mut piece) = (Vec::new(), [0; 512]);
+        while !answer.ends_with(b"alive\n") {
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "it hangs up");
+            answer.extend_from_slice(&piece[..read]);
+        }
+        let begin = Instant::now();
+        stream.write_all(b"G").unwrap();
+        hears(stream);
+        let took = begin.elapsed();
+        assert!(took < ANSWERED_WITHIN + 2 * CLOSE_WITHIN, "{took:?}");
+    });
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     served(|at| {
         for (size, status) in [(0, 200), (HEAD / 2, 200), (HEAD, 431), (20 * HEAD, 431)] {
