@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use ::config::Source as _;
-use ratesheet::{Config, Credentials, MetadataServer, Overlays};
+use ratesheet::{Config, ConfigError, Credentials, MetadataServer, Overlays};
 
 const PREFIX: &str = "RATESHEET";
 
@@ -111,9 +111,15 @@ impl Environment {
         Ok(overlays)
     }
 
-    /// The credentials that Google's own variable names, in case nothing of ours does.
-    pub(super) fn google_credentials(&self) -> Option<Credentials> {
-        self.google_credentials.clone().map(Credentials::File)
+    /// The credentials that Google's own variable names, in case nothing of ours does. It must be
+    /// a path, as ours must: it may be the key itself.
+    pub(super) fn google_credentials(&self) -> Result<Option<Credentials>, ConfigError> {
+        let Some(path) = &self.google_credentials else { return Ok(None) };
+        let Some(text) = path.to_str() else { return Ok(Some(Credentials::File(path.clone()))) };
+        let mut overlays = Overlays::new();
+        overlays.set("credentials", text, GOOGLE);
+        let read = Config::from_json("", b"{ \"sheets\": [] }", &overlays);
+        read.map(|_| Some(Credentials::File(path.clone())))
     }
 
     /// What is set and not heeded, although it is perhaps meant to be: sentences for a person.

@@ -16,7 +16,7 @@ use super::{
     exit::Exit,
     flags::Flags,
     layers::{USUAL_FILES, load_fileless},
-    print_error, tell,
+    print_error, tell, unloaded,
 };
 
 /// What stands in the file until somebody puts a spreadsheet in its place.
@@ -39,6 +39,10 @@ pub(super) fn init(flags: &Flags, arguments: &Arguments) -> Exit {
             return Exit::Usage;
         }
     };
+    let credentials = Flags { credentials: flags.credentials.clone(), ..Flags::default() };
+    if let Err(error) = load_fileless(&Environment::default(), &credentials) {
+        return unloaded(error.wrong());
+    }
     let text = file(sheet.as_ref(), flags.credentials.as_deref());
     let path = flags.config.clone().unwrap_or_else(|| PathBuf::from(USUAL_FILES[0]));
     if path == Path::new("-") {

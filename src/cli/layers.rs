@@ -181,7 +181,9 @@ fn lay_over(
     let mut overlays = environment.overlays().map_err(LoadError::Variable)?;
     flags.lay_over(&mut overlays);
     let mut config = Config::from_json(&name, text, &overlays).map_err(LoadError::Invalid)?;
-    config.credentials = config.credentials.or_else(|| environment.google_credentials());
+    if config.credentials.is_none() {
+        config.credentials = environment.google_credentials().map_err(LoadError::Invalid)?;
+    }
     if let Some(Credentials::Metadata(server)) = &mut config.credentials {
         let named = environment.metadata_server().map_err(LoadError::Variable)?;
         *server = named.unwrap_or_default();
@@ -339,6 +341,11 @@ mod tests {
         assert!(told.contains("RATESHEET__CREDENTIALS: error at $.credentials"), "{told}");
         assert!(told.contains("help: put it into a file"), "{told}");
         assert!(!told.contains("CANARY"), "{told}");
+        let google = ("GOOGLE_APPLICATION_CREDENTIALS", key);
+        let told = credentials(&[google], None, None).unwrap_err();
+        assert!(told.contains("GOOGLE_APPLICATION_CREDENTIALS: error at $.credentials"), "{told}");
+        assert!(told.contains("help: put it into a file") && !told.contains("CANARY"), "{told}");
+        assert!(credentials(&[google], Some("key.json"), None).is_ok(), "it is not heeded");
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn tab(url: &str) -> Result<Tab, Refusal> {
     let said = |key| url.rsplit(['#', '?', '&']).find_map(|part| part.strip_prefix(key));
     // A range has a colon, behind which there may be a title: nobody could tell them apart.
     if said("range=").is_some() {
-        let help = "delete range= and what follows; the cells are named under \"data\"";
+        let help = "delete \"range=\" and its cells; they are named under \"data\"";
         return Err(Refusal::new(EXPECTED).found("a link to a range").help(help));
     }
     let Some(gid) = said("gid=") else { return Ok(Tab::First) };

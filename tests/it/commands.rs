@@ -136,6 +136,11 @@ fn init_refuses_what_is_no_spreadsheet_and_what_cannot_be_written() {
     assert_eq!(said.code, 64);
     assert!(said.err.starts_with("ratesheet init: found \"https://example.com"), "{}", said.err);
     assert!(!folder.path().join("ratesheet.json").exists());
+    let key = r#"{ "private_key": "CANARY" }"#;
+    let said = run_in(folder.path(), &["init", URL, "--credentials", key]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.starts_with("--credentials: error at $.credentials: found"), "{}", said.err);
+    assert!(!said.err.contains("CANARY") && !folder.path().join("ratesheet.json").exists());
     let said = run_in(folder.path(), &["init", "-c", "no/such/folder.json"]);
     assert_eq!(said.code, 78);
     assert!(said.err.contains("it cannot be written: No such file"), "{}", said.err);
