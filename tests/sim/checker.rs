@@ -15,7 +15,7 @@ use super::{
     fetches::Fetches,
     kraken::{self, decode},
     lately::Lately,
-    plan::{Plan, Role, secs},
+    plan::{Plan, Role},
     request::{Begun, End},
     sheet::Sheet,
     tokens::Tokens,
@@ -250,11 +250,6 @@ impl Checker {
         let how = || format!("{open} connections and {:?} are left", self.in_flight);
         let verdict = broken_if(left, Broken::Growth, how);
         self.judge(verdict);
-    }
-
-    /// Whether it has just been told to stop, or to begin anew.
-    pub(crate) fn is_ordered(&self, now: Duration) -> bool {
-        self.orders.last().is_some_and(|at| now < at + secs(1))
     }
 
     /// Whether it has been told to stop.

@@ -101,12 +101,17 @@ impl World {
         }
     }
 
-    /// Whether a request is broken off: a write, as soon as there is an order to stop or to begin
-    /// anew.
-    pub(crate) fn bug_cuts(&self, exchange: &Exchange) -> bool {
-        let ordered = self.state.borrow().checker.is_ordered(self.now());
+    /// How much longer a request takes: who cuts writes finds few of them in flight otherwise.
+    pub(crate) fn bug_dawdles(&self, exchange: &Exchange) -> Duration {
         let write = is_write(exchange.service, &exchange.request);
-        self.bug() == Some(Bug::CutWrite) && ordered && write
+        if self.bug() == Some(Bug::CutWrite) && write { secs(1) } else { Duration::ZERO }
+    }
+
+    /// Whether a request is broken off.
+    pub(crate) fn bug_cuts(&self, exchange: &Exchange) -> bool {
+        let stopping = self.state.borrow().checker.is_stopping();
+        let write = is_write(exchange.service, &exchange.request);
+        self.bug() == Some(Bug::CutWrite) && stopping && write
     }
 
     /// The bug sees a request that the product makes.

@@ -184,7 +184,7 @@ async fn answer(
     writer: &mut WriteHalf<DuplexStream>,
     reset: &AtomicBool,
 ) -> bool {
-    sleep(Duration::from_millis(world.plan.latency)).await;
+    sleep(Duration::from_millis(world.plan.latency) + world.bug_dawdles(exchange)).await;
     reset.store(world.dice(|dice| dice.bool()), Ordering::Relaxed);
     let delay = |most| Duration::from_millis(world.dice(|dice| dice.u64(0..most)));
     let (service, fault) = (exchange.service, exchange.fault);
