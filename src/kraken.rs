@@ -292,9 +292,9 @@ impl KrakenActor {
     }
 
     /// Has the sheets fetched that show one of these pairs.
-    fn pend(&mut self, is_one: impl Fn(&AssetPair) -> bool) {
+    fn pend(&mut self, pairs: &BTreeSet<AssetPair>) {
         let sheets = self.feeds.iter().flat_map(|(feed, _)| &feed.sheets);
-        let with = sheets.filter(|(_, own)| own.iter().any(&is_one));
+        let with = sheets.filter(|(_, own)| own.iter().any(|pair| pairs.contains(pair)));
         self.pending.extend(with.map(|(sheet, _)| *sheet));
     }
 
@@ -332,8 +332,8 @@ impl Supervised for KrakenActor {
         }
         // The timers are gone.
         self.offers_again = false;
-        let apart = std::mem::take(&mut self.apart);
-        self.pend(|pair| apart.contains(pair));
+        let apart = std::mem::take(&mut self.apart).into_pairs();
+        self.pend(&apart);
         self.pending = &self.pending - &self.again;
         self.again.clone_from(&self.pending);
         self.roster = Roster::default();

@@ -78,6 +78,7 @@ fn verdict(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
             return (text, error.exit());
         }
     }
+    text.push_str(&beside(&loaded.config));
     loaded.warnings.extend(credentials::warning(&loaded.config));
     for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
@@ -94,6 +95,7 @@ fn online(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
     };
     let mut text = format!("{}\n", loaded.name.escape_debug());
     text.push_str(&sheets(&loaded.config));
+    text.push_str(&beside(&loaded.config));
     loaded.warnings.extend(credentials::warning(&loaded.config));
     for warning in loaded.all_warnings() {
         add(&mut text, format_args!("warning: {warning}"));
@@ -122,6 +124,18 @@ fn sheets(config: &Config) -> String {
     if let more @ 1.. = config.sheets.len().saturating_sub(MOST_LISTED) {
         let all: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
         add(&mut text, format_args!("  and {}; {all} cells in all", count(more, "more sheet")));
+    }
+    text
+}
+
+/// What `run` does beside it. Of the heartbeat's address the host alone: the rest is a secret.
+fn beside(config: &Config) -> String {
+    let mut text = String::new();
+    if let Some(listen) = config.status.listen {
+        add(&mut text, format_args!("  answering probes at http://{listen}"));
+    }
+    if let Some(host) = config.heartbeat.host() {
+        add(&mut text, format_args!("  telling {host} once a minute while all is well"));
     }
     text
 }
@@ -172,6 +186,22 @@ warning: A timeout of 1 s is shorter than Kraken's cache: its answers change eve
 Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
 ";
         assert_eq!((text.as_str(), code), (expected, Exit::Done));
+    }
+
+    #[test]
+    fn what_is_done_beside_is_told_and_no_secret() {
+        let variables = [
+            ("RATESHEET__CREDENTIALS", "metadata"),
+            ("RATESHEET__STATUS__LISTEN", "127.0.0.1:9642"),
+            ("RATESHEET__HEARTBEAT__URL", "https://hc-ping.com/5eCr3t?5eCr3t"),
+        ];
+        let (text, _) = checked(FILE, &variables);
+        let told = "
+  as the identity that Google has given to this machine
+  answering probes at http://127.0.0.1:9642
+  telling hc-ping.com once a minute while all is well
+";
+        assert!(text.contains(told) && !text.contains("5eCr3t"), "{text}");
     }
 
     #[test]

@@ -125,12 +125,17 @@ pub struct HeartbeatConfig {
 
 impl fmt::Debug for HeartbeatConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = |url: &String| url.parse::<http::Uri>().ok()?.host().map(str::to_owned);
-        f.debug_struct("HeartbeatConfig").field("host", &self.url.as_ref().and_then(host)).finish()
+        f.debug_struct("HeartbeatConfig").field("host", &self.host()).finish()
     }
 }
 
 impl HeartbeatConfig {
+    /// The host of the address, which is no secret.
+    pub fn host(&self) -> Option<String> {
+        let url: http::Uri = self.url.as_deref()?.parse().ok()?;
+        url.host().map(str::to_owned)
+    }
+
     /// Reads the section `heartbeat`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
         Self { url: section.read_optional("url", |raw| heartbeat(text(raw, HEARTBEAT)?)) }

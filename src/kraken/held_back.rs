@@ -80,14 +80,15 @@ impl HeldBack {
         held.map(|(pair, held)| (pair.clone(), held.why.clone())).collect()
     }
 
-    /// Whether it is one of those, and its time has come.
-    pub(super) fn is_due(&self, pair: &AssetPair, now: Instant) -> bool {
-        self.0.get(pair).is_some_and(|held| held.until <= now)
+    /// Those whose time has come.
+    pub(super) fn due(&self, now: Instant) -> BTreeSet<AssetPair> {
+        let due = self.0.iter().filter(|(_, held)| held.until <= now);
+        due.map(|(pair, _)| pair.clone()).collect()
     }
 
-    /// Whether it is one of those.
-    pub(super) fn contains(&self, pair: &AssetPair) -> bool {
-        self.0.contains_key(pair)
+    /// All of them.
+    pub(super) fn into_pairs(self) -> BTreeSet<AssetPair> {
+        self.0.into_keys().collect()
     }
 }
 
@@ -119,16 +120,14 @@ mod tests {
         assert_eq!((held.failures(&ada), held.failures(&xbt)), (2, 0));
         assert_eq!(held.now(&wanted, start).len(), 2);
         assert_eq!(held.now(&[xbt.clone()].into(), start), [(xbt.clone(), busy())].into());
-        let due = |held: &HeldBack, at| [&ada, &xbt].map(|pair| held.is_due(pair, at));
-        assert_eq!(due(&held, start), [false, false]);
-        assert_eq!(due(&held, start + second), [true, false]);
+        assert_eq!(held.due(start), [].into());
+        assert_eq!(held.due(start + second), [ada.clone()].into());
         assert_eq!(held.now(&wanted, start + second), [(xbt.clone(), busy())].into());
         held.put_off([ada.clone()].into(), false, &busy(), start, after(3 * second));
         assert_eq!(held.failures(&ada), 2, "it was not asked for");
         held.retain(|pair| *pair != ada);
-        assert!(held.contains(&xbt) && !held.contains(&ada));
-        held.retain(|_| false);
-        assert!(held.is_empty() && held.failures(&ada) == 0);
+        assert!(held.failures(&ada) == 0 && !held.is_empty());
+        assert_eq!(held.into_pairs(), [xbt].into());
     }
 
     #[test]

@@ -118,9 +118,8 @@ impl KrakenActor {
         for wait in waits {
             // Not left until the next tick, which may be an hour away.
             later(ctx, wait, |actor: &mut Self, ctx| {
-                let (apart, now) = (std::mem::take(&mut actor.apart), Instant::now());
-                actor.pend(|pair| apart.is_due(pair, now));
-                actor.apart = apart;
+                let due = actor.apart.due(Instant::now());
+                actor.pend(&due);
                 actor.proceed(ctx);
             });
         }

@@ -170,6 +170,9 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         return Ok((id, tab(rest)?));
     }
     let Some(id) = SpreadsheetId::parse(text) else {
+        if let Some(meant) = with_colon(text) {
+            return Err(refusal().or_meant(Some(&meant)));
+        }
         let help = if text.starts_with('<') {
             "this stands for a spreadsheet of yours: open it in a browser and put its URL here"
         } else if text.contains("://") {
@@ -180,6 +183,14 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         return Err(refusal().help(help));
     };
     Ok((id, Tab::First))
+}
+
+/// `id:Sheet 1` of `id!Sheet 1`.
+fn with_colon(text: &str) -> Option<String> {
+    let (id, title) = text.split_once('!')?;
+    let id = SpreadsheetId::parse(id)?;
+    self::title(title).ok()?;
+    (clipped(title) == title).then(|| format!("{}:{title}", id.as_str()))
 }
 
 /// The tab of an URL: its `gid`, behind the `#`, or else in the query.

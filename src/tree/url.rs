@@ -27,6 +27,10 @@ pub(crate) fn endpoint(text: &str) -> Result<String, Refusal> {
 /// Reads an https address, or an http one of this very machine.
 pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     let refuse = |found: String| Refusal::new(expected).found(found);
+    if text.trim() != text {
+        let found = "an address with a blank before it or behind it";
+        return Err(refuse(found.into()).help("delete the blank"));
+    }
     let Some((scheme, rest)) = text.split_once("://") else {
         let host = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         if text.contains('@') {
@@ -125,6 +129,8 @@ mod tests {
             ("https://аpi.kraken.com", "xn--"),
             ("https://", ""),
             ("https://a b", ""),
+            ("https://api.kraken.com ", "behind it"),
+            ("\thttps://api.kraken.com", "a blank before it"),
             ("https://[::1", ""),
         ] {
             let (message, help) = endpoint(text).unwrap_err().words();
