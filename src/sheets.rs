@@ -105,7 +105,7 @@ pub struct SheetsActor {
     suspect: u64,
     /// There has been a price in the spreadsheet.
     priced: bool,
-    /// Until when a write that was never answered may be carried out.
+    /// Until when a write of its own that was never answered may be carried out.
     unanswered: Option<Instant>,
     /// What is told of why it fails.
     told: Seldom<Failure>,
@@ -120,9 +120,12 @@ pub struct SheetsActor {
 /// may take many of them.
 const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 
-/// A plan of these sheets, of which nothing is known yet.
-fn plan_for(sheets: &[(SheetIndex, SheetConfig)], retry: &RetryConfig) -> Plan {
-    Plan::new(sheets, BETWEEN_PROBES.min(retry.probe / 30))
+/// A plan of these sheets, of which nothing is known yet. Whoever has written here before, a tree
+/// that was built afresh or a process that was killed, may have left a write that comes late.
+fn plan_for(sheets: &[(SheetIndex, SheetConfig)], retry: &RetryConfig, now: Instant) -> Plan {
+    let mut plan = Plan::new(sheets, BETWEEN_PROBES.min(retry.probe / 30));
+    plan.others_may_come_late(now + writing::APPLIED_LATE);
+    plan
 }
 
 /// What the actor is about.
@@ -152,7 +155,8 @@ impl SheetsActor {
         retry: RetryConfig,
     ) -> Result<Self, ConfigError> {
         checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
-        let plan = plan_for(&sheets, &retry);
+        let now = Instant::now();
+        let plan = plan_for(&sheets, &retry, now);
         let mut report = SpreadsheetReport::new(spreadsheet.shared());
         report.cells = plan.report();
         Ok(Self {
@@ -165,7 +169,7 @@ impl SheetsActor {
             newest: Newest::of(plan.sheets()),
             plan,
             phase: Phase::Idle,
-            survey: Survey::new(Instant::now(), retry.probe),
+            survey: Survey::new(now, retry.probe),
             failures: 0,
             rejected_tokens: 0,
             tick: 0,
@@ -363,7 +367,7 @@ impl Actor for SheetsActor {
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         let now = Instant::now();
-        self.plan = plan_for(&self.sheets, &self.retry);
+        self.plan = plan_for(&self.sheets, &self.retry, now);
         if self.phase == Phase::Writing {
             self.unanswered = Some(now + writing::APPLIED_LATE);
         }

@@ -276,6 +276,13 @@ impl Plan {
         }
     }
 
+    /// A write of somebody else's, of whichever cells, may be carried out until `late`. What is
+    /// written afresh every minute lasts no longer anyway.
+    pub(super) fn others_may_come_late(&mut self, late: Instant) {
+        let rare = self.targets.iter_mut().filter(|target| target.is_rare());
+        rare.for_each(|target| target.late = Some(late));
+    }
+
     /// Some write, of whichever cells, may be carried out until `late`.
     pub(super) fn all_may_come_late(&mut self, late: Instant) {
         self.targets.iter_mut().for_each(|target| target.late = Some(late));
