@@ -123,7 +123,7 @@ pub use crate::{
         Escalated, Event, GetStatus, Reload, Restart, RestartIntensity, Shutdown, State, Status,
         Subscribe, SupervisionConfig, SupervisorActor,
     },
-    tree::{ConfigError, ConfigProblem, Overlays},
+    tree::{ConfigError, ConfigProblem, Overlays, span},
 };
 
 #[cfg(feature = "status")]

@@ -9,6 +9,7 @@ mod problem;
 mod reader;
 mod said;
 mod scalar;
+mod secret;
 mod section;
 mod syntax;
 mod text;
@@ -17,12 +18,13 @@ mod url;
 pub use self::{
     problem::{ConfigError, ConfigProblem},
     reader::Overlays,
+    scalar::span,
 };
 pub(crate) use self::{
     problem::{Mistakes, clipped, is_invisible, shown},
     reader::{Found, Reader},
     said::Said,
-    scalar::{DurationRange, Raw, Refusal, duration, millis, span, text},
+    scalar::{DurationRange, Raw, Refusal, duration, millis, text},
     section::Section,
     text::MOST_BYTES,
     url::{is_loopback, web_address},

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, io};
 
-use ratesheet::{Config, Tab};
+use ratesheet::{Config, Tab, span};
 
 use super::{
     Wrong,
@@ -111,7 +111,7 @@ fn sheets(config: &Config) -> String {
     let mut text = String::new();
     for sheet in config.sheets.iter().take(MOST_LISTED) {
         let pairs: BTreeSet<_> = sheet.cells.iter().map(|cell| &cell.pair).collect();
-        let every = sheet.every.as_secs_f64();
+        let every = span(sheet.every);
         let cells = count(sheet.targets().count(), "cell");
         let pairs = count(pairs.len(), "pair");
         let tab = match &sheet.tab {
@@ -119,7 +119,7 @@ fn sheets(config: &Config) -> String {
             other => other.to_string(),
         };
         let id = sheet.spreadsheet.as_str();
-        add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every} s"));
+        add(&mut text, format_args!("  {tab} of {id}: {cells} of {pairs}, every {every}"));
     }
     if let more @ 1.. = config.sheets.len().saturating_sub(MOST_LISTED) {
         let all: usize = config.sheets.iter().map(|sheet| sheet.targets().count()).sum();
@@ -205,6 +205,14 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
     }
 
     #[test]
+    fn a_timeout_is_told_in_its_unit() {
+        for (timeout, told) in [("86400000", "24 h"), ("5", "5 ms"), ("90000", "90 s")] {
+            let (text, _) = checked(&FILE.replace("5000", timeout), &[]);
+            assert!(text.contains(&format!("3 cells of 1 pair, every {told}\n")), "{text}");
+        }
+    }
+
+    #[test]
     fn a_title_is_shown_as_a_cell_of_its_tab_is_written() {
         let (text, _) = checked(&FILE.replace("Sheet 1", "Bob's\u{202e}"), &[]);
         assert!(text.contains("  tab 'Bob''s\\u{202e}' of 15Cc"), "{text}");
@@ -217,7 +225,7 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         assert_eq!(text.matches("ratesheet.json:1:1: error at $: found no ").count(), 3, "{text}");
         let (text, code) = checked(FILE, &[]);
         assert_eq!(code, Exit::Config);
-        assert!(text.contains("\nThere are no credentials\n  help: Set"), "{text}");
+        assert!(text.contains("\nThere are no credentials\n  help: Name"), "{text}");
         for variable in ["GOOGLE_APPLICATION_CREDENTIAL", "google_application_credentials"] {
             let (text, _) = checked(FILE, &[(variable, "/key.json")]);
             let told = format!(

@@ -48,12 +48,13 @@ impl Unusable {
         match self {
             Self::Missing => (
                 "There are no credentials".into(),
-                "Set \"credentials\", or GOOGLE_APPLICATION_CREDENTIALS, to the path of a service \
-                 account's key; on Google Cloud, \"credentials\": \"metadata\" needs none",
+                "Name a service account's key by \"credentials\" in the file, by --credentials, or \
+                 by GOOGLE_APPLICATION_CREDENTIALS; on Google Cloud, \"metadata\" in its place needs \
+                 none",
             ),
             Self::Unreadable(path, why) => {
                 let reason = format!("{}: error: the key cannot be read: {why}", name(path));
-                (reason, reading_remedy(path, why))
+                (reason, metadata_meant(path, why).unwrap_or_else(|| reading_remedy(path, why)))
             }
             Self::Invalid(path, why) => (format!("{}: error: {why}", name(path)), why.remedy()),
         }
@@ -84,6 +85,18 @@ pub(super) fn identity(config: &Config) -> Result<Identity, Unusable> {
         None if config.sheets.is_empty() => Ok(Identity::Nobody),
         None => Err(Unusable::Missing),
     }
+}
+
+/// What to do when the word for Google's metadata server is taken for a file that is not there:
+/// it is misspelt, or Google's own variable says it, which names files alone.
+fn metadata_meant(path: &Path, why: &io::Error) -> Option<&'static str> {
+    let word: String = path.to_str()?.chars().filter(char::is_ascii_alphabetic).collect();
+    let is_meant = word.eq_ignore_ascii_case(Credentials::METADATA)
+        && why.kind() == io::ErrorKind::NotFound
+        && path.components().count() == 1;
+    is_meant.then_some(
+        "Did you mean \"credentials\": \"metadata\", the identity that Google gives its machines?",
+    )
 }
 
 fn read_key(path: &Path) -> Result<ServiceAccountKey, Unusable> {
@@ -147,8 +160,15 @@ mod tests {
             ),
             (&config("/does/not/exist"), Exit::Credentials, "the key cannot be read: No such file"),
             (&config("~/key.json"), Exit::Credentials, "\n  help: Neither ~ nor a variable"),
+            (&config("Metadata"), Exit::Credentials, "help: Did you mean \"credentials\": \"met"),
+            (&config("meta-data"), Exit::Credentials, "help: Did you mean \"credentials\": \"met"),
+            (&config("a/metadata"), Exit::Credentials, "help: The path leads from the folder"),
             (&config("/"), Exit::Credentials, "but a directory\n  help: Name the file in it."),
-            (&none, Exit::Config, "There are no credentials\n  help: Set \"credentials\""),
+            (
+                &none,
+                Exit::Config,
+                "There are no credentials\n  help: Name a service account's key by \"cred",
+            ),
         ] {
             let error = identity(config).unwrap_err();
             assert_eq!(error.exit(), exit);

@@ -1,6 +1,12 @@
-//! What the environment says, as far as it is configuration. Touches: the environment.
+//! What the environment says, as far as it is configuration. Touches: the environment; whether a
+//! file that it names is there.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use ::config::Source as _;
 use ratesheet::{Config, ConfigError, Credentials, MetadataServer, Overlays};
@@ -117,7 +123,7 @@ impl Environment {
         let Some(path) = &self.google_credentials else { return Ok(None) };
         let Some(text) = path.to_str() else { return Ok(Some(Credentials::File(path.clone()))) };
         let mut overlays = Overlays::new();
-        overlays.set("credentials", text, GOOGLE);
+        overlays.set("credentials", text, GOOGLE).files(Path::exists);
         let read = Config::from_json("", b"{ \"sheets\": [] }", &overlays);
         read.map(|_| Some(Credentials::File(path.clone())))
     }

@@ -1,5 +1,5 @@
 //! The layers of the configuration: file, environment, flags. Touches: the configuration's file or
-//! standard input. Never: the network.
+//! standard input; whether a file that it names is there. Never: the network.
 
 use std::{
     fmt, fs, io,
@@ -179,7 +179,7 @@ fn lay_over(
     flags: &Flags,
 ) -> Result<Loaded, LoadError> {
     let mut overlays = environment.overlays().map_err(LoadError::Variable)?;
-    flags.lay_over(&mut overlays);
+    flags.lay_over(overlays.files(Path::exists));
     let mut config = Config::from_json(&name, text, &overlays).map_err(LoadError::Invalid)?;
     if config.credentials.is_none() {
         config.credentials = environment.google_credentials().map_err(LoadError::Invalid)?;
@@ -339,13 +339,43 @@ mod tests {
         let key = r#"{"type":"service_account","private_key":"CANARY"}"#;
         let told = credentials(&[("RATESHEET__CREDENTIALS", key)], None, None).unwrap_err();
         assert!(told.contains("RATESHEET__CREDENTIALS: error at $.credentials"), "{told}");
-        assert!(told.contains("help: put it into a file"), "{told}");
+        assert!(told.contains("help: a service account's key stands in a file"), "{told}");
         assert!(!told.contains("CANARY"), "{told}");
         let google = ("GOOGLE_APPLICATION_CREDENTIALS", key);
         let told = credentials(&[google], None, None).unwrap_err();
         assert!(told.contains("GOOGLE_APPLICATION_CREDENTIALS: error at $.credentials"), "{told}");
-        assert!(told.contains("help: put it into a file") && !told.contains("CANARY"), "{told}");
+        assert!(
+            told.contains("help: a service account's key stands in a file")
+                && !told.contains("CANARY"),
+            "{told}"
+        );
         assert!(credentials(&[google], Some("key.json"), None).is_ok(), "it is not heeded");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_shown_by_any_layer_unless_a_file_is_called_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = format!("AIzaSy{}", "CANARY-Ab3".repeat(4).split_at(33).0);
+        let there = folder.path().join("MIIkeys").join("key.json");
+        for name in ["RATESHEET__CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"] {
+            let told = credentials(&[(name, &secret)], None, None).unwrap_err();
+            assert!(
+                told.contains("an API key, which is a secret and no path (not shown)"),
+                "{told}"
+            );
+            assert!(!told.contains("CANARY") && !told.contains("AIza"), "{told}");
+        }
+        for (file, flag) in [(Some(&*secret), None), (None, Some(&*secret))] {
+            let told = credentials(&[], file, flag).unwrap_err();
+            assert!(told.contains("which is a secret and no path (not shown)"), "{told}");
+            assert!(!told.contains("CANARY"), "{told}");
+        }
+        let blank = folder.path().join("key.json ");
+        let blank = blank.to_str().unwrap();
+        assert!(credentials(&[], Some(blank), None).unwrap_err().contains("delete the blank"));
+        fs::write(blank, "").unwrap();
+        assert!(credentials(&[], Some(blank), None).is_ok(), "it is there");
+        assert!(credentials(&[], there.to_str(), None).is_ok(), "it looks like none");
     }
 
     #[test]

@@ -13,6 +13,10 @@ use crate::{
     tree::{ConfigError, Found, Overlays, Raw, Reader, Refusal, Section},
 };
 
+/// What to do with what is written in place of the path of a key.
+const A_KEY: &str = "a service account's key stands in a file that you alone can read: write the \
+                     file's path here";
+
 impl Config {
     /// Reads a configuration's file, under what variables and flags say; `name` is the file's.
     ///
@@ -34,7 +38,9 @@ impl Config {
         let default = Self::default();
         let config = Self {
             sheets,
-            credentials: root.path("credentials").map(|path| (&*path.to_string_lossy()).into()),
+            credentials: root
+                .path_of("credentials", A_KEY)
+                .map(|path| (&*path.to_string_lossy()).into()),
             kraken: root.section("kraken", KrakenConfig::from_section),
             google: root.section("google", GoogleConfig::from_section),
             retry: root.section("retry", RetryConfig::from_section),

@@ -95,6 +95,13 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+    if let Some((_, bare)) = text.split_once("://") {
+        let bare = bare.trim_end_matches('/');
+        let meant = bare.parse::<SocketAddr>().ok().map(|_| bare);
+        return Err(refusal
+            .help("delete what stands before the host and behind the port")
+            .or_meant(meant));
+    }
     let port = text.rsplit(':').next().unwrap_or_default();
     let host = text.strip_suffix(port).unwrap_or_default().trim_end_matches(':');
     Err(match port.parse::<u16>() {
@@ -134,6 +141,13 @@ impl HeartbeatConfig {
     pub fn host(&self) -> Option<String> {
         let url: http::Uri = self.url.as_deref()?.parse().ok()?;
         url.host().map(str::to_owned)
+    }
+
+    /// The host of the address, if there is nothing behind it.
+    pub(super) fn host_alone(&self) -> Option<String> {
+        let url: http::Uri = self.url.as_deref()?.parse().ok()?;
+        let alone = url.path() == "/" && url.query().is_none();
+        url.host().filter(|_| alone).map(str::to_owned)
     }
 
     /// Reads the section `heartbeat`.

@@ -176,7 +176,7 @@ mod tests {
             ("ya29.c.CANARY".into(), "access token"),
             ("<!DOCTYPE html><title>CANARY</title>".into(), "web page"),
             ("eyJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIsICJDQU5BUlki\n".into(), "base64"),
-            ("ewogICJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIKfQ==".into(), "base64 -d"),
+            ("ewogICJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIKfQ==".into(), "-d FILE > decoded.json"),
             ("apiVersion: v1\nkind: Secret\ndata: CANARY".into(), "line 1"),
             ("[]".into(), "no JSON object"),
             ("\"CANARY\"".into(), "no JSON object"),

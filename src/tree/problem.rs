@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     scalar::{DurationRange, Refusal, span},
+    secret::secret_in,
     url,
 };
 
@@ -288,11 +289,11 @@ pub(crate) fn clipped(text: &str) -> String {
     format!("{}{cut}", escaped(&short))
 }
 
-/// Foreign text in quotes: escaped, clipped, and never a key. Of an address no more than its host:
+/// Foreign text in quotes: escaped, clipped, and never a secret. Of an address no more than its host:
 /// what follows may be as good as a password, save a spreadsheet's.
 pub(crate) fn shown(text: &str) -> String {
-    if is_secret(text) {
-        return "a private key (not shown)".into();
+    if let Some(what) = secret_in(text) {
+        return format!("{what} (not shown)");
     }
     let public = url::host_of(text);
     let cut = if public.len() < text.len() && !public.ends_with("://docs.google.com") {
@@ -308,16 +309,11 @@ pub(crate) fn shown(text: &str) -> String {
     format!("\"{}\"", clipped(&text))
 }
 
-/// Whether a text may have something in it which must not appear anywhere: a private key, or the
+/// Whether a text may have something in it which must not appear anywhere: a secret, or the
 /// address of a heartbeat, which is as good as a password, however its section is spelt.
 pub(super) fn has_secrets(text: &str) -> bool {
     let addresses = || text.split("://").skip(1);
-    is_secret(text)
+    secret_in(text).is_some()
         || text.to_ascii_lowercase().contains("beat")
         || addresses().any(|address| !address.starts_with("docs.google.com/"))
-}
-
-/// Whether a text has a private key in it, which must not appear anywhere.
-pub(super) fn is_secret(text: &str) -> bool {
-    text.contains("PRIVATE KEY") || text.contains("private_key") || text.contains("-----BEGIN")
 }

@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
     fmt,
+    path::Path,
 };
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     problem::{ConfigProblem, Mistakes, Place, escaped, shown},
     said::Said,
     scalar::{Raw, Refusal},
+    secret::secret_in,
     text::Source,
 };
 use crate::suggest::did_you_mean;
@@ -22,6 +24,7 @@ use crate::suggest::did_you_mean;
 #[derive(Clone, Default)]
 pub struct Overlays {
     list: Vec<Overlay>,
+    is_file: Option<fn(&Path) -> bool>,
 }
 
 impl fmt::Debug for Overlays {
@@ -52,6 +55,13 @@ impl Overlays {
         origin: impl Into<String>,
     ) -> &mut Self {
         self.list.push(Overlay { path: path.into(), text: text.into(), origin: origin.into() });
+        self
+    }
+
+    /// Says which files there are: what is there is a path, even if it looks like a secret that
+    /// somebody has pasted in the place of one.
+    pub fn files(&mut self, is_file: fn(&Path) -> bool) -> &mut Self {
+        self.is_file = Some(is_file);
         self
     }
 }
@@ -170,6 +180,11 @@ impl<'a> Reader<'a> {
         self.overlays.list.iter().filter(|overlay| overlay.path == path).collect()
     }
 
+    /// Whether it is known that there is a file at this path.
+    pub(super) fn is_file(&self, path: &str) -> bool {
+        self.overlays.is_file.is_some_and(|is_file| is_file(Path::new(path)))
+    }
+
     /// Notes the overlays that nobody has asked for.
     fn unknown_overlays(&self) {
         let asked = self.asked.borrow();
@@ -182,19 +197,21 @@ impl<'a> Reader<'a> {
             let within = format!("{}.", overlay.path);
             let inner = asked.iter().filter(|path| path.starts_with(&within));
             let inner: Vec<_> = inner.map(|path| variable(path)).collect();
-            let help = match meant {
-                Some(meant) => format!("did you mean {}?", variable(meant)),
-                None if !inner.is_empty() => format!("it has {}", inner.join(", ")),
-                None if ["data", "sheets", "updated", "problem"]
-                    .contains(&overlay.path.as_str()) =>
-                {
-                    "only the file can say this".into()
-                }
-                None => {
-                    let all: Vec<_> = asked.iter().map(|path| variable(path)).collect();
-                    format!("the known ones are {}", all.join(", "))
-                }
-            };
+            let help =
+                match meant {
+                    Some(meant) => format!("did you mean {}?", variable(meant)),
+                    None if !inner.is_empty() => format!("it has {}", inner.join(", ")),
+                    None if overlay.path.split('.').next().is_some_and(|key| {
+                        ["data", "sheets", "updated", "problem"].contains(&key)
+                    }) =>
+                    {
+                        "only the file can say this".into()
+                    }
+                    None => {
+                        let all: Vec<_> = asked.iter().map(|path| variable(path)).collect();
+                        format!("the known ones are {}", all.join(", "))
+                    }
+                };
             let message = "found an unknown variable; expected the name of a value";
             self.say(&spot, "", message.into(), Some(help));
         }
@@ -375,7 +392,7 @@ pub(super) fn duplicates(reader: &Reader<'_>, members: &[Member<'_>], path: &str
 pub(super) fn child(path: &str, key: &str) -> String {
     let plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '$'))
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));
-    if plain && key.len() <= 48 {
+    if plain && key.len() <= 48 && secret_in(key).is_none() {
         return format!("{path}.{}", escaped(key));
     }
     format!("{path}[{}]", shown(key))

@@ -124,7 +124,7 @@ impl fmt::Display for DurationRange {
 }
 
 /// A duration as a person writes it: in the largest unit that it is a whole number of.
-pub(crate) fn span(value: Duration) -> String {
+pub fn span(value: Duration) -> String {
     let ms = value.as_millis();
     match ms {
         _ if !value.subsec_nanos().is_multiple_of(1_000_000) => format!("{value:?}"),

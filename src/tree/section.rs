@@ -5,9 +5,10 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     Member,
-    problem::{is_secret, shown},
+    problem::shown,
     reader::{Found, Overlay, Reader, Spot, child, duplicates},
     scalar::{self, DurationRange, Raw, Refusal},
+    secret::secret_in,
     url,
 };
 use crate::suggest::did_you_mean;
@@ -130,7 +131,13 @@ impl<'a> Section<'a> {
 
     /// Reads the path of a file, or `null` for none.
     pub(crate) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
-        self.read_optional(key, path)
+        self.path_of(key, "put it into a file, and write the file's path here")
+    }
+
+    /// As [`path`](Self::path); `help` says what to do with what somebody has put in its place.
+    pub(crate) fn path_of(&mut self, key: &'static str, help: &str) -> Option<PathBuf> {
+        let reader = self.reader;
+        self.read_optional(key, |raw| path(raw, help, |text| reader.is_file(text)))
     }
 
     /// Reads a section within this one; if it is not there, or no object, an empty one.
@@ -232,18 +239,32 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Reads the path of a file.
-fn path(raw: Raw<'_>) -> Result<PathBuf, Refusal> {
-    let expected = "the path of a file";
-    let help = "put it into a file that you alone can read, and write the file's path here";
+/// Reads the path of a file. What is there is one, whatever it looks like.
+fn path(raw: Raw<'_>, help: &str, is_file: impl Fn(&str) -> bool) -> Result<PathBuf, Refusal> {
+    const EXPECTED: &str = "the path of a file";
+    let refuse = |found: &str| Refusal::new(EXPECTED).found(found);
     if let Raw::Object(_) = raw {
-        return Err(Refusal::new(expected).help(help));
+        return Err(Refusal::new(EXPECTED).help(help));
     }
-    let text = scalar::text(raw, expected)?;
-    let is_content = is_secret(text) || text.contains("://");
-    if text.len() > LONGEST_PATH || text.contains(char::is_control) || is_content {
-        let refusal = Refusal::new(expected).found("a text that is no path (not shown)");
-        return Err(if is_content { refusal.help(help) } else { refusal });
+    let text = scalar::text(raw, EXPECTED)?;
+    if text.len() <= LONGEST_PATH && is_file(text) {
+        return Ok(text.into());
+    }
+    if let Some(what) = secret_in(text) {
+        let found = format!("{what}, which is a secret and no path (not shown)");
+        return Err(refuse(&found).help(help));
+    }
+    if text.starts_with("file://") {
+        return Err(refuse("an address that begins with file://").help("delete \"file://\""));
+    }
+    if text.contains("://") {
+        return Err(refuse("a text that is no path (not shown)").help(help));
+    }
+    if text.trim() != text {
+        return Err(refuse("a path with a blank before it or behind it").help("delete the blank"));
+    }
+    if text.len() > LONGEST_PATH || text.contains(char::is_control) {
+        return Err(refuse("a text that is no path (not shown)"));
     }
     Ok(text.into())
 }

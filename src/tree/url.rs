@@ -2,7 +2,12 @@
 
 use http::Uri;
 
-use super::{problem::shown, scalar::Refusal};
+use super::{
+    problem::{clipped, shown},
+    scalar::Refusal,
+    secret::secret_in,
+};
+use crate::suggest::did_you_mean;
 
 /// Reads where a server is: scheme, host, perhaps a port, and nothing else. It comes back without
 /// the slash at its end, its host in lower case.
@@ -36,14 +41,20 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
         if text.contains('@') {
             return Err(refuse("no address (not shown)".into()));
         }
-        let refusal = refuse(shown(host));
-        let plain = host.contains('.') && !host.contains([' ', '"']);
-        let help = format!("did you mean {}?", shown(&format!("https://{host}")));
-        return Err(if plain { refusal.help(help) } else { refusal });
+        let plain = host.contains('.') && !host.contains([' ', '"']) && secret_in(host).is_none();
+        let host_alone = host.len() == text.len();
+        return Err(match plain {
+            true if host_alone => {
+                refuse(shown(host)).help(format!("did you mean \"https://{}\"?", clipped(host)))
+            }
+            true => refuse(format!("\"{}/…\"", clipped(host))).help("put https:// before it"),
+            false => refuse(shown(host)),
+        });
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err(refuse("an address with a user name or a password in it".into()));
+        let refusal = refuse("an address with a user name or a password in it".into());
+        return Err(refusal.help("delete what stands between :// and @, and the @"));
     }
     if let Some(c) = text.chars().find(|c| !c.is_ascii()) {
         let help = "write a host of another script in its ASCII form (xn--…)";
@@ -57,6 +68,9 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
     }
     if text.contains('#') {
         return Err(refuse("an address with a '#'".into()));
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(refuse("an address with a blank in it".into()).help("delete the blank"));
     }
     let uri: Uri = text.parse().map_err(|_| refuse(shown(text)))?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refuse(shown(text)))?;
@@ -74,7 +88,10 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
             let help = "write https; plain http is for 127.0.0.1, [::1] and localhost alone";
             Err(refuse("http, which anybody on the way can read and change".into()).help(help))
         }
-        other => Err(refuse(format!("the scheme {}", shown(other)))),
+        other => {
+            let meant = did_you_mean(other, ["https", "http"]).map(|_| "https");
+            Err(refuse(format!("the scheme {}", shown(other))).or_meant(meant))
+        }
     }
 }
 
@@ -118,7 +135,15 @@ mod tests {
             ("http://10.0.0.1", "plain http"),
             ("http://127.0.0.1.evil.com", "plain http"),
             ("ftp://a.b", "scheme"),
+            (
+                "htps://a.b",
+                "the scheme \"htps\"; expected an address such as \"https://api.example.com\" did you mean \"https\"?",
+            ),
             ("https://u:hunter2@h", "user name"),
+            ("https://u:hunter2@h", "delete what stands between :// and @"),
+            ("api.kraken.com/hunter2", "\"api.kraken.com/…\""),
+            ("api.kraken.com/hunter2", "put https:// before it"),
+            ("https://api.kraken.com/a hunter2", "a blank in it"),
             ("https://api.kraken.com/0/public", "path"),
             ("https://api.kraken.com?x=1", "query"),
             ("https://api.kraken.com#x", "'#'"),

@@ -221,7 +221,7 @@ fn a_key_that_is_none_and_a_key_that_is_not_there_are_findings_too() {
     for (instead, code, words) in [
         ("\"credentials\": \"no/such/key.json\",", 77, "the key cannot be read: No such file"),
         ("\"credentials\": \"Cargo.toml\",", 77, "the file is no JSON"),
-        ("", 78, "There are no credentials.\n    Set \"credentials\""),
+        ("", 78, "There are no credentials.\n    Name a service account"),
     ] {
         std::fs::write(file.path(), text.replace(&key, instead)).unwrap();
         let path = file.path().to_str().unwrap();

@@ -142,6 +142,58 @@ fn no_log_and_no_page_tells_a_secret_at_any_level() {
     tell_nothing(&rig, &told);
 }
 
+/// What somebody may paste where the path of a key belongs.
+fn pasted() -> [String; 8] {
+    let [short, long] = ["CANARY-Ab3_".repeat(3), "CANARY0aB3x".repeat(8)];
+    [
+        format!("AIzaSy{short}"),
+        format!("ya29.a0{long}"),
+        format!("ya29.c.{long}"),
+        format!("GOCSPX-{}", &short[..28]),
+        format!("1//0g{long}"),
+        format!("MIIEvQ{long}+/"),
+        format!("eyJ0eXBl{long}=="),
+        format!("ewogICJ0{long}"),
+    ]
+}
+
+#[test]
+fn a_secret_in_the_place_of_a_path_is_shown_by_no_command_and_written_into_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str], variable: &str, secret: &str| {
+        let mut command = ratesheet(arguments);
+        command.current_dir(folder.path()).env(variable, secret);
+        let output = finish(&mut command);
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(told.contains("which is a secret and no path (not shown)"), "{told}");
+        assert!(told.contains("\n  help: a service account's key stands in a file"), "{told}");
+        assert!(!told.contains("CANARY") && !told.contains(&secret[..5]), "{told}");
+    };
+    for secret in pasted() {
+        let config = serde_json::json!({ "credentials": secret, "sheet": ONE, "timeout": 5000,
+            "data": { "kraken:xbteur:bid": "A1" } });
+        std::fs::write(folder.path().join("with.json"), config.to_string()).unwrap();
+        let config = config.to_string().replace("credentials", "$schema");
+        std::fs::write(folder.path().join("without.json"), config).unwrap();
+        for command in ["run", "once", "check"] {
+            said(&[command, "-c", "with.json"], "NOTHING", &secret);
+        }
+        let check = ["check", "-c", "without.json"];
+        said(&[&check[..], &["--credentials", &secret]].concat(), "NOTHING", &secret);
+        said(&check, "GOOGLE_APPLICATION_CREDENTIALS", &secret);
+        said(&check, "RATESHEET__CREDENTIALS", &secret);
+        said(&["init", "--credentials", &secret], "NOTHING", &secret);
+        assert!(!folder.path().join("ratesheet.json").exists());
+    }
+    // Whatever a file is called that is there, it is one.
+    let [name, ..] = pasted();
+    std::fs::write(folder.path().join(&name), "").unwrap();
+    let mut command = ratesheet(&["check", "-c", "without.json", "--credentials", &name]);
+    let output = finish(command.current_dir(folder.path()));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(&format!("{name}: error: the file is empty")), "{told}");
+}
+
 #[test]
 fn an_actor_that_panics_tells_no_secret() {
     // The key of every sandbox is the same, and so is the first token.

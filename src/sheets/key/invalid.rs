@@ -90,7 +90,10 @@ impl InvalidKey {
                  https://oauth2.googleapis.com/token"
             }
             Self::Configuration => "Give the path of the service account's key here",
-            Self::Base64 => "Decode it first: base64 -d FILE > key.json",
+            Self::Base64 => {
+                "Decode it into another file, and name that one as the credentials: base64 -d FILE \
+                 > decoded.json"
+            }
             Self::Utf16 => "Take the file as Google gave it out, or save it as UTF-8",
             Self::Federation | Self::Impersonation => {
                 "Such files are not supported: name a service account's key, or on Google Cloud \
