@@ -234,9 +234,11 @@ impl SupervisorActor {
         info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
         self.tree = Some(tree);
         if let Some(last) = self.built.replace(Arc::clone(&self.config)) {
-            for (spreadsheet, cells) in last.left_behind(&self.config) {
-                warn!(self.log, "no longer written, and keeping the last value: {}", cells;
-                    "spreadsheet" => spreadsheet.as_str());
+            for (spreadsheet, lines) in last.left_behind(&self.config) {
+                for cells in lines {
+                    warn!(self.log, "no longer written, and keeping the last value: {}", cells;
+                        "spreadsheet" => spreadsheet.as_str());
+                }
             }
         }
         Ok(())

@@ -9,14 +9,14 @@ use std::{
 use super::Config;
 use crate::sheets::{CellRef, SheetConfig, SpreadsheetId, Tab, TargetKey};
 
-/// The most cells of a spreadsheet that are named one by one.
-const MOST_NAMED: usize = 3;
+/// So many cells or ranges are named in one line.
+const IN_A_LINE: usize = 20;
 
 impl Config {
     /// The cells of each spreadsheet that this configuration has written to and `next` will not, in
-    /// words. One that may be the same as a new one, under another name, is not among them, unless
+    /// lines for a person, who has to find every one of them. One that may be the same as a new one, under another name, is not among them, unless
     /// there are more such than new ones.
-    pub(crate) fn left_behind(&self, next: &Self) -> BTreeMap<&SpreadsheetId, String> {
+    pub(crate) fn left_behind(&self, next: &Self) -> BTreeMap<&SpreadsheetId, Vec<String>> {
         let (old, new) = (self.keys(), next.keys());
         let fresh = Fresh::of(new.difference(&old));
         let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -32,7 +32,9 @@ impl Config {
                 0 => String::new(),
                 _ => format!(" (of which {renamed} may have another name now)"),
             };
-            (!cells.is_empty()).then(|| (id, self.listed(&cells) + &of_which))
+            let mut lines = self.listed(cells);
+            lines.last_mut()?.push_str(&of_which);
+            Some((id, lines))
         });
         told.collect()
     }
@@ -45,15 +47,33 @@ impl Config {
         self.all_targets().map(|(sheet, cell)| TargetKey::new(sheet, cell)).collect()
     }
 
-    fn listed(&self, cells: &[(&SheetConfig, &CellRef)]) -> String {
-        let named = cells.iter().take(MOST_NAMED);
-        let named: Vec<_> = named.map(|(sheet, cell)| self.cell_name(sheet, cell)).collect();
-        let more = match cells.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{}{more}", named.join(", "))
+    /// All of some cells, so many in a line. Those that follow one another down a column are one
+    /// range: there may be thousands.
+    fn listed(&self, mut cells: Vec<(&SheetConfig, &CellRef)>) -> Vec<String> {
+        cells.sort_by_key(|&(sheet, cell)| (&sheet.tab, cell));
+        let ranges = cells.chunk_by(|(above, one), (below, other)| {
+            above.tab == below.tab && under(one).is_some_and(|under| under == **other)
+        });
+        let named = ranges.filter_map(|cells| {
+            let ((sheet, first), (_, last)) = (cells.first()?, cells.last()?);
+            let name = self.cell_name(sheet, first);
+            Some(match last {
+                CellRef::Cell { column, row, .. } if cells.len() > 1 => {
+                    let last = CellRef::Cell { tab: None, column: *column, row: *row };
+                    format!("{name}:{last}")
+                }
+                _ => name,
+            })
+        });
+        let named: Vec<_> = named.collect();
+        named.chunks(IN_A_LINE).map(|line| line.join(", ")).collect()
     }
+}
+
+/// The cell below another one.
+fn under(cell: &CellRef) -> Option<CellRef> {
+    let CellRef::Cell { tab, column, row } = cell else { return None };
+    Some(CellRef::Cell { tab: tab.clone(), column: *column, row: row + 1 })
 }
 
 /// What is written only since, as far as it may be what was written before: Google alone knows which
@@ -147,12 +167,12 @@ mod tests {
         ] {
             let next = config(id, tab, cells);
             let found = before.left_behind(&next).into_values().next();
-            assert_eq!(found.as_deref(), left, "{next:?}");
+            assert_eq!(found.map(|lines| lines.concat()).as_deref(), left, "{next:?}");
         }
         let named = config(ONE, Tab::First, &["BtcPrice", "EthPrice", "C1"]);
         let left = |cells: &[&str]| {
             let next = config(ONE, Tab::First, cells);
-            named.left_behind(&next).into_values().next()
+            named.left_behind(&next).into_values().next().map(|lines| lines.concat())
         };
         assert_eq!(left(&["btcprice", "C1"]).as_deref(), Some("EthPrice"));
         assert_eq!(left(&["BtcPrice", "C1", "D1"]), None);
@@ -161,9 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn of_many_the_first_are_named() {
-        let before = config(ONE, Tab::First, &["A1", "A2", "A3", "A4", "A5"]);
-        let left = before.left_behind(&Config::new());
-        assert_eq!(left.into_values().collect::<Vec<_>>(), ["A1, A2, A3 and 2 more"]);
+    fn all_are_named_those_of_a_column_as_a_range_and_twenty_in_a_line() {
+        let told = |cells: &[&str]| {
+            let left = config(ONE, Tab::First, cells);
+            left.left_behind(&Config::new()).into_values().collect::<Vec<_>>().concat()
+        };
+        assert_eq!(told(&["A1", "B1", "A3", "A2", "BtcPrice", "B2"]), ["A1:A3, B1:B2, BtcPrice"]);
+        assert_eq!(told(&["A1", "Own!A2", "Own!A3", "A3"]), ["A1, A3, 'Own'!A2:A3"]);
+        let scattered: Vec<_> = (1..=41).map(|row| format!("A{}", 2 * row)).collect();
+        let scattered: Vec<_> = scattered.iter().map(String::as_str).collect();
+        let lines = told(&scattered);
+        let each: Vec<_> = lines.iter().map(|line| line.split(", ").count()).collect();
+        assert_eq!(each, [20, 20, 1]);
+        assert_eq!(lines.join(", "), scattered.join(", "));
     }
 }

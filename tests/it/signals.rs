@@ -140,6 +140,17 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
     let told = process.says("no longer written, and keeping the last value: 'Sheet 1'!A1\"");
     assert!(told.contains(&format!("\"spreadsheet\":\"{ONE}\"")), "{told}");
     rig.shows("B1");
+    // Of many, every one is named.
+    let scattered: Vec<_> = (1..=21).map(|row| format!("\"C{}\"", 2 * row)).collect();
+    let many = price_in(ONE, "B1").replace("\"B1\"", &format!("[{}]", scattered.join(", ")));
+    std::fs::copy(rig.file(&many).path(), file.path()).unwrap();
+    process.signal("HUP");
+    rig.shows("C42");
+    std::fs::copy(new.path(), file.path()).unwrap();
+    process.signal("HUP");
+    let told = process.says("the last value: 'Sheet 1'!C2, ");
+    assert!(told.contains("!C40\"") && !told.contains("C42"), "{told}");
+    process.says("the last value: 'Sheet 1'!C42\"");
     std::fs::write(file.path(), "{ broken").unwrap();
     process.signal("HUP");
     process.says("the old one stays");
