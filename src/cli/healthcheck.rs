@@ -2,6 +2,7 @@
 //! container without a shell. Touches: the network, but this machine alone; standard output.
 
 use std::{
+    fmt,
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     time::Duration,
@@ -40,9 +41,15 @@ pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
         Err(wrong) => return unloaded(wrong),
     };
     match ask(address, if arguments.ready { "/readyz" } else { "/livez" }) {
-        Ok(answer) => {
+        Ok(answer) if answer.is_ours() => {
             let exit = if answer.status == 200 { Exit::Done } else { Exit::Incomplete };
             tell(&harmless(&answer.body), exit)
+        }
+        Ok(answer) => {
+            print_error(&format!(
+                "what answers at {address} does not look like ratesheet's probes: {answer}\n"
+            ));
+            Exit::Incomplete
         }
         Err(error) => {
             print_error(&format!("nobody answers at {address}: {error}\n"));
@@ -84,9 +91,11 @@ fn parse(text: &str) -> Option<SocketAddr> {
 
 fn unreadable(origin: &str, text: &str) -> String {
     let short: String = text.chars().take(80).collect();
+    let help =
+        if text.contains("://") { "\n  help: delete what stands before the host" } else { "" };
     format!(
         "{origin}: error: found {short:?}; expected an address and a port, such as \
-         \"127.0.0.1:9642\""
+         \"127.0.0.1:9642\"{help}"
     )
 }
 
@@ -105,6 +114,26 @@ const fn reachable(address: SocketAddr) -> SocketAddr {
 struct Answer {
     status: u16,
     body: String,
+}
+
+/// How each answer of the probes begins that a question of ours can get.
+const OURS: [&str; 5] =
+    ["alive\n", "the loop has not turned", "ready", "starting\n", "not ready\n"];
+
+impl Answer {
+    /// Whether it is one of the probes', and not that of whoever else listens there.
+    fn is_ours(&self) -> bool {
+        OURS.iter().any(|begin| self.body.starts_with(begin))
+    }
+}
+
+/// Of a stranger: what can be told in a line.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.body.split_whitespace().collect();
+        let short: String = words.join(" ").chars().take(80).collect();
+        write!(f, "HTTP {}, {short:?}", self.status)
+    }
 }
 
 fn ask(address: SocketAddr, path: &str) -> io::Result<Answer> {
@@ -181,6 +210,7 @@ mod tests {
         assert_eq!(known(None, Some("10.1.2.3:4")).unwrap(), "10.1.2.3:4");
         for (flag, variable, words, exit) in [
             (Some("9642"), None, "--listen: error: found \"9642\"", Exit::Usage),
+            (Some("http://127.0.0.1:1"), None, "delete what stands before the host", Exit::Usage),
             (None, Some("x"), "RateSheet__Status__LISTEN: error: found \"x\"", Exit::Config),
             (Some("127.0.0.1:0"), None, "name the port", Exit::Usage),
             (None, Some("127.0.0.1:0"), "name the port", Exit::Config),
@@ -219,6 +249,19 @@ mod tests {
         ] {
             assert_eq!(understand(bytes.as_bytes()), understood, "{bytes}");
         }
+        for (body, ours) in [
+            ("alive\n", true),
+            ("ready\n", true),
+            ("ready, though not everything succeeds\nspreadsheet 15CcPNtM…: …\n", true),
+            ("the loop has not turned for 20.0 s\n", true),
+            ("<!DOCTYPE html>\n<title>Welcome\u{1b}</title>", false),
+            ("", false),
+        ] {
+            assert_eq!(answer(200, body).unwrap().is_ours(), ours, "{body}");
+        }
+        let stranger = answer(404, "<!DOCTYPE html>\n  <title>Welcome\u{1b}</title>").unwrap();
+        let told = "HTTP 404, \"<!DOCTYPE html> <title>Welcome\\u{1b}</title>\"";
+        assert_eq!(stranger.to_string(), told);
         assert_eq!(harmless("a\u{1b}[2J\r\nb"), "a [2J \nb");
     }
 

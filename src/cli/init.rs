@@ -39,11 +39,10 @@ pub(super) fn init(flags: &Flags, arguments: &Arguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let credentials = Flags { credentials: flags.credentials.clone(), ..Flags::default() };
-    if let Err(error) = load_fileless(&Environment::default(), &credentials) {
+    if let Err(error) = load_fileless(&Environment::default(), flags) {
         return unloaded(error.wrong());
     }
-    let text = file(sheet.as_ref(), flags.credentials.as_deref());
+    let text = file(sheet.as_ref(), flags);
     let path = flags.config.clone().unwrap_or_else(|| PathBuf::from(USUAL_FILES[0]));
     if path == Path::new("-") {
         return tell(&text, Exit::Done);
@@ -71,11 +70,20 @@ fn spreadsheet(text: &str) -> Result<SheetConfig, String> {
     })
 }
 
-/// The text of the file.
-fn file(sheet: Option<&SheetConfig>, credentials: Option<&str>) -> String {
+/// The text of the file. What is said by flags once is said in it from now on.
+fn file(sheet: Option<&SheetConfig>, flags: &Flags) -> String {
     let place = sheet.map_or_else(|| PLACEHOLDER.to_owned(), place);
-    let credentials =
-        credentials.map(|path| format!("\n  \"credentials\": {},", Value::from(path)));
+    let said = |key: &str, value: &Option<String>| {
+        let value = value.as_deref().map(Value::from)?;
+        Some(format!("\"{key}\": {value}"))
+    };
+    let credentials = said("credentials", &flags.credentials).map(|said| format!("\n  {said},"));
+    let log = [said("level", &flags.log_level), said("format", &flags.log_format)];
+    let sections = [("status", vec![said("listen", &flags.listen)]), ("log", log.to_vec())];
+    let sections = sections.into_iter().filter_map(|(name, said)| {
+        let said: Vec<_> = said.into_iter().flatten().collect();
+        (!said.is_empty()).then(|| format!(",\n  \"{name}\": {{ {} }}", said.join(", ")))
+    });
     format!(
         r#"{{
   "sheet": {},{}
@@ -85,11 +93,12 @@ fn file(sheet: Option<&SheetConfig>, credentials: Option<&str>) -> String {
     "kraken:xbteur:buy": ["A2"]
   }},
   "updated": ["A3"],
-  "problem": ["A4"]
+  "problem": ["A4"]{}
 }}
 "#,
         Value::from(place),
-        credentials.unwrap_or_default()
+        credentials.unwrap_or_default(),
+        sections.collect::<String>()
     )
 }
 
@@ -192,6 +201,8 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ratesheet::{LogFormat, LogLevel};
+
     use super::*;
 
     const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
@@ -208,12 +219,27 @@ mod tests {
             (format!("{ID}:\"Sheet\" \\ 1"), format!("{ID}:\"Sheet\" \\ 1")),
         ] {
             let sheet = spreadsheet(&given).unwrap();
-            let text = file(Some(&sheet), Some("the \"key\".json"));
+            let flags = Flags { credentials: Some("the \"key\".json".into()), ..Flags::default() };
+            let text = file(Some(&sheet), &flags);
             let config = Config::from_json("", text.as_bytes(), &Overlays::new()).unwrap();
             assert_eq!(place(&config.sheets[0]), written, "{given}");
             assert_eq!(config.sheets[0].tab, sheet.tab, "{given}");
             assert_eq!(config.credentials, Some(Path::new("the \"key\".json").into()));
         }
+    }
+
+    #[test]
+    fn what_flags_say_is_said_by_the_file() {
+        let sheet = spreadsheet(ID).unwrap();
+        let [listen, level, format] = ["127.0.0.1:9642", "debug", "json"].map(|said| said.into());
+        let mut flags = Flags { log_level: Some(level), ..Flags::default() };
+        let text = file(Some(&sheet), &flags);
+        assert!(text.ends_with("],\n  \"log\": { \"level\": \"debug\" }\n}\n"), "{text}");
+        (flags.listen, flags.log_format) = (Some(listen), Some(format));
+        let text = file(Some(&sheet), &flags);
+        let config = Config::from_json("", text.as_bytes(), &Overlays::new()).unwrap();
+        assert_eq!(config.status.listen, Some("127.0.0.1:9642".parse().unwrap()));
+        assert_eq!((config.log.level, config.log.format), (LogLevel::Debug, LogFormat::Json));
     }
 
     #[test]
@@ -233,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_placeholder_is_explained_by_check() {
-        let text = file(None, None);
+        let text = file(None, &Flags::default());
         let error = Config::from_json("f", text.as_bytes(), &Overlays::new()).unwrap_err();
         assert_eq!(error.count(), 1, "{error}");
         assert!(error.to_string().contains("put its URL here"), "{error}");

@@ -130,6 +130,35 @@ fn init_knows_with_whom_to_share() {
 }
 
 #[test]
+fn init_writes_what_its_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--credentials", "metadata", "--listen", "127.0.0.1:9642", "--log-level", "debug"];
+    assert_eq!(run_in(folder.path(), &[&["init", URL], &flags[..]].concat()).code, 0);
+    let said = run_in(folder.path(), &["check"]);
+    assert!(said.out.contains("answering probes at http://127.0.0.1:9642"), "{}", said.out);
+    let written = fs::read_to_string(folder.path().join("ratesheet.json")).unwrap();
+    assert!(written.contains("\"log\": { \"level\": \"debug\" }"), "{written}");
+    let said = run_in(folder.path(), &["init", "-c", "m.json", "--listen", "http://127.0.0.1:1"]);
+    assert_eq!(said.code, 64);
+    assert!(said.err.contains("did you mean \"127.0.0.1:1\"?"), "{}", said.err);
+    assert!(!folder.path().join("m.json").exists());
+}
+
+#[test]
+fn a_stranger_at_the_address_of_the_probes_is_told_and_is_not_well() {
+    let address = Rig::new().sandbox.address().to_string();
+    let rig = Rig::new();
+    let there = rig.sandbox.address().to_string();
+    let said = run(&["healthcheck", "--listen", &there]);
+    let told =
+        format!("what answers at {there} does not look like ratesheet's probes: HTTP 404, \"");
+    assert!(said.err.starts_with(&told), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    let said = run(&["healthcheck", "--listen", &address]);
+    assert!(said.code == 1 && said.err.starts_with("nobody answers at"), "{}", said.err);
+}
+
+#[test]
 fn init_refuses_what_is_no_spreadsheet_and_what_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let said = run_in(folder.path(), &["init", "https://example.com/d/x"]);
