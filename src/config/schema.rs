@@ -11,7 +11,7 @@ use crate::quote::{AssetPair, QuoteField};
 const DAY: u64 = 86_400_000;
 
 /// An id, perhaps with a title; or an URL.
-const SHEET: &str = "^[A-Za-z0-9_-]{20,128}(:.+)?$\
+const SHEET: &str = "^\\s*[A-Za-z0-9_-]{20,128}\\s*(:.+)?$\
                      |docs\\.google\\.com/.*spreadsheets/(.*/)?d/[A-Za-z0-9_-]{20,128}";
 
 /// An IPv4 or an IPv6 address, and a port.

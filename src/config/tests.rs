@@ -77,8 +77,11 @@ fn sheets_are_named_by_id_or_url_and_tabs_by_title_or_gid() {
         (format!("{ID}:Bob's"), Tab::Title("Bob's".into())),
         (format!("{ID}:'"), Tab::Title("'".into())),
         (format!("{ID}:see https://kraken.com"), Tab::Title("see https://kraken.com".into())),
+        (format!(" {ID}\n"), Tab::First),
+        (format!(" {ID} :Sheet 1"), Tab::Title("Sheet 1".into())),
         (url.clone(), Tab::First),
         (format!("{url}#gid=0"), Tab::Gid(0)),
+        (format!(" {url}#gid=0 "), Tab::Gid(0)),
         (format!("{url}?gid=77#gid=77"), Tab::Gid(77)),
         (format!("{url}?gid=77"), Tab::Gid(77)),
         (format!("{url}?usp=sharing"), Tab::First),
@@ -177,6 +180,7 @@ fn variables_and_flags_lie_over_the_file_and_are_named() {
             ("kraken.urll", "x"),
             ("kraken", "x"),
             ("data", "{}"),
+            ("sheets.0.timeout", "5s"),
             ("colour", "red"),
         ],
     )
@@ -192,7 +196,8 @@ fn variables_and_flags_lie_over_the_file_and_are_named() {
     ] {
         assert!(printed.contains(words), "{words}\n{printed}");
     }
-    assert_eq!(error.count(), 5, "{printed}");
+    assert_eq!(printed.matches("only the file can say this").count(), 2, "{printed}");
+    assert_eq!(error.count(), 6, "{printed}");
 }
 
 fn sheets(count: usize, pairs: usize, every: Duration) -> Config {
@@ -247,6 +252,43 @@ fn a_deadline_in_which_hardly_anything_is_answered_is_warned_of() {
         let warnings = read(&ARTICLE.replacen('{', &section, 1)).unwrap().warnings();
         assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
         assert!(warnings.concat().contains(told.unwrap_or_default()), "{warnings:?}");
+    }
+}
+
+#[test]
+fn what_asks_too_much_of_kraken_and_what_is_hardly_meant_is_warned_of() {
+    let config = |sheet: &str, section: &str| {
+        let text = ARTICLE.replace(&format!("{ID}:Sheet 1"), sheet);
+        read(&text.replacen('{', &format!("{{ {section}"), 1)).unwrap()
+    };
+    let sheet = format!("{ID}:Sheet 1");
+    let kraken = |url: &str, per_second: &str| {
+        let keys = format!("\"url\": \"{url}\", \"requests_per_second\": {per_second}");
+        config(&sheet, &format!("\"kraken\": {{ {keys} }},"))
+    };
+    let heartbeat =
+        |url: &str| config(&sheet, &format!("\"heartbeat\": {{ \"url\": \"{url}\" }},"));
+    for (config, told) in [
+        (
+            kraken("https://api.kraken.com", "2.5"),
+            "kraken.requests_per_second is 2.5; Kraken allows 1.",
+        ),
+        (kraken("https://api.kraken.com", "1"), ""),
+        (kraken("http://127.0.0.1:8080", "1000"), ""),
+        (kraken("http://[::1]", "1000"), ""),
+        (heartbeat("https://hc-ping.com"), "heartbeat.url is hc-ping.com without a path"),
+        (heartbeat("https://hc-ping.com/"), "heartbeat.url is hc-ping.com without a path"),
+        (heartbeat("https://hc-ping.com/?uuid"), ""),
+        (heartbeat("https://hc-ping.com/uuid"), ""),
+        (config(&format!("{ID}:gid=0"), ""), "is \"gid=0\": a tab is named by its gid in"),
+        (config(&format!("{ID}:#gid=0"), ""), "is \"#gid=0\": a tab is named by its gid in"),
+        (config(&format!("{ID}:Sheet 1!A1"), ""), "is \"Sheet 1!A1\": cells are named under"),
+        (config(&format!("{ID}:Hi!"), ""), ""),
+        (config(&format!("{ID}:gid=x"), ""), ""),
+    ] {
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), usize::from(!told.is_empty()), "{told}: {warnings:?}");
+        assert!(warnings.concat().contains(told), "{told}: {warnings:?}");
     }
 }
 
@@ -321,7 +363,7 @@ fn the_builder_tells_every_mistake() {
         "a row from 1 to 10000000",
         "the range \"A:A\"",
         "the cell A1, which sheets[0] writes already",
-        "sheets[0].every: found none",
+        "sheets[0].every: found 0 ms; expected 1 ms to 24 h\n  help: say the time from tick to tick",
         "sheets[1].every: found 100000 s; expected 1 ms to 24 h",
         "sheets[1].tab: found an empty title",
         "kraken.url",

@@ -7,10 +7,10 @@ use std::{
 
 use super::{Config, rhythm::per_second};
 use crate::{
-    kraken::{PAIRS_PER_REQUEST, requests_for},
+    kraken::{KrakenConfig, PAIRS_PER_REQUEST, requests_for},
     quote::AssetPair,
-    sheets::{GoogleConfig, SheetConfig},
-    tree::span,
+    sheets::{CellRef, GoogleConfig, SheetConfig, Tab},
+    tree::{is_loopback, shown, span},
 };
 
 /// Kraken's edge answers from its cache for about as long.
@@ -52,6 +52,7 @@ impl Config {
                 self.google.writes_per_minute
             ));
         }
+        warnings.extend(self.beyond_an_address());
         for (key, deadline) in
             [("kraken.deadline", self.kraken.deadline), ("google.deadline", self.google.deadline)]
         {
@@ -73,7 +74,23 @@ impl Config {
             warnings
                 .push(format!("The address of the probes, {address}, is open to other machines."));
         }
+        if let Some(host) = self.heartbeat.host_alone() {
+            warnings.push(format!(
+                "heartbeat.url is {host} without a path, which is hardly anybody's: a monitor gives \
+                 out an address of your own."
+            ));
+        }
+        warnings.extend(self.sheets.iter().filter_map(odd_title));
         warnings
+    }
+
+    /// More requests than Kraken allows an address.
+    fn beyond_an_address(&self) -> Option<String> {
+        let asked = self.kraken.requests_per_second;
+        let host = self.kraken.url.parse::<http::Uri>().ok()?;
+        let allows = KrakenConfig::default().requests_per_second;
+        (asked > allows && !is_loopback(host.host()?))
+            .then(|| format!("kraken.requests_per_second is {asked}; Kraken allows {allows}."))
     }
 
     /// A timeout in which Kraken's answers do not change.
@@ -139,6 +156,21 @@ struct Hasty {
     /// The least timeout of all sheets with which it is not said.
     least: Duration,
     told: String,
+}
+
+/// The title of a sheet's tab, if it is rather something else that was written in the wrong place.
+fn odd_title(sheet: &SheetConfig) -> Option<String> {
+    let Tab::Title(title) = &sheet.tab else { return None };
+    let meant = match title.trim_start_matches('#').strip_prefix("gid=") {
+        Some(gid) if gid.parse::<u32>().is_ok() => {
+            "a tab is named by its gid in the spreadsheet's URL, as the browser shows it"
+        }
+        _ if matches!(CellRef::parse(title), Ok(CellRef::Cell { tab: Some(_), .. })) => {
+            "cells are named under \"data\", and here the tab alone"
+        }
+        _ => return None,
+    };
+    Some(format!("The title of a tab is {}: {meant}, unless a tab is called that.", shown(title)))
 }
 
 fn cadence(sheet: &SheetConfig) -> u64 {

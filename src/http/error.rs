@@ -92,14 +92,16 @@ impl HttpError {
     pub(crate) fn failure(&self, server: &str) -> Failure {
         let (class, remedy) = match self {
             Self::Certificate(_) => (FailureClass::Tls, UNTRUSTED_REMEDY),
-            Self::Redirect { .. } => {
-                (FailureClass::Transient, "Check the url in the configuration")
-            }
+            Self::Redirect { .. } => (FailureClass::Transient, REDIRECTED_REMEDY),
             _ => (FailureClass::Transient, ""),
         };
         Failure { class, reason: format!("{server}: {self}"), remedy: remedy.into() }
     }
 }
+
+/// What to do about a redirect, since neither Kraken nor Google sends one.
+const REDIRECTED_REMEDY: &str = "Check the url in the configuration; if it is right, a captive \
+     portal or a proxy answers in the server's place";
 
 /// What to do about a certificate that is not to be trusted.
 pub(crate) const UNTRUSTED_REMEDY: &str = "Check this machine's clock; if a proxy of your own \

@@ -231,11 +231,11 @@ impl SheetConfig {
     /// Notes what is wrong with a sheet that was built in code, at `path`.
     pub(crate) fn check(&self, path: &str, mistakes: &mut Mistakes) {
         mistakes.adopt(&format!("{path}."), &self.mistakes);
-        if self.every.is_zero() {
-            let refusal = Refusal::new("a time from tick to tick, such as .every(…)");
-            mistakes.code(format!("{path}.every"), refusal.found("none"));
-        } else if !EVERY.holds(self.every) {
-            let refusal = Refusal::new(EVERY.to_string()).found(span(self.every));
+        if !EVERY.holds(self.every) {
+            let mut refusal = Refusal::new(EVERY.to_string()).found(span(self.every));
+            if self.every.is_zero() {
+                refusal = refusal.help("say the time from tick to tick by .every(…)");
+            }
             mistakes.code(format!("{path}.every"), refusal);
         }
         if let Tab::Title(title) = &self.tab

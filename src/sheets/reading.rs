@@ -60,6 +60,8 @@ impl<'a> PlacedSheet<'a> {
     }
 }
 
+const CELL: &str = "a cell such as A1 or 'Other tab'!A1, or the name of a range";
+
 const CELLS: &str = "a cell such as \"A1\", or a list of cells";
 
 /// The time from tick to tick.
@@ -152,9 +154,15 @@ pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Vec<Refusal>> {
 /// Reads a spreadsheet's id or its URL, which may name a tab by its `gid`.
 pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
     const EXPECTED: &str = "a spreadsheet's id, or its URL as the browser shows it";
+    const YOURS: &str =
+        "this stands for a spreadsheet of yours: open it in a browser and put its URL here";
+    let text = text.trim();
     let refusal = || Refusal::new(EXPECTED).found(shown(text));
-    if text.trim().is_empty() {
+    if text.is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty id"));
+    }
+    if text.contains('<') {
+        return Err(refusal().help(YOURS));
     }
     if text.contains("/d/e/") {
         let help = "this is the address of a published page; take the one of the editor";
@@ -173,9 +181,7 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
         if let Some(meant) = with_colon(text) {
             return Err(refusal().or_meant(Some(&meant)));
         }
-        let help = if text.starts_with('<') {
-            "this stands for a spreadsheet of yours: open it in a browser and put its URL here"
-        } else if text.contains("://") {
+        let help = if text.contains("://") {
             "such as https://docs.google.com/spreadsheets/d/<id>/edit#gid=0"
         } else {
             "the id is what stands between /d/ and /edit in the URL: letters, digits, '_' and '-'"
@@ -307,7 +313,9 @@ fn cell_value(raw: Raw<'_>) -> Result<CellRef, Refusal> {
 
 /// Reads a cell.
 pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
-    const CELL: &str = "a cell such as A1 or 'Other tab'!A1, or the name of a range";
+    if let Some(refusal) = linked(text).or_else(|| several(text)).or_else(|| formula(text)) {
+        return Err(refusal);
+    }
     CellRef::parse(text).map_err(|why| match why {
         InvalidCell::Empty => Refusal::new(CELL).found("an empty text"),
         InvalidCell::Unreadable => {
@@ -323,6 +331,48 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
             .found(shown(text))
             .help("a ' within a title is written twice"),
     })
+}
+
+/// A link, perhaps to a cell: Google's end in `range=A1`.
+fn linked(text: &str) -> Option<Refusal> {
+    let text = text.trim();
+    if !["https://", "http://", "docs.google.com/"].iter().any(|begin| text.starts_with(begin)) {
+        return None;
+    }
+    let refusal = Refusal::new(CELL).found(format!("the link {}", shown(text)));
+    let cell = text.rsplit(['#', '?', '&']).find_map(|part| part.strip_prefix("range="));
+    let meant = cell.and_then(|cell| meant(cell.to_owned()));
+    Some(refusal.help("a link to a tab belongs to \"sheet\"").or_meant(meant.as_deref()))
+}
+
+/// Several cells in one text, such as `A1, B7`; or one, with a comma that is left of a list.
+fn several(text: &str) -> Option<Refusal> {
+    let ends = |c: char| c.is_whitespace() || ",;".contains(c);
+    let parts: Vec<_> = text.split(ends).filter(|part| !part.is_empty()).collect();
+    // A title may have a comma in it, and words with blanks are rather a title, or one name.
+    let names = text.contains([',', ';']) && !text.contains('!');
+    let is_cell = |part: &&str| match CellRef::parse(part) {
+        Ok(CellRef::Cell { .. }) => true,
+        Ok(CellRef::Named(_)) => names,
+        Err(_) => false,
+    };
+    if text.trim() == *parts.first()? || !parts.iter().all(is_cell) {
+        return None;
+    }
+    let refusal = Refusal::new("one cell, or a list of cells").found(shown(text));
+    let help = match &parts[..] {
+        [one] => format!("did you mean {}?", shown(one)),
+        _ if clipped(text) == text => format!("did you mean [\"{}\"]?", parts.join("\", \"")),
+        _ => "several cells are a list, such as [\"A1\", \"B7\"]".into(),
+    };
+    Some(refusal.help(help))
+}
+
+/// What a formula has to point to a cell.
+fn formula(text: &str) -> Option<Refusal> {
+    let bare = text.trim().strip_prefix('=')?;
+    CellRef::parse(bare).ok()?;
+    Some(Refusal::new(CELL).found(format!("the formula {}", shown(text))).help("delete the ="))
 }
 
 /// `A1` of `1A`.
