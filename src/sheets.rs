@@ -281,7 +281,7 @@ impl SheetsActor {
         self.survey.begin();
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
-            let token = account.turn(Budget::Reads).await.map_err(Trouble::Token)?;
+            let token = account.turn(Budget::Reads).await?;
             let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
