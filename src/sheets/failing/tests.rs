@@ -17,7 +17,7 @@ use crate::{
     quote::{AssetPair, Price, Quote},
     scripted::scripted,
     sheets::{
-        Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, writing::APPLIED_LATE,
+        Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, Tab, writing::APPLIED_LATE,
     },
 };
 
@@ -428,4 +428,23 @@ fn who_is_held_off_with_others_is_fresh_when_that_is_over() {
     assert_eq!(outcome.times(":batchUpdate"), [secs(900)]);
     let told: Vec<_> = outcome.log.iter().filter(|line| line.starts_with("WARN")).collect();
     assert_eq!(told, ["WARN the spreadsheet is not written: Google asks for fewer. Lengthen"]);
+}
+
+#[test]
+fn when_tabs_are_moved_no_other_tab_is_written_over() {
+    const MOVED: &str = r#"{ "sheets": [
+        { "properties": { "sheetId": 7, "title": "Summary" } },
+        { "properties": { "sheetId": 0, "title": "Sheet 1" } }] }"#;
+    let mut sheet = hourly(["A1", "A2"]).every(secs(1_800));
+    sheet.tab = Tab::First;
+    let outcome = play(sheet, (1..=6).map(|tick| [tick; 2]), secs(10_000), |request, since| {
+        if request.contains("'Summary'!") {
+            return refusal(request, |_| true);
+        }
+        (since > Duration::ZERO && request.contains("fields=properties")).then_some((200, MOVED))
+    });
+    assert!(outcome.times("fields=properties").len() > 2, "it is not read again");
+    assert_eq!((outcome.report.write_failures, outcome.report.settled), (0, 6));
+    let told = |line: &&String| line.contains("another tab, 'Summary', is the first now");
+    assert_eq!(outcome.log.iter().filter(told).count(), 1, "{:?}", outcome.log);
 }
