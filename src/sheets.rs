@@ -59,6 +59,7 @@ pub(crate) use self::{
     reading::{PlacedSheet, TargetKey},
 };
 use crate::{
+    http::excerpt,
     messages::{Failure, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     newest::Newest,
     pace::{RetryConfig, Seldom},
@@ -109,6 +110,8 @@ pub struct SheetsActor {
     unanswered: Option<Instant>,
     /// What is told of why it fails.
     told: Seldom<Failure>,
+    /// What is told of tabs that were moved.
+    moved: Seldom<u32>,
     changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
@@ -178,6 +181,7 @@ impl SheetsActor {
             priced: false,
             unanswered: None,
             told: Seldom::default(),
+            moved: Seldom::default(),
             changes: Changes::default(),
             report,
             stopping: false,
@@ -281,7 +285,7 @@ impl SheetsActor {
         self.survey.begin();
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
-            let token = account.turn(Budget::Reads).await.map_err(Trouble::Token)?;
+            let token = account.turn(Budget::Reads).await?;
             let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
@@ -299,6 +303,7 @@ impl SheetsActor {
                     info!(self.log, "the spreadsheet is read again");
                 }
                 self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
+                self.tell_first(&properties);
                 self.proceed(ctx);
             }
             Err(trouble) => {
@@ -326,6 +331,23 @@ impl SheetsActor {
                 self.survey.again_at(now + *wait);
                 self.proceed(ctx);
             }
+        }
+    }
+
+    /// Warns when the tab of the sheets that name none is no longer the first.
+    fn tell_first(&mut self, properties: &Properties) {
+        let Some(first) = properties.tabs.first() else { return };
+        let moved = self.plan.first().is_some_and(|own| own != first.gid);
+        if !moved {
+            self.moved.over();
+        } else if self.moved.say(&first.gid, Instant::now()).is_ok() {
+            warn!(
+                self.log,
+                "another tab, {}, is the first now: prices go on into the one that was \
+                first, and would go into that one after a restart. Name the tab in the \
+                configuration",
+                a1::quoted(&excerpt(&first.title))
+            );
         }
     }
 
@@ -367,7 +389,9 @@ impl Actor for SheetsActor {
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         let now = Instant::now();
+        let first = self.plan.first();
         self.plan = plan_for(&self.sheets, &self.retry, now);
+        self.plan.stay_in(first);
         if self.phase == Phase::Writing {
             self.unanswered = Some(now + writing::APPLIED_LATE);
         }

@@ -114,6 +114,10 @@ impl Checker {
                 if end.whole && end.status == 401 {
                     self.tokens.rejected();
                 }
+                if end.whole && end.status == 429 {
+                    // Whoever goes by this account is told that it is asked for less.
+                    excuses.writes_afresh(now + wait_for_a_token(429, plan), None);
+                }
                 return self.writes.ends(begun, now, end, excuses, &self.fetches, plan);
             }
             Service::Token => {
