@@ -72,7 +72,7 @@ fn verdict(loaded: Result<Loaded, Wrong>) -> (String, Exit) {
                 format_args!("The configuration is well formed, and yet nothing can be written:"),
             );
             add(&mut text, format_args!("{error}"));
-            for warning in &loaded.warnings {
+            for warning in loaded.all_warnings() {
                 add(&mut text, format_args!("warning: {warning}"));
             }
             return (text, error.exit());
@@ -225,6 +225,9 @@ Well formed. Nothing was contacted; `check --online` asks Kraken and Google.
         assert_eq!(text.matches("ratesheet.json:1:1: error at $: found no ").count(), 3, "{text}");
         let (text, code) = checked(FILE, &[]);
         assert_eq!(code, Exit::Config);
+        assert!(!text.contains("warning"), "{text}");
+        let (hasty, _) = checked(&FILE.replace("5000", "1500"), &[]);
+        assert!(hasty.contains("\nwarning: A timeout of 1500 ms is shorter"), "{hasty}");
         assert!(text.contains("\nThere are no credentials\n  help: Name"), "{text}");
         for variable in ["GOOGLE_APPLICATION_CREDENTIAL", "google_application_credentials"] {
             let (text, _) = checked(FILE, &[(variable, "/key.json")]);

@@ -37,19 +37,7 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
         return Err(refuse(found.into()).help("delete the blank"));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        let host = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-        if text.contains('@') {
-            return Err(refuse("no address (not shown)".into()));
-        }
-        let plain = host.contains('.') && !host.contains([' ', '"']) && secret_in(host).is_none();
-        let host_alone = host.len() == text.len();
-        return Err(match plain {
-            true if host_alone => {
-                refuse(shown(host)).help(format!("did you mean \"https://{}\"?", clipped(host)))
-            }
-            true => refuse(format!("\"{}/…\"", clipped(host))).help("put https:// before it"),
-            false => refuse(shown(host)),
-        });
+        return Err(without_scheme(text, refuse));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
@@ -93,6 +81,26 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
             Err(refuse(format!("the scheme {}", shown(other))).or_meant(meant))
         }
     }
+}
+
+/// What is said of an address without `://`, of which no more than its host is shown.
+fn without_scheme(text: &str, refuse: impl Fn(String) -> Refusal) -> Refusal {
+    const SLIPS: [&str; 4] = ["http:", "https:", "http//", "https//"];
+    if text.contains('@') {
+        return refuse("no address (not shown)".into());
+    }
+    let host = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    if SLIPS.iter().any(|slip| lower.starts_with(slip)) {
+        return refuse(shown(host)).help("write https:// at its beginning");
+    }
+    if !host.contains('.') || host.contains([' ', '"']) || secret_in(host).is_some() {
+        return refuse(shown(host));
+    }
+    if host.len() < text.len() {
+        return refuse(format!("\"{}/…\"", clipped(host))).help("put https:// before it");
+    }
+    refuse(shown(host)).help(format!("did you mean \"https://{}\"?", clipped(host)))
 }
 
 /// A text up to the host of the first address in it; the whole, if there is none. Of one that has
@@ -144,6 +152,10 @@ mod tests {
             ("api.kraken.com/hunter2", "\"api.kraken.com/…\""),
             ("api.kraken.com/hunter2", "put https:// before it"),
             ("https://api.kraken.com/a hunter2", "a blank in it"),
+            ("https:/api.kraken.com/hunter2", "write https:// at its beginning"),
+            ("Https//api.kraken.com/hunter2", "write https:// at its beginning"),
+            ("http:api.kraken.com", "write https:// at its beginning"),
+            ("httpbin.example", "did you mean \"https://httpbin.example\"?"),
             ("https://api.kraken.com/0/public", "path"),
             ("https://api.kraken.com?x=1", "query"),
             ("https://api.kraken.com#x", "'#'"),
