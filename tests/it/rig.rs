@@ -223,6 +223,15 @@ pub(crate) async fn status(supervisor: &Addr<SupervisorActor>) -> Status {
     supervisor.send(GetStatus).await.unwrap()
 }
 
+/// Whether whoever asks a service says that it fails.
+pub(crate) async fn is_failing(supervisor: &Addr<SupervisorActor>, service: Service) -> bool {
+    let status = status(supervisor).await;
+    match service {
+        Service::Kraken => status.kraken.failing.is_some(),
+        _ => status.spreadsheets.get(ONE).is_some_and(|report| report.failing.is_some()),
+    }
+}
+
 /// The first spreadsheet's report, as soon as there is one like that.
 pub(crate) async fn report(
     supervisor: &Addr<SupervisorActor>,
