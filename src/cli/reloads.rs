@@ -119,6 +119,7 @@ mod tests {
 
     use actix::Actor as _;
     use ratesheet::SheetConfig;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -141,6 +142,16 @@ mod tests {
         Reloads::of(supervisor, reload, Rc::default(), log)
     }
 
+    /// Sees what is under way to its end, which must come.
+    async fn see_through<R, F>(reloads: &mut Reloads<R, F>)
+    where
+        R: Fn() -> Result<(Config, F), String>,
+        F: FnOnce(),
+    {
+        const SOON: Duration = Duration::from_secs(30);
+        timeout(SOON, reloads.seen_through()).await.expect("it comes to no end");
+    }
+
     /// So many sheets, which nobody writes for want of credentials.
     fn sheets(count: usize) -> Config {
         const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";
@@ -158,11 +169,11 @@ mod tests {
         let told = Cell::new(0);
         actix_rt::System::new().block_on(async {
             let mut reloads = reloads(&configs, &told);
-            reloads.seen_through().await;
+            see_through(&mut reloads).await;
             for expected in [0, 1] {
                 reloads.asked();
                 assert_eq!(told.get(), 0, "before the tree has answered");
-                reloads.seen_through().await;
+                see_through(&mut reloads).await;
                 assert_eq!(told.get(), expected);
             }
         });
@@ -180,10 +191,10 @@ mod tests {
                 reloads.asked();
                 reloads.asked();
                 assert_eq!(configs.borrow().len(), 2 - begun);
-                reloads.seen_through().await;
+                see_through(&mut reloads).await;
                 assert_eq!(told.get(), begun);
             }
-            reloads.seen_through().await;
+            see_through(&mut reloads).await;
             assert_eq!(told.get(), 2);
             assert!(reloads.under_way.is_none() && !reloads.again);
         });
