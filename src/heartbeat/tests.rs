@@ -3,7 +3,10 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -155,6 +158,33 @@ fn it_beats_once_a_minute_however_seldom_anything_is_written() {
             tokio::time::advance(EVERY).await;
             tokio::time::resume();
         }
+    });
+}
+
+#[test]
+fn after_a_suspend_it_does_not_beat_for_prices_that_have_grown_old_in_it() {
+    /// How long the machine has slept, in seconds.
+    static SLEPT: AtomicU64 = AtomicU64::new(0);
+    actix_rt::System::new().block_on(async {
+        let (address, questions) = server(&["204 No Content"; 2]);
+        let mut actor = heart(address, &Journal::default());
+        actor.clock = || Instant::now() + Duration::from_secs(SLEPT.load(Ordering::Relaxed));
+        let heart = actor.start();
+        heart.send(success(1)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
+        a_minute_later(&heart).await;
+        SLEPT.store(A_DAY.as_secs(), Ordering::Relaxed);
+        tokio::time::pause();
+        tokio::time::advance(EVERY).await;
+        tokio::time::resume();
+        for _ in 0..3 {
+            // The same success, told again, is no newer, and neither is the time to look over.
+            heart.send(success(1)).await.unwrap();
+            assert!(heart.send(AMinuteLater).await.unwrap(), "it beats");
+        }
+        assert!(questions.try_recv().is_err(), "it has beaten");
+        heart.send(success(2)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
     });
 }
 

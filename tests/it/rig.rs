@@ -67,7 +67,7 @@ impl Rig {
         config.retry.probe = Duration::from_millis(300);
         config.supervision.backoff.min = Duration::from_millis(10);
         config.supervision.backoff.max = Duration::from_millis(50);
-        config.supervision.ping = Duration::from_millis(100);
+        config.supervision.ping = Duration::from_millis(500); // the least
         config
     }
 
