@@ -7,6 +7,7 @@ mod auth;
 mod changes;
 mod client;
 mod config;
+mod configured;
 mod credentials;
 mod error;
 mod failing;
@@ -20,7 +21,6 @@ mod metadata;
 mod overheard;
 mod plan;
 mod problem;
-mod reading;
 mod survey;
 mod tokens;
 mod trouble;
@@ -56,7 +56,7 @@ use self::{
 pub(crate) use self::{
     auth::DEADLINE as TOKEN_DEADLINE,
     config::one_tab,
-    reading::{PlacedSheet, TargetKey},
+    configured::{PlacedSheet, TargetKey},
 };
 use crate::{
     messages::{Failure, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},

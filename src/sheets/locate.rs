@@ -188,7 +188,7 @@ fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange,
 }
 
 /// Whether two titles, or two names of ranges, are the same to Google, whatever their case: as
-/// [`TargetKey`](super::reading::TargetKey) has it.
+/// [`TargetKey`](super::configured::TargetKey) has it.
 fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
