@@ -5,7 +5,7 @@ use std::{error::Error, io, time::Duration};
 
 use awc::error::{ConnectError, SendRequestError};
 
-use super::{CONNECT_WITHIN, excerpt, tells};
+use super::{CONNECT_WITHIN, excerpt, secret::tells};
 use crate::messages::{Failure, FailureClass};
 
 /// Why there is no answer.
