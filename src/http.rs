@@ -114,6 +114,14 @@ impl Http {
         self.finish(("GET", url), request.no_decompress().send(), bearer, PLAIN, cap).await
     }
 
+    /// Gets `url`, of which everything behind the host is secret: nothing tells it, and no answer
+    /// that repeats it is shown.
+    pub(crate) async fn get_secret(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
+        let (host, path) = secret::split(url);
+        let sent = self.client.get(url).no_decompress().send();
+        self.finish(("GET", host), sent, Some(path), PLAIN, cap).await
+    }
+
     /// Gets `url`, whose answer is large and may come in gzip. The cap is for what it unpacks to.
     pub(crate) async fn get_packed(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
         let request = self.client.get(url).insert_header((header::ACCEPT_ENCODING, PACKED));
@@ -153,12 +161,12 @@ impl Http {
     }
 
     /// Receives the answer, and tells of it: without the query, in which there may be a hundred
-    /// pairs.
+    /// pairs, and without the secret that was sent, should it be repeated.
     async fn finish(
         &self,
         (method, url): (&str, &str),
         sent: SendClientRequest,
-        bearer: Option<&str>,
+        secret: Option<&str>,
         accepted: &str,
         cap: usize,
     ) -> Result<Answer, HttpError> {
@@ -167,7 +175,7 @@ impl Http {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Deadline(self.deadline)),
         };
-        let secret = bearer.unwrap_or_default();
+        let secret = secret.unwrap_or_default();
         let outcome =
             outcome.map(|answer| answer.without(secret)).map_err(|error| error.without(secret));
         let told = match &outcome {

@@ -37,7 +37,7 @@ impl Answer {
     /// says may end up in an error, a log, a page.
     pub(crate) fn without(mut self, secret: &str) -> Self {
         if tells(&self.body, secret) {
-            self.body = b"it repeats the access token, and is not shown".to_vec();
+            self.body = b"it repeats what is secret, and is not shown".to_vec();
         }
         if tells(self.content_type.as_bytes(), secret) {
             self.content_type.clear();
