@@ -11,7 +11,7 @@ use super::wire::AssetPairInfo;
 use crate::{
     messages::{Failure, FailureClass},
     quote::AssetPair,
-    suggest::did_you_mean,
+    suggest::Effort,
 };
 
 /// Kraken's own codes for assets that everybody else calls otherwise.
@@ -66,8 +66,8 @@ impl PairIndex {
     }
 
     /// The market whose name is nearest to an unknown pair's.
-    pub(super) fn did_you_mean(&self, pair: &AssetPair) -> Option<&str> {
-        let nearest = did_you_mean(pair.key(), self.keys.keys().map(String::as_str))?;
+    pub(super) fn did_you_mean(&self, pair: &AssetPair, effort: &mut Effort) -> Option<&str> {
+        let nearest = effort.did_you_mean(pair.key(), self.keys.keys().map(String::as_str))?;
         let key = self.keys.get(nearest)?;
         let same = |name: &&String| self.keys.get(&AssetPair::canonical(name)) == Some(key);
         self.names.iter().find(same).map(String::as_str)
@@ -175,10 +175,11 @@ mod tests {
     #[test]
     fn an_unknown_market_gets_its_nearest_neighbour() {
         let index = index();
-        assert_eq!(index.did_you_mean(&pair("xbteuro")), Some("XBT/EUR"));
-        assert_eq!(index.did_you_mean(&pair("adaeru")), Some("ADA/EUR"));
-        assert_eq!(index.did_you_mean(&pair("btceuu")), Some("XBT/EUR"));
-        assert_eq!(index.did_you_mean(&pair("WHATEVER")), None);
+        let meant = |name| index.did_you_mean(&pair(name), &mut Effort::default());
+        assert_eq!(meant("xbteuro"), Some("XBT/EUR"));
+        assert_eq!(meant("adaeru"), Some("ADA/EUR"));
+        assert_eq!(meant("btceuu"), Some("XBT/EUR"));
+        assert_eq!(meant("WHATEVER"), None);
     }
 
     #[test]
