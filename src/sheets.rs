@@ -13,6 +13,7 @@ mod error;
 mod failing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod index;
 mod inspect;
 mod key;
 mod limited;

@@ -11,6 +11,7 @@ use super::{
     a1::CellRef,
     auth, configured,
     error::SheetsError,
+    index::Index,
     key::ServiceAccountKey,
     locate::{self, Sought},
     wire,
@@ -40,7 +41,8 @@ pub fn sheets_answer(bytes: &[u8]) {
         let cell = CellRef::parse("B7").expect("it is a cell");
         let (tab, content) = (Tab::Title("Sheet 1".into()), CellContent::Updated);
         let sought = Sought { cell: &cell, tab: &tab, name: "B7", content: &content };
-        for failure in locate::place([sought; 2], &found).into_iter().filter_map(Result::err) {
+        let places = locate::place([sought; 2], &mut Index::new(&found));
+        for failure in places.into_iter().filter_map(Result::err) {
             assert_printable(&failure.to_string());
         }
     }
