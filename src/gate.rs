@@ -39,12 +39,12 @@ impl Gate {
         }
     }
 
-    /// Waits for its turn, but not for a gate that is shut, or is shut meanwhile: whether it has
-    /// passed.
-    pub(crate) async fn pass_unless_shut(&self) -> bool {
+    /// Waits for its turn, but not for a gate that is shut for longer than `patience`, or is
+    /// meanwhile: whether it has passed.
+    pub(crate) async fn pass_within(&self, patience: Duration) -> bool {
         let place = Place { turns: &self.0, number: self.0.borrow_mut().queue() };
         while let Some(wait) = place.wait() {
-            if self.is_shut() {
+            if self.shut() > patience {
                 return false;
             }
             sleep(wait).await;
@@ -65,7 +65,12 @@ impl Gate {
 
     /// Whether it is shut: nobody passes, however few there are.
     pub(crate) fn is_shut(&self) -> bool {
-        self.0.borrow().bucket.is_paused(Instant::now())
+        !self.shut().is_zero()
+    }
+
+    /// For how long it is still shut.
+    pub(crate) fn shut(&self) -> Duration {
+        self.0.borrow().bucket.pause(Instant::now())
     }
 }
 
@@ -189,21 +194,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_who_does_not_wait_for_a_shut_gate_gives_up_his_turn_and_no_sooner() {
+    async fn one_who_does_not_wait_so_long_for_a_shut_gate_gives_up_his_turn_and_no_sooner() {
         let gate = Gate::new(1, 1.0);
-        assert!(gate.pass_unless_shut().await);
+        let patience = Duration::from_secs(2);
+        assert!(gate.pass_within(Duration::ZERO).await);
         let start = Instant::now();
-        assert!(gate.pass_unless_shut().await, "it is only his turn that he waits for");
+        assert!(gate.pass_within(Duration::ZERO).await, "it is only his turn that he waits for");
         assert_eq!(start.elapsed().as_secs(), 1);
         let shut = async {
             sleep(Duration::from_millis(500)).await;
             gate.shut_for(Duration::from_secs(7));
             gate.shut_for(Duration::from_secs(3));
         };
-        let (passed, ()) = tokio::join!(gate.pass_unless_shut(), shut);
+        let (passed, ()) = tokio::join!(gate.pass_within(patience), shut);
         assert!(!passed && start.elapsed().as_secs() == 2, "{:?}", start.elapsed());
-        assert!(!gate.pass_unless_shut().await);
-        gate.pass().await;
+        assert!(!gate.pass_within(patience).await);
+        assert!(gate.pass_within(Duration::from_secs(7)).await);
         assert_eq!(start.elapsed().as_millis(), 8_500, "he has left his place");
     }
 }

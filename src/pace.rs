@@ -167,9 +167,8 @@ impl TokenBucket {
     /// # Errors
     /// When there is none: how long until there will be one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        if let Some(pause) = self.paused_until.checked_duration_since(now)
-            && !pause.is_zero()
-        {
+        let pause = self.pause(now);
+        if !pause.is_zero() {
             return Err(pause);
         }
         self.refill(now);
@@ -200,9 +199,9 @@ impl TokenBucket {
         self.paused_until = self.paused_until.max(until);
     }
 
-    /// Whether it gives nothing, however much there is in it.
-    pub(crate) fn is_paused(&self, now: Instant) -> bool {
-        now < self.paused_until
+    /// For how long it gives nothing, however much there is in it.
+    pub(crate) fn pause(&self, now: Instant) -> Duration {
+        self.paused_until.saturating_duration_since(now)
     }
 }
 

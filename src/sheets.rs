@@ -60,6 +60,7 @@ pub(crate) use self::{
     configured::{PlacedSheet, TargetKey},
 };
 use crate::{
+    http::excerpt,
     messages::{Failure, Ping, QuoteBatch, Report, SheetIndex, SpreadsheetReport, Stop},
     newest::Newest,
     pace::{RetryConfig, Seldom},
@@ -106,10 +107,12 @@ pub struct SheetsActor {
     suspect: u64,
     /// There has been a price in the spreadsheet.
     priced: bool,
-    /// Until when a write that was never answered may be carried out.
+    /// Until when a write of its own that was never answered may be carried out.
     unanswered: Option<Instant>,
     /// What is told of why it fails.
     told: Seldom<Failure>,
+    /// What is told of tabs that were moved.
+    moved: Seldom<u32>,
     changes: Changes,
     report: SpreadsheetReport,
     stopping: bool,
@@ -121,9 +124,12 @@ pub struct SheetsActor {
 /// may take many of them.
 const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 
-/// A plan of these sheets, of which nothing is known yet.
-fn plan_for(sheets: &[(SheetIndex, SheetConfig)], retry: &RetryConfig) -> Plan {
-    Plan::new(sheets, BETWEEN_PROBES.min(retry.probe / 30))
+/// A plan of these sheets, of which nothing is known yet. Whoever has written here before, a tree
+/// that was built afresh or a process that was killed, may have left a write that comes late.
+fn plan_for(sheets: &[(SheetIndex, SheetConfig)], retry: &RetryConfig, now: Instant) -> Plan {
+    let mut plan = Plan::new(sheets, BETWEEN_PROBES.min(retry.probe / 30));
+    plan.others_may_come_late(now + writing::APPLIED_LATE);
+    plan
 }
 
 /// What the actor is about.
@@ -153,7 +159,8 @@ impl SheetsActor {
         retry: RetryConfig,
     ) -> Result<Self, ConfigError> {
         checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
-        let plan = plan_for(&sheets, &retry);
+        let now = Instant::now();
+        let plan = plan_for(&sheets, &retry, now);
         let mut report = SpreadsheetReport::new(spreadsheet.shared());
         report.cells = plan.report();
         Ok(Self {
@@ -166,7 +173,7 @@ impl SheetsActor {
             newest: Newest::of(plan.sheets()),
             plan,
             phase: Phase::Idle,
-            survey: Survey::new(Instant::now(), retry.probe),
+            survey: Survey::new(now, retry.probe),
             failures: 0,
             rejected_tokens: 0,
             tick: 0,
@@ -175,6 +182,7 @@ impl SheetsActor {
             priced: false,
             unanswered: None,
             told: Seldom::default(),
+            moved: Seldom::default(),
             changes: Changes::default(),
             report,
             stopping: false,
@@ -278,7 +286,7 @@ impl SheetsActor {
         self.survey.begin();
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let read = async move {
-            let token = account.turn(Budget::Reads).await.map_err(Trouble::Token)?;
+            let token = account.turn(Budget::Reads).await?;
             let read = account.client().properties(&token, id.as_str()).await;
             read.map_err(|error| Trouble::Sheets(error, token))
         };
@@ -296,6 +304,7 @@ impl SheetsActor {
                     info!(self.log, "the spreadsheet is read again");
                 }
                 self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
+                self.tell_first(&properties);
                 self.proceed(ctx);
             }
             Err(trouble) => {
@@ -323,6 +332,23 @@ impl SheetsActor {
                 self.survey.again_at(now + *wait);
                 self.proceed(ctx);
             }
+        }
+    }
+
+    /// Warns when the tab of the sheets that name none is no longer the first.
+    fn tell_first(&mut self, properties: &Properties) {
+        let Some(first) = properties.tabs.first() else { return };
+        let moved = self.plan.first().is_some_and(|own| own != first.gid);
+        if !moved {
+            self.moved.over();
+        } else if self.moved.say(&first.gid, Instant::now()).is_ok() {
+            warn!(
+                self.log,
+                "another tab, {}, is the first now: prices go on into the one that was \
+                first, and would go into that one after a restart. Name the tab in the \
+                configuration",
+                a1::quoted(&excerpt(&first.title))
+            );
         }
     }
 
@@ -364,7 +390,9 @@ impl Actor for SheetsActor {
 impl Supervised for SheetsActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         let now = Instant::now();
-        self.plan = plan_for(&self.sheets, &self.retry);
+        let first = self.plan.first();
+        self.plan = plan_for(&self.sheets, &self.retry, now);
+        self.plan.stay_in(first);
         if self.phase == Phase::Writing {
             self.unanswered = Some(now + writing::APPLIED_LATE);
         }

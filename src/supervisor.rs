@@ -44,6 +44,11 @@ use crate::{
 /// Reports and faults that may wait: each child may have a few on the way.
 const MAILBOX: usize = 1024;
 
+/// A tree that is built afresh waits for the writes of the last one for this long, and no longer
+/// than `shutdown_grace`: all ticks wait as well, also of spreadsheets that are quick. Most writes
+/// take less than a second. One that comes after all is written over within a minute.
+const HANDOVER: Duration = Duration::from_secs(2);
+
 /// How is everybody doing?
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Status")]
@@ -237,12 +242,13 @@ impl SupervisorActor {
         Ok(())
     }
 
-    /// Stops the tree, if it stands, and waits for whatever is being stopped already. A new era
-    /// begins: of several commands that stop the tree, the last one says what comes after.
-    fn stop_tree(&mut self) -> (u64, impl Future<Output = ()> + use<>) {
+    /// Stops the tree, if it stands, within `grace`, and waits for whatever is being stopped
+    /// already. A new era begins: of several commands that stop the tree, the last one says what
+    /// comes after.
+    fn stop_tree(&mut self, grace: Duration) -> (u64, impl Future<Output = ()> + use<>) {
         self.era += 1;
         let tree = self.tree.take();
-        let deadline = Instant::now() + self.config.shutdown_grace;
+        let deadline = Instant::now() + grace;
         let (turn, log) = (Rc::clone(&self.turn), self.log.clone());
         let stopped = async move {
             let _turn = turn.lock().await;
@@ -251,8 +257,9 @@ impl SupervisorActor {
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
-                warn!(log, "its writer has not stopped within shutdown_grace and is abandoned: if it \
-                    was writing, Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string());
+                warn!(log, "its writer has not stopped in time and is abandoned: if it was writing, \
+                    Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string(),
+                    "waited_ms" => grace.as_millis() as u64);
             }
         };
         (self.era, stopped)
@@ -260,7 +267,7 @@ impl SupervisorActor {
 
     /// Stops the tree and builds it afresh, or says why it is not built.
     fn rebuild(&mut self) -> impl ActorFuture<Self, Output = Result<(), String>> + use<> {
-        let (era, stopped) = self.stop_tree();
+        let (era, stopped) = self.stop_tree(HANDOVER.min(self.config.shutdown_grace));
         stopped.into_actor(self).map(move |(), actor: &mut Self, ctx: &mut Context<Self>| {
             if actor.leaving {
                 Err("the tree is being shut down".into())
@@ -275,7 +282,7 @@ impl SupervisorActor {
     fn escalate(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
         let reason = format!("{} failed {} times: {}", fault.actor, fault.count, fault.exit);
         let escalated = Escalated { actor: Some(fault.actor.clone()), reason };
-        let (era, stopped) = self.stop_tree();
+        let (era, stopped) = self.stop_tree(self.config.shutdown_grace);
         ctx.spawn(stopped.into_actor(self).map(move |(), actor, ctx| {
             if actor.era == era {
                 actor.escalated(escalated, ctx);
@@ -396,7 +403,7 @@ impl Handler<Shutdown> for SupervisorActor {
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.leaving = true;
         self.shutdowns += 1;
-        let (_, stopped) = self.stop_tree();
+        let (_, stopped) = self.stop_tree(self.config.shutdown_grace);
         Box::pin(stopped.into_actor(self).then(|(), actor, _| {
             // The first of several tells it.
             let first = actor.board.status().state != State::Stopped;

@@ -1,7 +1,10 @@
 //! One fetch: the quotes of some pairs, in as few requests as will do. A pure question, the asking,
 //! and a pure dealing out of what came. Touches: the network, through `client`; the clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -250,7 +253,7 @@ impl Fetched {
 impl Answers {
     /// Makes a request and takes in its answer.
     async fn to(&mut self, request: &Request, client: &KrakenClient, gate: &Gate) -> Outcome {
-        if !gate.pass_unless_shut().await {
+        if !gate.pass_within(Duration::ZERO).await {
             self.shut_out = true;
             return Outcome::Failed;
         }

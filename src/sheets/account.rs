@@ -17,16 +17,22 @@ use super::{
     client::SheetsClient,
     credentials::Credentials,
     tokens::Tokens,
+    trouble::Trouble,
 };
 use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
+    messages::{Failure, FailureClass},
     pace::RetryConfig,
     setup::{SetupError, checked},
 };
 
 /// So many requests at once, before the pace sets in.
 const BURST: u32 = 5;
+
+/// For how long a request waits, without a word, while Google wants to be asked for less: after
+/// most pleas no longer than its backoff.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A Google identity. To clone it is to share it, budget and token and all.
 ///
@@ -44,8 +50,15 @@ struct Inner {
     introduced: RefCell<Rc<str>>,
     client: SheetsClient,
     /// Google counts reads and writes apart, and allows as many of the one as of the other.
-    reads: Rc<Gate>,
-    writes: Rc<Gate>,
+    reads: Quota,
+    writes: Quota,
+}
+
+/// How much may be asked for.
+struct Quota {
+    gate: Rc<Gate>,
+    /// How Google last asked for less.
+    plea: RefCell<Failure>,
 }
 
 /// Tells the outcome of a request for a token, to those who wait in the order in which they came.
@@ -85,7 +98,14 @@ impl Account {
         retry: RetryConfig,
         tls: &Tls,
     ) -> Result<Self, TlsError> {
-        let gate = || Rc::new(Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0));
+        let quota = || Quota {
+            gate: Rc::new(Gate::new(BURST, f64::from(google.writes_per_minute) / 60.0)),
+            plea: RefCell::new(Failure::new(
+                FailureClass::RateLimited,
+                "Google asks for fewer requests",
+                "",
+            )),
+        };
         let tokens = Rc::new(Tokens::new(credentials.into(), retry.backoff, tls)?);
         Ok(Self(Rc::new(Inner {
             introduced: RefCell::new(tokens.email()),
@@ -93,14 +113,14 @@ impl Account {
             asking: RefCell::default(),
             beside: RefCell::default(),
             client: SheetsClient::new(google, tls)?,
-            reads: gate(),
-            writes: gate(),
+            reads: quota(),
+            writes: quota(),
         })))
     }
 
     /// What those wait for their turn at who read, and who write.
     pub(crate) fn gates(&self) -> [Rc<Gate>; 2] {
-        [Rc::clone(&self.0.reads), Rc::clone(&self.0.writes)]
+        [&self.0.reads, &self.0.writes].map(|quota| Rc::clone(&quota.gate))
     }
 
     /// The way to Google, whose connections all spreadsheets share.
@@ -183,24 +203,30 @@ impl Account {
     }
 
     /// A token to make a request with, as soon as the budget allows it. While there is no token
-    /// nobody waits for a turn, which others can use.
-    pub(super) async fn turn(&self, budget: Budget) -> Result<AccessToken, TokenError> {
-        self.token().await?;
-        self.gate(budget).pass().await;
-        self.token().await
+    /// nobody waits for a turn, which others can use; nor does anybody for long, without a word,
+    /// because of what Google has said to others.
+    pub(super) async fn turn(&self, budget: Budget) -> Result<AccessToken, Trouble> {
+        self.token().await.map_err(Trouble::Token)?;
+        let Quota { gate, plea } = self.quota(budget);
+        if !gate.pass_within(PATIENCE).await {
+            return Err(Trouble::HeldOff(plea.borrow().clone(), gate.shut()));
+        }
+        self.token().await.map_err(Trouble::Token)
     }
 
-    /// Google has had enough of this identity: no request of this kind for this long.
-    pub(super) fn hold_off(&self, wait: Duration, budget: Budget) {
-        self.gate(budget).shut_for(wait);
+    /// Google has had enough of this identity: no request of this kind for this long, and why.
+    pub(super) fn hold_off(&self, wait: Duration, budget: Budget, why: &Failure) {
+        let Quota { gate, plea } = self.quota(budget);
+        gate.shut_for(wait);
+        plea.replace(why.clone());
     }
 
     /// Whether Google has had enough of it at present.
     pub(super) fn holds_off(&self, budget: Budget) -> bool {
-        self.gate(budget).is_shut()
+        self.quota(budget).gate.is_shut()
     }
 
-    fn gate(&self, budget: Budget) -> &Gate {
+    fn quota(&self, budget: Budget) -> &Quota {
         match budget {
             Budget::Reads => &self.0.reads,
             Budget::Writes => &self.0.writes,

@@ -49,7 +49,7 @@ impl SheetsActor {
             setback.wait = wait;
         }
         if setback.is_everybodys {
-            self.account.hold_off(setback.wait, budget);
+            self.account.hold_off(setback.wait, budget, &setback.failure);
         }
         setback
     }

@@ -121,13 +121,13 @@ impl Account {
         &self,
         id: &str,
     ) -> Result<(Properties, Option<SignedDuration>), Trouble> {
-        let token = self.turn(Budget::Reads).await.map_err(Trouble::Token)?;
+        let token = self.turn(Budget::Reads).await?;
         let read = self.client().spreadsheet(&token, id).await;
         read.map_err(|error| Trouble::Sheets(error, token))
     }
 
     async fn read_cells(&self, id: &str, ranges: &[String]) -> Result<Vec<CellHolds>, Trouble> {
-        let token = self.turn(Budget::Reads).await.map_err(Trouble::Token)?;
+        let token = self.turn(Budget::Reads).await?;
         let read = self.client().contents(&token, id, ranges).await;
         read.map_err(|error| Trouble::Sheets(error, token))
     }

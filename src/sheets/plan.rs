@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     a1,
-    config::{SheetConfig, one_tab},
+    config::{SheetConfig, Tab, one_tab},
     error::cell_failure,
     index::Index,
     locate, problem,
@@ -35,6 +35,9 @@ pub(super) struct Plan {
     targets: Vec<Target>,
     /// The sheets, and which of the cells are theirs.
     sheets: Vec<(SheetIndex, Range<usize>)>,
+    /// The `gid` of the tab that was first when it was first looked for, where sheets name none:
+    /// that one is theirs from then on. Should somebody move tabs, no other is written over.
+    first: Option<u32>,
     /// The spreadsheet's time zone; no time is told before it is known.
     zone: Option<TimeZone>,
     /// The search for cells that Google refuses.
@@ -63,7 +66,8 @@ impl Plan {
             (*index, begin..targets.len())
         });
         let sheets = cells.collect();
-        Self { targets, sheets, zone: None, search: Search::new(between_probes) }
+        let search = Search::new(between_probes);
+        Self { targets, sheets, first: None, zone: None, search }
     }
 
     /// The sheets in it.
@@ -89,6 +93,7 @@ impl Plan {
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.as_ref().ok().cloned();
+        self.stay_in(properties.tabs.first().map(|tab| tab.gid));
         let sought = self.targets.iter().map(Target::sought);
         let places = locate::place(sought, &mut Index::new(properties));
         for (target, place) in self.targets.iter_mut().zip(places) {
@@ -98,6 +103,20 @@ impl Plan {
             target.place(place, until);
         }
         self.derive_all();
+    }
+
+    /// Has the sheets that name no tab written into this one, unless they have one.
+    pub(super) fn stay_in(&mut self, first: Option<u32>) {
+        let Some(gid) = first else { return };
+        for target in self.targets.iter_mut().filter(|target| target.tab == Tab::First) {
+            target.tab = Tab::Gid(gid);
+            self.first = first;
+        }
+    }
+
+    /// The tab of the sheets that name none, if there are such and it has been found.
+    pub(super) const fn first(&self) -> Option<u32> {
+        self.first
     }
 
     /// Does without the spreadsheet's properties, which are not to be had because of `failure`,
@@ -257,6 +276,13 @@ impl Plan {
             self.targets[cell].confirmed = None;
             self.targets[cell].late = Some(late);
         }
+    }
+
+    /// A write of somebody else's, of whichever cells, may be carried out until `late`. What is
+    /// written afresh every minute lasts no longer anyway.
+    pub(super) fn others_may_come_late(&mut self, late: Instant) {
+        let rare = self.targets.iter_mut().filter(|target| target.is_rare());
+        rare.for_each(|target| target.late = Some(late));
     }
 
     /// Some write, of whichever cells, may be carried out until `late`.

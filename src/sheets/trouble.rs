@@ -16,6 +16,9 @@ use crate::{
 /// Why an attempt has come to nothing.
 pub(super) enum Trouble {
     Token(TokenError),
+    /// Google has told others who go by this account why, and for how long, it is to be left
+    /// alone.
+    HeldOff(Failure, Duration),
     Sheets(SheetsError, AccessToken),
     Partial {
         updated: usize,
@@ -59,14 +62,18 @@ impl Trouble {
         let least = if is_everybodys { retry.backoff.ceiling(2) } else { Duration::ZERO };
         let asked = match &self {
             Self::Sheets(error, _) => error.asked_wait().unwrap_or_default(),
+            Self::HeldOff(_, wait) => *wait,
             _ => Duration::ZERO,
         };
         Setback {
             failure,
             wait: own.max(asked).max(least),
             is_everybodys,
-            others_may_succeed: is_everybodys
-                || matches!(&self, Self::Sheets(error, _) if error.others_may_succeed()),
+            others_may_succeed: match &self {
+                Self::Sheets(error, _) => is_everybodys || error.others_may_succeed(),
+                Self::HeldOff(..) => true,
+                _ => false,
+            },
             rejected: match self {
                 Self::Sheets(SheetsError::Unauthorized(_), token) => Some(token),
                 _ => None,
@@ -78,6 +85,7 @@ impl Trouble {
     pub(super) fn failure(&self, account: &Account, spreadsheet: &str) -> Failure {
         match self {
             Self::Token(error) => error.failure(),
+            Self::HeldOff(failure, _) => failure.clone(),
             Self::Sheets(error, _) => {
                 error.failure(account.client().url(), &account.email(), spreadsheet)
             }

@@ -22,7 +22,7 @@ impl SheetsActor {
     pub(super) fn prepare_write(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Preparing;
         let account = self.account.clone();
-        let prepare = async move { account.turn(Budget::Writes).await.map_err(Trouble::Token) };
+        let prepare = async move { account.turn(Budget::Writes).await };
         ctx.spawn(prepare.into_actor(self).map(|prepared, actor, ctx| {
             actor.phase = Phase::Idle;
             match prepared {

@@ -118,16 +118,18 @@ impl Judged<'_> {
             }
             self.judge_cells(report, readiness);
         }
-        let told = readiness.lines.len() > before;
+        let told = &readiness.lines[before..];
+        let is_silent = told.is_empty();
+        // What keeps the prices away is told, unless a cell's reason says so already.
+        let kraken = status.kraken.failing.as_ref().map(|failing| &failing.failure);
+        let kraken = kraken.filter(|why| !told.iter().any(|line| line.contains(&why.reason)));
+        let why = kraken.map(|failure| format!(": {failure}")).unwrap_or_default();
+        let name = self.name();
         match self.ledger.succeeded(self.id) {
-            None if told => readiness.verdict = readiness.verdict.max(Verdict::Starting),
-            None => readiness.add(Verdict::Starting, format!("{}: starting", self.name())),
+            None if is_silent => readiness.add(Verdict::Starting, format!("{name}: starting{why}")),
+            None => readiness.verdict = readiness.verdict.max(Verdict::Starting),
             last @ Some(Moment { at, .. }) if self.lasts_too_long(last) => {
-                let kraken = status.kraken.failing.as_ref().map(|failing| &failing.failure);
-                let why = kraken.filter(|_| !told).map(|failure| format!(": {failure}"));
-                let why = why.unwrap_or_default();
-                let line = format!("{}: no success since {:.0}{why}", self.name(), at);
-                readiness.add(Verdict::NotReady, line);
+                readiness.add(Verdict::NotReady, format!("{name}: no success since {at:.0}{why}"));
             }
             Some(_) => {}
         }

@@ -13,11 +13,11 @@ use ratesheet::{
     SupervisorActor,
     sandbox::{Fault, FaultRule, Service},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::rig::{
-    ONE, Process, Rig, SOON, block_on, eventually, in_flight, one_price, price, price_in, slow,
-    status, writes,
+    ONE, Process, Rig, SOON, TWO, block_on, eventually, in_flight, one_price, price, price_in,
+    slow, status, writes,
 };
 
 /// A configuration with a grace that no test waits for.
@@ -56,6 +56,28 @@ fn two_restarts_at_once_make_no_second_writer() {
         let all = writes(&rig.sandbox);
         let over = all.windows(2).filter(|p| p[0].overlaps(&p[1])).count();
         assert_eq!(over, 0, "two writes in flight");
+    });
+}
+
+#[test]
+fn a_reload_waits_for_one_that_hangs_no_longer_than_two_seconds() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = patient(&rig).sheet(one_price(TWO));
+        config.google.deadline = 2 * SOON;
+        let tree = SupervisorActor::new(config.clone()).start();
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        rig.sandbox.inject(slow(60_000).spreadsheet(ONE).times(1));
+        rig.until("a write in flight", in_flight).await;
+        let begun = Instant::now();
+        tree.send(Reload(Box::new(config))).await.unwrap().unwrap();
+        let waited = begun.elapsed();
+        assert!((1_900..10_000).contains(&waited.as_millis()), "{waited:?}");
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+        let mut all = writes(&rig.sandbox);
+        all.retain(|write| write.target.contains(ONE));
+        assert!(!all.windows(2).any(|two| two[0].overlaps(&two[1])), "two in flight: {all:?}");
     });
 }
 

@@ -77,9 +77,14 @@ impl Plan {
         noticed(supervision.ping, drill) + supervision.backoff.max + secs(1)
     }
 
+    /// How long a tree that is built afresh waits for the writes of the last one.
+    pub(crate) fn handover(&self) -> Duration {
+        self.config.shutdown_grace.min(secs(2))
+    }
+
     /// How long it takes until a tree that is built afresh is at work.
     pub(crate) fn wait_for_a_tree(&self) -> Duration {
-        self.config.shutdown_grace + secs(2)
+        self.handover() + secs(2)
     }
 }
 

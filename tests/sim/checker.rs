@@ -36,8 +36,9 @@ pub(crate) struct Checker {
     writes: Writes,
     tokens: Tokens,
     excuses: Excuses,
-    /// When it was told to stop, or to begin anew: writes in flight are finished then.
-    orders: Lately,
+    /// When it was told to begin anew, and when to stop: writes in flight are finished then.
+    reloads: Lately,
+    stop_asked: Option<Duration>,
     stop: Option<Stop>,
     pub(crate) verdict: Option<(Broken, String)>,
 }
@@ -113,6 +114,10 @@ impl Checker {
                 if end.whole && end.status == 401 {
                     self.tokens.rejected();
                 }
+                if end.whole && end.status == 429 {
+                    // Whoever goes by this account is told that it is asked for less.
+                    excuses.writes_afresh(now + wait_for_a_token(429, plan), None);
+                }
                 return self.writes.ends(begun, now, end, excuses, &self.fetches, plan);
             }
             Service::Token => {
@@ -131,8 +136,9 @@ impl Checker {
     /// A write may be broken off when its time is over, or the grace of an order, and not before.
     fn not_cut(&self, begun: &Begun, now: Duration, end: &End, plan: &Plan) -> Verdict {
         let time = now + ON_THE_WAY >= begun.at + plan.config.google.deadline;
-        let grace = plan.config.shutdown_grace;
-        let order = self.orders.any(|at| begun.at <= at + ON_THE_WAY && at + grace <= now);
+        let over = |at, grace| begun.at <= at + ON_THE_WAY && at + grace <= now;
+        let order = self.stop_asked.is_some_and(|at| over(at, plan.config.shutdown_grace))
+            || self.reloads.any(|at| over(at, plan.handover()));
         let ill = self.excuses.is_ill_itself(Role::Sheets(begun.book), now);
         let early = end.cut && begun.write.is_some() && !time && !order && !ill;
         broken_if(early, Broken::Cut, || format!("a write of {:?} is broken off", begun.at))
@@ -196,7 +202,7 @@ impl Checker {
         let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
         books.chain([Role::Kraken]).for_each(|role| self.begins_anew(role));
         self.tokens.begin_anew();
-        self.orders.note(now);
+        self.reloads.note(now);
         self.excuses.reloads(now, plan);
     }
 
@@ -232,7 +238,7 @@ impl Checker {
 
     /// It is told to stop.
     pub(crate) fn stops(&mut self, now: Duration) {
-        self.orders.note(now);
+        self.stop_asked = Some(now);
         self.stop = Some(Stop::Asked(now));
     }
 

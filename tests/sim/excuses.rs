@@ -109,15 +109,15 @@ impl Excuses {
         let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
         for role in books.chain([Role::Kraken]) {
             self.drills.insert(role, now);
-            self.ill.insert(role, now + plan.config.shutdown_grace + RECOVERED);
+            self.ill.insert(role, now + plan.handover() + RECOVERED);
         }
         for expected in self.expected.values_mut() {
-            let grace = plan.config.shutdown_grace;
+            let grace = plan.handover();
             expected.possible.extend(expected.due.drain(..).map(|until| until + grace));
         }
         self.reloads.note(now);
         self.fails(now);
-        self.writes_afresh(now + plan.config.shutdown_grace + ON_THE_WAY, None);
+        self.writes_afresh(now + plan.handover() + ON_THE_WAY, None);
     }
 
     /// An actor has failed.

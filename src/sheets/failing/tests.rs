@@ -10,12 +10,14 @@ use super::*;
 use crate::{
     http::{Tls, TlsConfig},
     journal::Journal,
-    messages::{CellValue, QuoteBatch, Report, SheetIndex, SpreadsheetReport},
+    messages::{
+        CellValue, Failure, FailureClass, QuoteBatch, Report, SheetIndex, SpreadsheetReport,
+    },
     pace::RetryConfig,
     quote::{AssetPair, Price, Quote},
     scripted::scripted,
     sheets::{
-        Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, writing::APPLIED_LATE,
+        Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, Tab, writing::APPLIED_LATE,
     },
 };
 
@@ -77,6 +79,11 @@ fn hourly<'a>(cells: impl IntoIterator<Item = &'a str>) -> SheetConfig {
     let pairs = ["kraken:xbteur:last", "kraken:etheur:last"];
     let cells = cells.into_iter().zip(pairs.into_iter().cycle());
     cells.fold(sheet, |sheet, (cell, pair)| sheet.cell(pair, cell))
+}
+
+/// How Google asks for fewer requests.
+fn fewer() -> Failure {
+    Failure::new(FailureClass::RateLimited, "Google asks for fewer", "Lengthen")
 }
 
 /// What happens in so much time, in this scenario, to a sheet of two cells that gets quotes once.
@@ -307,7 +314,8 @@ fn where_a_tick_is_a_day_away_its_cells_are_looked_for_before_they_are_written()
         (since > secs(60) && request.contains("fields=properties")).then_some((200, renamed))
     });
     let written = outcome.times(":batchUpdate");
-    assert_eq!(written, [Duration::ZERO], "it is somebody else's tab, perhaps");
+    let first = [Duration::ZERO, APPLIED_LATE];
+    assert_eq!(written, first, "it is somebody else's tab by now, perhaps");
     assert!(outcome.times("fields=properties").contains(&secs(86_400)));
 }
 
@@ -329,7 +337,7 @@ fn a_reading_that_waits_for_its_turn_for_minutes_holds_up_no_write() {
             drop(account.turn(Budget::Reads).await);
         }
         sleep_until(begun + at(3_600.5)).await;
-        account.gates()[0].shut_for(secs(800));
+        account.hold_off(secs(800), Budget::Reads, &fewer());
     });
     let read = outcome.times("fields=properties");
     assert!(read.len() == 2 && read[1] > secs(4_400), "{read:?}");
@@ -371,4 +379,72 @@ fn what_a_write_that_was_never_answered_may_leave_is_written_over_without_a_tick
     let written = outcome.times(":batchUpdate");
     assert_eq!(written.len(), 3, "{written:?}");
     assert_eq!(written[2], APPLIED_LATE);
+}
+
+#[test]
+fn what_whoever_wrote_before_may_leave_is_written_over_without_a_tick_where_ticks_are_rare() {
+    for (every, times) in [(3_600, &[Duration::ZERO, APPLIED_LATE][..]), (60, &[Duration::ZERO])] {
+        let outcome =
+            play(hourly(["A1", "A2"]).every(secs(every)), [[1, 1]], secs(3_000), |_, _| None);
+        assert_eq!(outcome.times(":batchUpdate"), times, "every {every} s");
+    }
+}
+
+#[test]
+fn what_google_asks_of_others_for_long_is_told_and_not_waited_for_in_silence() {
+    for (asked, failing) in [(secs(900), true), (secs(10), false)] {
+        let two = [[1, 1], [2, 2]];
+        let sheet = hourly(["A1", "A2"]).every(secs(5));
+        let outcome = play_beside(
+            sheet.clone(),
+            two,
+            secs(9),
+            |_, _| None,
+            move |account| async move {
+                sleep_until(Instant::now() + secs(4)).await;
+                account.hold_off(asked, Budget::Writes, &fewer());
+            },
+        );
+        let told = outcome.report.failing.as_ref().map(|failing| failing.failure.reason.clone());
+        assert_eq!(told.as_deref(), failing.then_some("Google asks for fewer"), "{asked:?}");
+        assert_eq!(outcome.report.settled, if failing { 2 } else { 1 });
+        assert_eq!(outcome.times(":batchUpdate").len(), 1);
+    }
+}
+
+#[test]
+fn who_is_held_off_with_others_is_fresh_when_that_is_over() {
+    let sheet = hourly(["A1", "A2"]);
+    let outcome = play_beside(
+        sheet,
+        [[1, 1]],
+        secs(1_000),
+        |_, _| None,
+        move |account| async move {
+            account.hold_off(secs(900), Budget::Writes, &fewer());
+        },
+    );
+    assert_eq!((&outcome.report.failing, outcome.report.writes), (&None, 1));
+    assert_eq!(outcome.times(":batchUpdate"), [secs(900)]);
+    let told: Vec<_> = outcome.log.iter().filter(|line| line.starts_with("WARN")).collect();
+    assert_eq!(told, ["WARN the spreadsheet is not written: Google asks for fewer. Lengthen"]);
+}
+
+#[test]
+fn when_tabs_are_moved_no_other_tab_is_written_over() {
+    const MOVED: &str = r#"{ "sheets": [
+        { "properties": { "sheetId": 7, "title": "Summary" } },
+        { "properties": { "sheetId": 0, "title": "Sheet 1" } }] }"#;
+    let mut sheet = hourly(["A1", "A2"]).every(secs(1_800));
+    sheet.tab = Tab::First;
+    let outcome = play(sheet, (1..=6).map(|tick| [tick; 2]), secs(10_000), |request, since| {
+        if request.contains("'Summary'!") {
+            return refusal(request, |_| true);
+        }
+        (since > Duration::ZERO && request.contains("fields=properties")).then_some((200, MOVED))
+    });
+    assert!(outcome.times("fields=properties").len() > 2, "it is not read again");
+    assert_eq!((outcome.report.write_failures, outcome.report.settled), (0, 6));
+    let told = |line: &&String| line.contains("another tab, 'Summary', is the first now");
+    assert_eq!(outcome.log.iter().filter(told).count(), 1, "{:?}", outcome.log);
 }

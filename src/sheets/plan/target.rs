@@ -193,7 +193,12 @@ impl Target {
 
     /// When it is to be written once more for that, unless there is a tick before long.
     pub(super) fn written_over(&self) -> Option<Instant> {
-        self.overtaken().filter(|_| self.every > AFRESH)
+        self.overtaken().filter(|_| self.is_rare())
+    }
+
+    /// Whether its ticks alone do not have it written afresh often enough.
+    pub(super) fn is_rare(&self) -> bool {
+        self.every > AFRESH
     }
 
     /// Has it written afresh if it would be too old by the next tick.

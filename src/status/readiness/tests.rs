@@ -161,11 +161,26 @@ fn a_parked_actor_is_not_ready_and_kraken_explains_a_silence() {
         text.starts_with("not ready\nspreadsheet 1CcPNtMZ… is left alone: its actor"),
         "{text}"
     );
-    let mut silent = status(&config(), &[good(ONE, 10), good(TWO, 99)]);
-    let failing = Failing { failure: failure(FailureClass::Tls), since: at(7), attempts: 3 };
-    silent.kraken = KrakenReport { failing: Some(failing), ..KrakenReport::default() };
-    let text = told(silent, 99, 99);
-    assert!(text.contains("since 1970-01-01T00:00:10Z: no  way"), "{text}");
+    let down = |reports: &[SpreadsheetReport]| {
+        let failing = Failing { failure: failure(FailureClass::Tls), since: at(7), attempts: 3 };
+        let kraken = KrakenReport { failing: Some(failing), ..KrakenReport::default() };
+        told(Status { kraken, ..status(&config(), reports) }, 99, 99)
+    };
+    let why = format!("no  way into {ONE}. Pray");
+    let silent = down(&[good(ONE, 10), good(TWO, 99)]);
+    assert!(silent.contains(&format!("since 1970-01-01T00:00:10Z: {why}\n")), "{silent}");
+    let new = down(&[good(ONE, -1), good(TWO, 99)]);
+    assert!(new.contains(&format!("starting: {why}\n")), "{new}");
+    // A cell that stands still for another reason does not explain it.
+    let mut cell = partial(ONE, 10, 1, FailureClass::Cell);
+    let no = Failure::new(FailureClass::Cell, "Google refuses the cell", "");
+    cell.cells = cell
+        .cells
+        .iter()
+        .map(|own| CellReport { failing: Some(no.clone()), ..own.clone() })
+        .collect();
+    let both = down(&[cell, good(TWO, 99)]);
+    assert!(both.contains("Google refuses") && both.contains(&format!("10Z: {why}\n")), "{both}");
 }
 
 #[test]

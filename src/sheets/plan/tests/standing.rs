@@ -116,3 +116,18 @@ fn a_cell_that_is_set_aside_is_left_alone_until_its_time() {
     bench.quotes(&[("xbteur", "1")], &[]);
     assert_eq!(bench.due().len(), 1);
 }
+
+#[test]
+fn sheets_that_name_no_tab_stay_in_the_one_that_was_first() {
+    let sheet = |tab: Tab| SheetConfig::new(ID, tab).cell("kraken:xbteur:buy", "A1");
+    let mut bench = Bench::new(sheet(Tab::First));
+    assert_eq!(bench.plan.first(), Some(0));
+    // A plan that is made afresh, after somebody has moved the tabs.
+    bench.plan = Plan::new(&[(SHEET, sheet(Tab::First))], Duration::from_secs(10));
+    bench.plan.stay_in(Some(1));
+    bench.plan.locate(&properties(&["Summary", "Sheet 1"]), bench.later());
+    assert_eq!(bench.plan.first(), Some(1));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    assert_eq!(bench.due(), [("'Sheet 1'!A1".to_owned(), "1".to_owned())]);
+    assert_eq!(Bench::new(sheet("Sheet 1".into())).plan.first(), None, "it names one");
+}
