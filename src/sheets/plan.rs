@@ -344,13 +344,16 @@ fn derive(cells: &mut [Target], zone: Option<&TimeZone>) {
     let healthy = cells.iter().filter(|target| target.is_healthy());
     let oldest = healthy.filter_map(|target| target.quoted).min();
     let updated = oldest.and_then(|at| Some(CellValue::Number(date_time(at, zone?))));
-    let standing = cells.iter().filter(|target| target.content != CellContent::Problem);
-    let standing: Vec<_> = standing.map(Target::standing).collect();
-    let problem: Arc<str> = problem::text(&standing).into();
+    let tells = |target: &Target| target.content == CellContent::Problem;
+    // Of thousands of sheets hardly any has a cell for it.
+    let problem: Option<Arc<str>> = cells.iter().any(tells).then(|| {
+        let others = cells.iter().filter(|target| !tells(target));
+        problem::text(&others.map(Target::standing).collect::<Vec<_>>()).into()
+    });
     for target in cells {
         match target.content {
             CellContent::Updated if updated.is_some() => target.wanted.clone_from(&updated),
-            CellContent::Problem => target.wanted = Some(CellValue::Text(Arc::clone(&problem))),
+            CellContent::Problem => target.wanted = problem.clone().map(CellValue::Text),
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::a1::LONGEST_NAME;
 use crate::{
     http::{Answer, Few, clause, excerpt},
     messages::CellValue,
@@ -182,8 +183,11 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
         let last = range.as_ref().map(|range| (range.end_column_index, range.end_row_index));
         NamedRange { name, first: range.as_ref().map(first), last: last.unwrap_or_default() }
     };
-    Some(Properties {
-        tabs: found.sheets.0.into_iter().map(tab).collect(),
+    let tabs: Vec<_> = found.sheets.0.into_iter().map(tab).collect();
+    // Thousands of cells may have to repeat it.
+    let has_title = |tab: &TabProperties| tab.title.chars().count() <= LONGEST_NAME;
+    tabs.iter().all(has_title).then(|| Properties {
+        tabs,
         names: found.named_ranges.0.into_iter().map(named).collect(),
         zone: zone(&found.properties.time_zone),
     })
@@ -388,6 +392,11 @@ mod tests {
         assert_eq!(found.zone.unwrap().iana_name(), Some("Europe/Berlin"));
         assert_eq!(properties(&answer("{}")), None);
         assert_eq!(properties(&answer("[]")), None);
+        for (letters, is_read) in [(250, true), (251, false)] {
+            let title = "🌵".repeat(letters);
+            let body = format!(r#"{{"sheets":[{{"properties":{{"title":"{title}"}}}}]}}"#);
+            assert_eq!(properties(&answer(&body)).is_some(), is_read, "a title of {letters}");
+        }
     }
 
     #[test]

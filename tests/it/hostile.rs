@@ -164,9 +164,10 @@ fn however_many_cells_are_looked_for_among_whatever_google_names_the_loop_turns(
 #[test]
 fn however_many_cells_are_looked_for_among_whatever_google_names_the_process_stays_small() {
     let cells = in_vain();
+    let there: Vec<_> = (1..=200).map(|row| format!("A{row}")).collect();
     let sheet = format!(
-        r#"{{ "sheet": "{ONE}:Sheet 1", "timeout": 100,
-            "data": {{ "kraken:xbteur:sell": "A1", "kraken:xbteur:buy": {cells:?} }} }}"#
+        r#"{{ "sheet": "https://docs.google.com/spreadsheets/d/{ONE}/edit#gid=0", "timeout": 100,
+            "data": {{ "kraken:xbteur:sell": {there:?}, "kraken:xbteur:buy": {cells:?} }} }}"#
     );
     let told = cells.len() as i64;
     stays_small(Service::Sheets, &sheet, answers::crowded(), GROWTH + told);

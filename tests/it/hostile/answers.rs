@@ -32,7 +32,7 @@ pub(super) fn alike(n: usize) -> String {
 }
 
 /// Spreadsheets with as many tabs, and as many named ranges, as may be, all called alike; and with
-/// titles that are as long.
+/// titles that are as long as may be, and longer.
 pub(super) fn crowded() -> Vec<(&'static str, Fault)> {
     // As many as there is room for behind the one tab that is looked for with success.
     let crowd = |then: &str, one: &dyn Fn(usize) -> String| {
@@ -47,11 +47,16 @@ pub(super) fn crowded() -> Vec<(&'static str, Fault)> {
         Fault::bytes("content-type: application/json\r\n", text.as_bytes())
     };
     let tab = |title: String| format!(r#",{{"properties":{{"title":"{title}"}}}}"#);
+    let title = |length| {
+        let title = "x".repeat(length);
+        Fault::json(200, format!(r#"{{"sheets":[{{"properties":{{"title":"{title}"}}}}]}}"#))
+    };
     let range = |n| format!(r#",{{"name":"{}"}}"#, alike(n));
     vec![
         ("a crowd of tabs", crowd("", &|n| tab(alike(n)))),
         ("a crowd of names", crowd(r#"],"namedRanges":[{}"#, &range)),
-        ("long titles", crowd("", &|_| tab("🌵".repeat(10_000)))),
+        ("long titles", crowd("", &|_| tab("🌵".repeat(250)))),
+        ("half a megabyte of a title", title(500 * KIB)),
     ]
 }
 
@@ -69,6 +74,21 @@ pub(super) fn contents() -> Vec<(&'static str, Fault)> {
         ("half a megabyte in a cell", of_size(PROPERTIES)),
         ("eight megabytes in cells", of_size(8 * 1024 * KIB)),
     ]
+}
+
+/// The beginning of a list of as many markets as are borne, each by as many names as it may have,
+/// and as long ones.
+fn markets(size: usize) -> String {
+    let mut markets =
+        r#"{"error":[],"result":{"XXBTZEUR":{"altname":"XBTEUR","wsname":"XBT/EUR"}"#.to_owned();
+    for n in 1..4_000 {
+        let market = format!(r#","k{n:031}":{{"altname":"a{n:031}","wsname":"XBT/w{n:027}"}}"#);
+        if markets.len() + market.len() + 2 > size {
+            break;
+        }
+        markets.push_str(&market);
+    }
+    markets
 }
 
 /// Answers of a size that is borne, and of which much could be made in memory.
@@ -94,6 +114,7 @@ fn stuffed(size: usize) -> Vec<(&'static str, Fault)> {
         ("many errors", body(r#"{"error":["E""#, r#","E""#, "]}")),
         ("one long error", body(r#"{"error":[""#, "E", r#""]}"#)),
         ("many pairs", body(&pairs, " ", "}}")),
+        ("many markets", body(&markets(size), " ", "}}")),
         ("many numbers in a row", body(&ticker("a"), ",0", "]}}}")),
         ("many objects in a row", body(&ticker("v"), r#",{"":0}"#, "]}}}")),
         ("many details", body(details, r#",{"":0}"#, "]}}")),
