@@ -121,7 +121,7 @@ impl HeartbeatActor {
         // Whatever is not well by then tells when it is well again.
         later(ctx, EVERY, Self::beat_if_due);
         let (http, url) = (self.http.clone(), self.url.clone());
-        let fetch = async move { http.get(&url, None, CAP).await };
+        let fetch = async move { http.get_secret(&url, CAP).await };
         ctx.spawn(fetch.into_actor(self).map(|fetched, actor, _| {
             actor.in_flight = false;
             actor.settle(fetched.map(|answer| answer.status));
@@ -137,7 +137,7 @@ impl HeartbeatActor {
                 }
                 return;
             }
-            // What is answered, and where one is sent, may tell the address.
+            // What is answered, and where one is sent, may tell some of the address.
             Ok(status) => format!("HTTP {status}"),
             Err(HttpError::Redirect { status, .. }) => {
                 format!("redirected (HTTP {status}), which is not followed")
