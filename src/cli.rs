@@ -29,6 +29,7 @@ mod pairs;
 mod panics;
 mod probe;
 mod process;
+mod reloads;
 mod run;
 mod schema;
 mod screen;

@@ -16,6 +16,7 @@ use self::health::Health;
 use crate::{
     http::{Http, HttpError, Tls, TlsError},
     messages::{ActorName, Fault, Next, Report, Stop},
+    suspend,
     timer::later,
 };
 
@@ -75,6 +76,8 @@ struct HeartbeatActor {
     url: String,
     http: Http,
     health: Health,
+    /// What it reckons by: a success grows old though the machine is suspended.
+    clock: fn() -> Instant,
     log: Logger,
     last: Option<Instant>,
     in_flight: bool,
@@ -94,6 +97,7 @@ impl HeartbeatActor {
             url: url.to_owned(),
             http: Http::new(tls, DEADLINE)?,
             health: Health::of(spreadsheets),
+            clock: suspend::now,
             log: log.new(slog::o!("actor" => "HeartbeatActor", "host" => host)),
             last: None,
             in_flight: false,
@@ -107,7 +111,7 @@ impl HeartbeatActor {
     }
 
     fn beat_if_due(&mut self, ctx: &mut Context<Self>) {
-        let now = Instant::now();
+        let now = (self.clock)();
         // Whoever stopped it found no room to say so: it would be taken for a sign of life.
         if !ctx.connected() || !self.is_due(now) {
             return;
@@ -117,7 +121,7 @@ impl HeartbeatActor {
         // Whatever is not well by then tells when it is well again.
         later(ctx, EVERY, Self::beat_if_due);
         let (http, url) = (self.http.clone(), self.url.clone());
-        let fetch = async move { http.get(&url, None, CAP).await };
+        let fetch = async move { http.get_secret(&url, CAP).await };
         ctx.spawn(fetch.into_actor(self).map(|fetched, actor, _| {
             actor.in_flight = false;
             actor.settle(fetched.map(|answer| answer.status));
@@ -133,7 +137,7 @@ impl HeartbeatActor {
                 }
                 return;
             }
-            // What is answered, and where one is sent, may tell the address.
+            // What is answered, and where one is sent, may tell some of the address.
             Ok(status) => format!("HTTP {status}"),
             Err(HttpError::Redirect { status, .. }) => {
                 format!("redirected (HTTP {status}), which is not followed")
@@ -168,7 +172,7 @@ impl Handler<Report> for HeartbeatActor {
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
         if let Report::Spreadsheet(report) = report {
-            self.health.note(&report, Instant::now());
+            self.health.note(&report, (self.clock)());
             self.beat_if_due(ctx);
         }
     }

@@ -6,6 +6,7 @@
 //! follows redirects with the request's body to another host, never gets past an address that is
 //! silent, and unpacks a few bytes into gigabytes. Each of these is fenced here.
 
+mod answer;
 mod body;
 mod error;
 mod few;
@@ -14,11 +15,11 @@ pub(crate) mod fuzzing;
 mod gzip;
 mod names;
 mod reach;
+mod secret;
 mod tls;
 mod words;
 
 use std::{
-    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -28,19 +29,20 @@ use awc::{
     body::BodyStream,
     http::{StatusCode, Uri, header},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use slog::{Logger, debug};
 use tokio::time::{Instant, timeout};
 
-use self::reach::Reach;
 pub use self::tls::{TlsConfig, TlsError};
 pub(crate) use self::{
+    answer::Answer,
     error::{HttpError, UNTRUSTED_REMEDY, untrusted},
     few::{Few, FewByName},
     names::Names,
     tls::Tls,
     words::{clause, excerpt},
 };
+use self::{answer::clock_ahead, reach::Reach};
 use crate::pace::retry_after;
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
@@ -60,9 +62,6 @@ const PLAIN: &str = "identity";
 
 /// Of a large answer a quarter comes over the wire.
 const PACKED: &str = "gzip";
-
-/// The gist of an answer is looked for in so many bytes of it.
-const GIST: usize = 8 * 1024;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("ratesheet/", env!("CARGO_PKG_VERSION"));
@@ -115,6 +114,14 @@ impl Http {
         self.finish(("GET", url), request.no_decompress().send(), bearer, PLAIN, cap).await
     }
 
+    /// Gets `url`, of which everything behind the host is secret: nothing tells it, and no answer
+    /// that repeats it is shown.
+    pub(crate) async fn get_secret(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
+        let (host, path) = secret::split(url);
+        let sent = self.client.get(url).no_decompress().send();
+        self.finish(("GET", host), sent, Some(path), PLAIN, cap).await
+    }
+
     /// Gets `url`, whose answer is large and may come in gzip. The cap is for what it unpacks to.
     pub(crate) async fn get_packed(&self, url: &str, cap: usize) -> Result<Answer, HttpError> {
         let request = self.client.get(url).insert_header((header::ACCEPT_ENCODING, PACKED));
@@ -154,12 +161,12 @@ impl Http {
     }
 
     /// Receives the answer, and tells of it: without the query, in which there may be a hundred
-    /// pairs.
+    /// pairs, and without the secret that was sent, should it be repeated.
     async fn finish(
         &self,
         (method, url): (&str, &str),
         sent: SendClientRequest,
-        bearer: Option<&str>,
+        secret: Option<&str>,
         accepted: &str,
         cap: usize,
     ) -> Result<Answer, HttpError> {
@@ -168,7 +175,7 @@ impl Http {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Deadline(self.deadline)),
         };
-        let secret = bearer.unwrap_or_default();
+        let secret = secret.unwrap_or_default();
         let outcome =
             outcome.map(|answer| answer.without(secret)).map_err(|error| error.without(secret));
         let told = match &outcome {
@@ -234,112 +241,9 @@ async fn receive(sent: SendClientRequest, accepted: &str, cap: usize) -> Result<
     Ok(Answer { status, content_type, retry_after, clock_ahead, body: body.bytes })
 }
 
-/// An answer that arrived whole.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    pub(crate) retry_after: Option<Duration>,
-    /// How far the server's clock is ahead of this machine's, give or take a second and the way.
-    pub(crate) clock_ahead: Option<SignedDuration>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    /// An answer for a test.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            content_type: "application/json; charset=UTF-8".into(),
-            retry_after: None,
-            clock_ahead: None,
-            body: body.into(),
-        }
-    }
-
-    /// The answer with nothing in it that could repeat `secret`, which we sent: what an answer
-    /// says may end up in an error, a log, a page.
-    pub(crate) fn without(mut self, secret: &str) -> Self {
-        if tells(&self.body, secret) {
-            self.body = b"it repeats the access token, and is not shown".to_vec();
-        }
-        if tells(self.content_type.as_bytes(), secret) {
-            self.content_type.clear();
-        }
-        self
-    }
-
-    /// What it is, for an error: `HTTP 502, text/html: Bad gateway`. Of an HTML page it is the
-    /// title alone.
-    pub(crate) fn describe(&self) -> String {
-        let kind = self.content_type.split(';').next().unwrap_or_default().trim();
-        // What tells most comes first, and a copy of all of it would be large.
-        let beginning = self.body.get(..GIST).unwrap_or(&self.body);
-        let text = String::from_utf8_lossy(beginning);
-        let gist = html_title(&text).unwrap_or_else(|| text.trim().to_owned());
-        let gist = clause(&gist);
-        let kind = if kind.is_empty() { "no content type" } else { kind };
-        match gist.is_empty() {
-            true => format!("HTTP {}, {}, nothing in it", self.status, excerpt(kind)),
-            false => format!("HTTP {}, {}: {gist}", self.status, excerpt(kind)),
-        }
-    }
-}
-
-/// How far the clock that wrote a `Date` header is ahead of `now`.
-fn clock_ahead(header: &str, now: Timestamp) -> Option<SignedDuration> {
-    let date = Timestamp::try_from(httpdate::parse_http_date(header).ok()?).ok()?;
-    Some(date.duration_since(now))
-}
-
-/// Whether a text repeats as much of a secret as gives it away, from wherever in it.
-fn tells(text: &[u8], secret: &str) -> bool {
-    const TELLING: usize = 12;
-    let length = secret.len().min(TELLING);
-    if length == 0 || text.len() < length {
-        return false;
-    }
-    // Of one byte over and over, such as the dots that fill up a token, nothing is learned.
-    let tells = |part: &&[u8]| part.iter().any(|byte| Some(byte) != part.first());
-    let telling: HashSet<_> = secret.as_bytes().windows(length).filter(tells).collect();
-    text.windows(length).any(|part| telling.contains(part))
-}
-
-fn html_title(text: &str) -> Option<String> {
-    // Lower-casing ASCII keeps every offset.
-    let lower = text.to_ascii_lowercase();
-    let start = lower.find("<title")?;
-    let start = start + lower[start..].find('>')? + 1;
-    let end = start + lower[start..].find("</title")?;
-    Some(text[start..end].trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(content_type: &str, body: &str) -> Answer {
-        Answer { content_type: content_type.into(), ..Answer::json(502, body) }
-    }
-
-    #[test]
-    fn of_a_page_its_title_is_told_and_of_a_text_its_beginning() {
-        for (content_type, body, told) in [
-            (
-                "text/html; charset=UTF-8",
-                "<html><head><TITLE lang=en> Bad\ngateway </TITLE></head>…",
-                "HTTP 502, text/html: Bad gateway",
-            ),
-            ("text/plain", "out\u{1b}[2J of\r\norder", "HTTP 502, text/plain: out [2J of order"),
-            ("", "", "HTTP 502, no content type, nothing in it"),
-            ("a", "<title>unfinished", "HTTP 502, a: <title>unfinished"),
-        ] {
-            assert_eq!(answer(content_type, body).describe(), told);
-        }
-        let long = answer("text/plain", &"ä".repeat(10_000)).describe();
-        assert!(long.chars().count() < 240 && long.ends_with('…'));
-    }
 
     #[test]
     fn a_token_goes_nowhere_in_the_clear_but_to_this_machine() {
@@ -364,26 +268,5 @@ mod tests {
             assert_eq!(protected(url, Some("token")).is_ok(), safe, "{url}");
             assert!(protected(url, None).is_ok(), "{url}");
         }
-    }
-
-    #[test]
-    fn an_answer_that_repeats_a_secret_is_not_shown() {
-        let secret = "ya29.c.b0Aaekm1K-canary";
-        for body in [
-            "Bearer ya29.c.b0Aaekm1K-canary",
-            "<title>ya29.c.b0Aae…</title>",
-            "it ends with aekm1K-canary",
-        ] {
-            let told = answer("text/html", body).without(secret).describe();
-            assert!(!told.contains("ya29") && !told.contains("canary"), "{told}");
-        }
-        let padded = "ya29.c.b0Aaekm1K-canary..............";
-        let told = answer("text/plain", "please wait ..............").without(padded).describe();
-        assert!(told.contains("please wait"), "{told}");
-        let told = answer("text/plain", "ekm1K-canary.............").without(padded).describe();
-        assert!(!told.contains("canary"), "{told}");
-        let told = answer("text/plain", "ya29 is how they begin").without(secret).describe();
-        assert!(told.contains("ya29 is"), "{told}");
-        assert!(answer("text/plain", "x").without("").describe().ends_with(": x"));
     }
 }

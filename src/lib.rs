@@ -96,6 +96,7 @@ mod sheets;
 mod status;
 mod suggest;
 mod supervisor;
+mod suspend;
 mod timer;
 mod tree;
 

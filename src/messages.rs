@@ -207,7 +207,8 @@ pub enum Report {
 pub struct ScheduleReport {
     /// Ticks sent since the start.
     pub ticks: u64,
-    /// Due times that passed while this process stood still: each stall is followed by one tick.
+    /// Due times that passed while this process stood still, or the machine was suspended: each stall
+    /// is followed by one tick.
     pub missed: u64,
     /// Ticks that could not be delivered, since the KrakenActor's mailbox was full or closed.
     pub undelivered: u64,

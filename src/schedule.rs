@@ -15,11 +15,20 @@ use self::cadence::Cadences;
 use crate::{
     messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
     pace::OnceAMinute,
+    suspend::suspended,
     timer::later,
+    tree::span,
 };
 
 /// A tick that comes later than this, and misses others, is worth a word.
 const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// So much time that no timer has counted is a suspend of the machine, and no matter of two clocks
+/// that are read one after the other.
+const SUSPEND: Duration = Duration::from_secs(1);
+
+/// It looks at least so often whether there was one: until then no sheet's timer is right.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// A tick that has found no room is sent again after this long, if no other comes before.
 const DELIVER_AGAIN: Duration = Duration::from_secs(1);
@@ -28,13 +37,14 @@ const DELIVER_AGAIN: Duration = Duration::from_secs(1);
 const MAILBOX: usize = 16;
 
 /// Sends a [`Tick`] whenever sheets are due: at once when it starts, and then each sheet at
-/// multiples of its own period. After a stall of any length there is one tick, not many.
+/// multiples of its own period. After a stall of any length there is one tick, not many; and so
+/// there is within half a minute after a suspend of the machine, which is for all sheets.
 ///
 /// It ticks for as long as somebody has its address.
 #[derive(Debug)]
 pub struct ScheduleActor {
     cadences: Cadences,
-    /// Sheets whose tick could not be delivered: they are due with the next.
+    /// Sheets that are due with the next tick, whatever their cadence: theirs is not delivered yet.
     overdue: BTreeSet<SheetIndex>,
     /// It was down: that is known, and is not the process's fault.
     was_down: bool,
@@ -43,10 +53,16 @@ pub struct ScheduleActor {
     log: Logger,
     left: Option<u64>,
     report: ScheduleReport,
-    /// When the armed tick is due.
+    /// When the next tick is due.
     due: Instant,
+    /// For how long the machine has been suspended by now.
+    suspended: fn() -> Duration,
+    /// For how long it had been when that was last looked at.
+    slept: Duration,
     /// What is said of standstills.
     stood_still: OnceAMinute,
+    /// What is said of suspends.
+    was_suspended: OnceAMinute,
     /// What is said of ticks that cannot be delivered.
     undelivered: OnceAMinute,
 }
@@ -67,7 +83,10 @@ impl ScheduleActor {
             left: None,
             report: ScheduleReport::default(),
             due: Instant::now(),
+            suspended,
+            slept: suspended(),
             stood_still: OnceAMinute::default(),
+            was_suspended: OnceAMinute::default(),
             undelivered: OnceAMinute::default(),
         }
     }
@@ -93,50 +112,42 @@ impl ScheduleActor {
         self
     }
 
-    /// Arms the timer for the next tick. One at a time: a repeating timer would make up for a
-    /// stall by a burst.
+    /// Arms the timer for the next tick, or for the next look at how long the machine has slept. One
+    /// at a time: a repeating timer would make up for a stall by a burst.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.left == Some(0) {
             return;
         }
         let Some(next) = self.cadences.next() else { return };
-        let soon = (!self.overdue.is_empty()).then(|| Instant::now() + DELIVER_AGAIN);
-        let next = soon.map_or(next, |soon| next.min(soon));
-        self.due = next;
-        let wait = next.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        self.due = if self.overdue.is_empty() { next } else { next.min(now + DELIVER_AGAIN) };
+        let wait = self.due.saturating_duration_since(now).min(LOOK);
         later(ctx, wait, |actor: &mut Self, ctx| {
             actor.tick();
             actor.arm(ctx);
         });
     }
 
+    /// Ticks if there is a sheet that is due.
     fn tick(&mut self) {
         let now = Instant::now();
-        let (due, missed) = self.cadences.due(now);
-        self.report.missed += missed;
-        let was_down = std::mem::take(&mut self.was_down);
-        let stood_still = !was_down && now.saturating_duration_since(self.due) > STANDSTILL;
-        if missed > 0 && stood_still && self.stood_still.may_say(now) {
-            warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
-        }
-        if due.is_empty() && self.overdue.is_empty() {
-            return; // a timer may fire a hair early
+        self.look_at_the_clock(now);
+        if self.overdue.is_empty() {
+            return; // it has only looked, or a timer has fired a hair early
         }
         self.report.ticks += 1;
-        let due = std::mem::take(&mut self.overdue).into_iter().chain(due).collect::<BTreeSet<_>>();
-        let tick = Tick { seq: self.report.ticks, due: due.iter().copied().collect() };
+        let tick = Tick { seq: self.report.ticks, due: self.overdue.iter().copied().collect() };
         debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
-        let trouble = match self.ticks.try_send(tick) {
-            Ok(()) => None,
-            Err(SendError::Closed(_)) => Some("it is gone"),
-            Err(SendError::Full(_)) => {
-                self.overdue = due;
-                Some("its mailbox is full")
-            }
-        };
-        if self.overdue.is_empty() {
+        let sent = self.ticks.try_send(tick);
+        if !matches!(sent, Err(SendError::Full(_))) {
+            self.overdue.clear();
             self.left = self.left.map(|left| left.saturating_sub(1));
         }
+        let trouble = match sent {
+            Ok(()) => None,
+            Err(SendError::Closed(_)) => Some("it is gone"),
+            Err(SendError::Full(_)) => Some("its mailbox is full"),
+        };
         if let Some(why) = trouble {
             self.report.undelivered += 1;
             if self.undelivered.may_say(now) {
@@ -148,6 +159,38 @@ impl ScheduleActor {
             drop(reports.try_send(Report::Schedule(self.report)));
         }
     }
+
+    /// Notes which sheets are due: those whose cadence it is, and all of them after a suspend of
+    /// the machine. What is noted is not lost, whatever happens before it is sent.
+    fn look_at_the_clock(&mut self, now: Instant) {
+        let suspended = (self.suspended)();
+        let slept = suspended.saturating_sub(self.slept);
+        let was_suspended = slept >= SUSPEND;
+        if was_suspended {
+            self.slept = suspended;
+            self.cadences.suspended(slept);
+            self.overdue.extend(self.cadences.sheets());
+        }
+        let (due, missed) = self.cadences.due(now);
+        self.overdue.extend(due);
+        self.report.missed += missed;
+        let was_down = std::mem::take(&mut self.was_down);
+        let stood_still = !was_down && now.saturating_duration_since(self.due) > STANDSTILL;
+        if was_suspended {
+            if self.was_suspended.may_say(now) {
+                warn!(self.log, "this machine was suspended for {}; missed ticks are skipped",
+                    roughly(slept); "missed" => missed);
+            }
+        } else if missed > 0 && stood_still && self.stood_still.may_say(now) {
+            warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
+        }
+    }
+}
+
+/// A time in words, to the second, or to the minute if it is long.
+fn roughly(slept: Duration) -> String {
+    let seconds = slept.as_secs();
+    span(Duration::from_secs(if seconds < 600 { seconds } else { seconds - seconds % 60 }))
 }
 
 impl Actor for ScheduleActor {
@@ -158,6 +201,7 @@ impl Actor for ScheduleActor {
         if self.report.ticks == 0 {
             // However long ago it was made.
             self.cadences.begin(Instant::now());
+            self.slept = (self.suspended)();
         }
         self.arm(ctx);
     }
@@ -186,9 +230,15 @@ impl Handler<Stop> for ScheduleActor {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{
+        cell::{Cell, RefCell},
+        panic::{AssertUnwindSafe, catch_unwind},
+        rc::Rc,
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
     use actix::Actor as _;
+    use slog::{Drain, Level, Never, OwnedKVList, Record, o};
 
     use super::*;
     use crate::journal::Journal;
@@ -225,11 +275,89 @@ mod tests {
         }
     }
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Panics at the first tick that is logged, as a host's own logger may.
+    struct Panics(AtomicBool);
+
+    impl Drain for Panics {
+        type Ok = ();
+        type Err = Never;
+
+        fn log(&self, record: &Record<'_>, _: &OwnedKVList) -> Result<(), Never> {
+            let panics = record.level() == Level::Debug && self.0.swap(false, Ordering::Relaxed);
+            if panics { panic!("a drain") } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn a_panic_before_a_tick_is_sent_loses_none_though_it_is_a_day_to_the_next() {
+        actix_rt::System::new().block_on(async {
+            let due = Rc::new(RefCell::new(Vec::new()));
+            let kraken = Kraken(Rc::clone(&due)).start();
+            let mut actor =
+                ScheduleActor::new([(SheetIndex(0), SECOND * 86_400)], kraken.recipient());
+            actor = actor.logger(Logger::root(Panics(AtomicBool::new(true)).fuse(), o!()));
+            tokio::time::pause();
+            let ticked = catch_unwind(AssertUnwindSafe(|| actor.tick()));
+            assert!(ticked.is_err(), "the drain does not panic");
+            let mut ctx = Context::new();
+            actor.restarting(&mut ctx);
+            actor.started(&mut ctx);
+            assert!(actor.due - Instant::now() <= DELIVER_AGAIN, "it waits for the next day");
+            actor.tick();
+            while due.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(due.take(), [vec![SheetIndex(0)]]);
+        });
+    }
+
+    thread_local! {
+        /// For how long the machine was suspended, as far as a test is concerned.
+        static SUSPENDED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    #[test]
+    fn half_a_minute_after_a_suspend_every_sheet_has_had_a_tick_and_goes_on_in_its_rhythm() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        const NIGHT: Duration = Duration::from_secs(8 * 3_600 + 40 * 60 + 5);
+        let [hourly, daily] = [0, 1].map(SheetIndex);
+        actix_rt::System::new().block_on(async {
+            tokio::time::pause();
+            let due = Rc::new(RefCell::new(Vec::new()));
+            let kraken = Kraken(Rc::clone(&due)).start();
+            let journal = Journal::default();
+            let cadences = [(hourly, HOUR), (daily, 24 * HOUR)];
+            let mut actor = ScheduleActor::new(cadences, kraken.clone().recipient());
+            actor.suspended = || SUSPENDED.get();
+            let actor = actor.logger(journal.logger()).start();
+            let passes = async |time: Duration| {
+                tokio::time::sleep(time).await;
+                due.take()
+            };
+            assert_eq!(passes(10 * 60 * SECOND).await, [vec![hourly, daily]]);
+            SUSPENDED.set(NIGHT);
+            assert_eq!(passes(LOOK + SECOND).await, [vec![hourly, daily]], "no tick after it");
+            let told = journal.take();
+            let words = "this machine was suspended for 520 min; missed ticks are skipped";
+            assert!(matches!(&*told, [line] if line.contains(words)), "{told:?}");
+            // Since its start 10 min, the night and some 31 s have passed: 8:50:36.
+            assert_eq!(passes(9 * 60 * SECOND).await, Vec::<Vec<_>>::new(), "a second tick");
+            assert_eq!(passes(SECOND * 30).await, [vec![hourly]], "out of its rhythm");
+            // So little is the difference of two clocks, until it adds up.
+            SUSPENDED.set(NIGHT + SECOND / 2);
+            assert_eq!(passes(LOOK * 2).await, Vec::<Vec<_>>::new());
+            SUSPENDED.set(NIGHT + SECOND);
+            assert_eq!(passes(LOOK * 2).await, [vec![hourly, daily]]);
+            drop(actor);
+        });
+    }
+
     #[test]
     fn a_sheet_whose_tick_finds_no_room_is_due_with_the_next() {
         const FAST: SheetIndex = SheetIndex(0);
         const SLOW: SheetIndex = SheetIndex(1);
-        const SECOND: Duration = Duration::from_secs(1);
         actix_rt::System::new().block_on(async {
             let due = Rc::new(RefCell::new(Vec::new()));
             let kraken = Kraken::create(|ctx| {

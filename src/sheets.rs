@@ -7,11 +7,13 @@ mod auth;
 mod changes;
 mod client;
 mod config;
+mod configured;
 mod credentials;
 mod error;
 mod failing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod index;
 mod inspect;
 mod key;
 mod limited;
@@ -20,7 +22,6 @@ mod metadata;
 mod overheard;
 mod plan;
 mod problem;
-mod reading;
 mod survey;
 mod tokens;
 mod trouble;
@@ -56,7 +57,7 @@ use self::{
 pub(crate) use self::{
     auth::DEADLINE as TOKEN_DEADLINE,
     config::one_tab,
-    reading::{PlacedSheet, TargetKey},
+    configured::{PlacedSheet, TargetKey},
 };
 use crate::{
     http::excerpt,

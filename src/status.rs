@@ -16,7 +16,6 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
 };
 
 use actix::{Actor, Addr};
@@ -25,9 +24,6 @@ use tokio::sync::oneshot;
 
 use self::watch::{Shared, Watch};
 use crate::supervisor::SupervisorActor;
-
-/// How long the loop may stand still. It turns once a second, whatever the cadences are.
-const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The read-only HTTP face of a tree. It is served until this is dropped.
 ///
@@ -92,7 +88,7 @@ impl StatusServer {
         supervisor: &Addr<SupervisorActor>,
         log: &Logger,
     ) -> io::Result<Self> {
-        Self::share(listener, supervisor, Shared::new(LOOP_PATIENCE), log)
+        Self::share(listener, supervisor, Shared::new(), log)
     }
 
     fn share(

@@ -372,7 +372,7 @@ impl Handler<Fault> for SupervisorActor {
         };
         tree.fault(&fault);
         self.log_fault(&fault);
-        let goes_on = self.board.fault(&fault);
+        let goes_on = self.board.fault(&fault, Instant::now());
         self.mention(&Event::Fault(fault.clone()));
         if goes_on {
             #[cfg(feature = "sandbox")]

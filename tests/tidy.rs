@@ -17,11 +17,12 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 19] = [
+const WALLS: [(&str, &[&str]); 20] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
     ("timer", &[]),
+    ("suspend", &[]),
     ("newest", &["messages", "quote"]),
     ("pace", &["tree"]),
     ("gate", &["pace"]),
@@ -29,7 +30,7 @@ const WALLS: [(&str, &[&str]); 19] = [
     ("dial", &[]),
     ("file", &[]),
     ("http", &["dial", "file", "messages", "pace", "tree"]),
-    ("schedule", &["messages", "quote", "http", "pace", "gate", "tree", "suggest"]),
+    ("schedule", &["messages", "quote", "http", "pace", "gate", "suspend", "tree", "suggest"]),
     (
         "kraken",
         &["messages", "newest", "quote", "http", "pace", "gate", "setup", "tree", "suggest"],
@@ -43,8 +44,8 @@ const WALLS: [(&str, &[&str]); 19] = [
     ),
     ("setup", &["http", "tree"]),
     ("patience", &["config", "kraken", "sheets"]),
-    ("heartbeat", &["messages", "http"]),
-    ("status", &["messages", "config", "patience", "supervisor"]),
+    ("heartbeat", &["messages", "http", "suspend"]),
+    ("status", &["messages", "config", "patience", "supervisor", "suspend"]),
     ("sandbox", &[]),
 ];
 

@@ -144,7 +144,7 @@ async fn play(
             _ => Watch::On,
         }
     };
-    let no_file = || Err("the demo has no configuration file".to_owned());
+    let no_file = || Err::<(_, fn()), _>("the demo has no configuration file".to_owned());
     let (quit, asked) = oneshot::channel();
     let exit = tokio::select! {
         biased; // signals are heeded before the terminal is changed

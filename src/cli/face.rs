@@ -23,6 +23,19 @@ pub(super) struct Face {
 #[derive(Debug)]
 pub(super) struct Bound(SocketAddr, TcpListener);
 
+/// Where the face is to be.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Where it is.
+    Here,
+    /// Where somebody listens already; or nowhere.
+    At(Option<Bound>),
+    /// At another address with the port of this one, and what says so. A port can be had once only,
+    /// be it at one address (127.0.0.1) and at all of them (0.0.0.0): who changes from one to the
+    /// other must let go of it first.
+    SamePort(SocketAddr, &'static str),
+}
+
 impl Bound {
     /// Listens where `config` says, if it does; `said_by` is what says so.
     ///
@@ -30,12 +43,14 @@ impl Bound {
     /// When it cannot listen there: in words.
     pub(super) fn by(config: &Config, said_by: &str) -> Result<Option<Self>, String> {
         let Some(at) = config.status.listen else { return Ok(None) };
-        match TcpListener::bind(at) {
-            Ok(listener) => Ok(Some(Self(at, listener))),
-            Err(error) => Err(format!(
-                "the probes cannot listen at {at}: {error}; {said_by} can name another address"
-            )),
-        }
+        Self::to(at, at, said_by).map(Some)
+    }
+
+    /// Listens at `address`, as which `at` is understood.
+    fn to(at: SocketAddr, address: SocketAddr, said_by: &str) -> Result<Self, String> {
+        TcpListener::bind(address).map(|listener| Self(at, listener)).map_err(|error| {
+            format!("the probes cannot listen at {at}: {error}; {said_by} can name another address")
+        })
     }
 }
 
@@ -54,39 +69,47 @@ impl Face {
         Ok(face)
     }
 
-    /// Listens where `config` says, and nowhere else.
+    /// Has a place ready where `config` says that it is to be; it stays where it is meanwhile.
+    /// `said_by` is what says so.
     ///
     /// # Errors
-    /// When it cannot listen there: in words. Then everything stays as it was.
-    pub(super) fn follow(&self, config: &Config, said_by: &str) -> Result<(), String> {
-        let wanted = config.status.listen;
+    /// When it cannot listen there: in words.
+    pub(super) fn prepare(&self, config: &Config, said_by: &'static str) -> Result<Place, String> {
         let served = self.served.borrow().as_ref().map(|(at, server)| (*at, server.address()));
-        match served {
-            Some((at, _)) if wanted == Some(at) => Ok(()),
-            Some((at, address)) if wanted.is_some_and(|new| new.port() == address.port()) => {
-                self.close();
-                let moved = Bound::by(config, said_by).and_then(|bound| self.serve(bound));
-                moved.map_err(|problem| match self.serve_again(at, address) {
-                    Ok(()) => problem,
-                    Err(worse) => format!("{problem}; and now they listen nowhere: {worse}"),
-                })
+        Ok(match (served, config.status.listen) {
+            (Some((at, _)), Some(wanted)) if at == wanted => Place::Here,
+            (Some((_, here)), Some(wanted)) if wanted.port() == here.port() => {
+                // Whether this machine has the address at all: with any port.
+                Bound::to(wanted, (wanted.ip(), 0).into(), said_by)?;
+                Place::SamePort(wanted, said_by)
             }
-            _ => self.serve(Bound::by(config, said_by)?),
-        }
+            _ => Place::At(Bound::by(config, said_by)?),
+        })
     }
 
-    /// Listens no more. A port can be had once only, be it at one address (127.0.0.1) and at all
-    /// of them (0.0.0.0): who changes from one to the other must let go of it first.
-    fn close(&self) {
-        if let Some((_, server)) = self.served.take() {
-            server.stop();
+    /// Goes to a place that was prepared while it was where it is now.
+    ///
+    /// # Errors
+    /// When it cannot, since somebody else has taken the address meanwhile: in words. Then it stays
+    /// where it was.
+    pub(super) fn go(&self, place: Place) -> Result<(), String> {
+        match place {
+            Place::Here => Ok(()),
+            Place::At(bound) => self.serve(bound),
+            Place::SamePort(wanted, said_by) => {
+                let left = self.served.take().map(|(at, server)| {
+                    let address = server.address();
+                    server.stop();
+                    (at, address)
+                });
+                let moved = Bound::to(wanted, wanted, said_by).and_then(|b| self.serve(Some(b)));
+                let (Err(problem), Some((at, address))) = (&moved, left) else { return moved };
+                match Bound::to(at, address, said_by).and_then(|bound| self.serve(Some(bound))) {
+                    Ok(()) => moved,
+                    Err(worse) => Err(format!("{problem}; and now they listen nowhere: {worse}")),
+                }
+            }
         }
-    }
-
-    /// Listens at `address` again, as which `at` was understood.
-    fn serve_again(&self, at: SocketAddr, address: SocketAddr) -> Result<(), String> {
-        let listener = TcpListener::bind(address).map_err(|error| error.to_string())?;
-        self.serve(Some(Bound(at, listener)))
     }
 
     fn serve(&self, bound: Option<Bound>) -> Result<(), String> {
@@ -113,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_moves_to_another_address_with_the_same_port_and_stays_where_it_cannot() {
+    fn it_moves_to_another_address_with_the_same_port_and_stays_where_it_cannot_or_is_not_to_yet() {
         actix_rt::System::new().block_on(async {
             let supervisor = SupervisorActor::new(Config::new()).ticks(0).start();
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -129,15 +152,28 @@ mod tests {
             let nowhere = at(Ipv4Addr::new(192, 0, 2, 1).into());
             let log = Logger::root(slog::Discard, slog::o!());
             let face = Face::start(Bound::by(&here, "it").unwrap(), supervisor, log).unwrap();
+            let place = || face.served.borrow().as_ref().unwrap().0;
             for (config, moves) in [(&same, true), (&nowhere, false), (&here, true), (&here, true)]
             {
-                let before = face.served.borrow().as_ref().unwrap().0;
-                assert_eq!(face.follow(config, "it").is_ok(), moves, "{:?}", config.status.listen);
-                let after = face.served.borrow().as_ref().unwrap().0;
-                assert_eq!(after, if moves { config.status.listen.unwrap() } else { before });
-                assert!(TcpStream::connect(after).is_ok(), "{after}");
+                let before = place();
+                let prepared = face.prepare(config, "it");
+                assert_eq!(prepared.is_ok(), moves, "{:?}", config.status.listen);
+                assert!(place() == before && TcpStream::connect(before).is_ok(), "it has moved");
+                if let Ok(prepared) = prepared {
+                    face.go(prepared).unwrap();
+                }
+                assert_eq!(place(), if moves { config.status.listen.unwrap() } else { before });
+                assert!(TcpStream::connect(place()).is_ok(), "{}", place());
             }
-            face.follow(&Config::new(), "it").unwrap();
+            // Somebody else takes the place that it goes to.
+            let elsewhere = at(Ipv4Addr::new(127, 0, 0, 2).into());
+            let prepared = face.prepare(&elsewhere, "it").unwrap();
+            let taken = TcpListener::bind(elsewhere.status.listen.unwrap()).unwrap();
+            let problem = face.go(prepared).unwrap_err();
+            assert!(problem.ends_with("; it can name another address"), "{problem}");
+            assert!(TcpStream::connect(place()).is_ok(), "it has not stayed");
+            drop(taken);
+            face.prepare(&Config::new(), "it").and_then(|nowhere| face.go(nowhere)).unwrap();
             assert!(face.served.borrow().is_none());
         });
     }

@@ -1,7 +1,7 @@
 //! `ratesheet run`: the service. Touches: signals.
 
 use ratesheet::{Config, SupervisorActor};
-use slog::{crit, info, warn};
+use slog::{crit, error, info, warn};
 
 use super::{
     credentials,
@@ -77,17 +77,24 @@ async fn serve(
             return Exit::System;
         }
     };
+    let face = &face;
     let reload = || {
         let loaded = layers::load_again(&Environment::of_process(), flags);
         let Loaded { name, config, listen_by, .. } = loaded.map_err(|error| error.to_string())?;
         config.tls.check(&name).map_err(|error| error.to_string())?;
         credentials::identity(&config).map_err(|error| error.to_string())?;
-        face.follow(&config, listen_by)?;
-        logging.follow(&config.log);
-        if let Some(warning) = credentials::warning(&config) {
-            warn!(log, "{}", warning);
-        }
-        Ok(config)
+        let place = face.prepare(&config, listen_by)?;
+        let (logs, key_warning) = (config.log, credentials::warning(&config));
+        let in_force = move || {
+            logging.follow(&logs);
+            if let Err(problem) = face.go(place) {
+                error!(log, "{}", problem);
+            }
+            if let Some(warning) = key_warning {
+                warn!(log, "{}", warning);
+            }
+        };
+        Ok((config, in_force))
     };
     service.serve(signals, reload, |_| Watch::On).await
 }

@@ -3,9 +3,9 @@
 
 use std::{future::pending, pin::pin, rc::Rc};
 
-use actix::{Addr, AsyncContext, Context, Handler, Message, dev::ToEnvelope};
-use ratesheet::{Config, Event, GetStatus, Reload, Shutdown, State, SupervisorActor};
-use slog::{Logger, crit, debug, error, info, warn};
+use actix::{Addr, AsyncContext, Context};
+use ratesheet::{Config, Event, Shutdown, SupervisorActor};
+use slog::{Logger, crit, debug, info, warn};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     inbox::inbox,
     notify::Manager,
     process::{Asked, Signals},
+    reloads::Reloads,
 };
 
 /// A supervisor, and the task that it runs in.
@@ -38,6 +39,7 @@ enum Happening {
     Asked(Asked),
     Event(Option<Event>),
     Ended { cleanly: bool },
+    Reloaded,
     Beat,
 }
 
@@ -58,27 +60,28 @@ impl Service {
         self
     }
 
-    /// Stays until the end, which `signals` ask for. `reload` reads the configuration again, `watch`
-    /// is shown every event.
-    pub(super) async fn serve(
+    /// Stays until the end, which `signals` ask for. `reload` reads the configuration again, and
+    /// gives with it what else is to be done once the tree goes by it; `watch` is shown every event.
+    pub(super) async fn serve<F: FnOnce()>(
         self,
         signals: Signals,
-        reload: impl Fn() -> Result<Config, String>,
+        reload: impl Fn() -> Result<(Config, F), String>,
         watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
         self.serve_until(signals, pending::<()>(), reload, watch).await
     }
 
     /// As [`serve`](Self::serve); `quit` asks it to stop, as a signal does.
-    pub(super) async fn serve_until<T>(
+    pub(super) async fn serve_until<T, F: FnOnce()>(
         mut self,
         mut signals: Signals,
         quit: impl Future<Output = T>,
-        reload: impl Fn() -> Result<Config, String>,
+        reload: impl Fn() -> Result<(Config, F), String>,
         mut watch: impl FnMut(&Event) -> Watch,
     ) -> Exit {
         let mut quit = pin!(quit);
-        self.ready_at_work();
+        let manager = Rc::clone(&self.manager);
+        let mut reloads = Reloads::of(self.supervisor.clone(), reload, manager, self.log.clone());
         let mut pulse = self.manager.pulse();
         let mut stopping = false;
         loop {
@@ -87,16 +90,15 @@ impl Service {
                 asked = signals.next() => Happening::Asked(asked),
                 event = self.events.recv() => Happening::Event(event),
                 ended = &mut self.task => Happening::Ended { cleanly: ended.is_ok() },
+                () = reloads.seen_through(), if !stopping => Happening::Reloaded,
                 () = pulse.beat() => Happening::Beat,
             };
             match happening {
+                Happening::Reloaded => {}
                 // The thread that everything runs in has come round to it.
                 Happening::Beat => self.manager.alive(),
                 Happening::Asked(Asked::Reload | Asked::Alone) if stopping => {}
-                Happening::Asked(Asked::Reload) => {
-                    self.manager.reloading();
-                    self.reload(reload());
-                }
+                Happening::Asked(Asked::Reload) => reloads.asked(),
                 Happening::Asked(again) if stopping => {
                     // Of a tree, only who writes is waited for.
                     warn!(
@@ -110,7 +112,7 @@ impl Service {
                     info!(self.log, "stopping");
                     stopping = true;
                     self.manager.stopping();
-                    self.tell(Shutdown);
+                    self.shut_down();
                 }
                 Happening::Event(Some(event @ Event::Escalated(_))) => {
                     watch(&event);
@@ -119,7 +121,7 @@ impl Service {
                 Happening::Event(Some(event)) => {
                     if !stopping && watch(&event) == Watch::Done {
                         stopping = true;
-                        self.tell(Shutdown);
+                        self.shut_down();
                     }
                 }
                 // Nobody sends events any more: the supervisor is about to be gone.
@@ -140,52 +142,14 @@ impl Service {
         Exit::GaveUp
     }
 
-    fn reload(&self, config: Result<Config, String>) {
-        match config {
-            Ok(config) => {
-                info!(self.log, "the configuration is read again");
-                let told = self.tell(Reload(Box::new(config)));
-                let manager = Rc::clone(&self.manager);
-                actix_rt::spawn(async move {
-                    // Even if it was refused: the old one is at work then.
-                    drop(told.await);
-                    manager.ready();
-                });
-            }
-            Err(problems) => {
-                error!(self.log, "the new configuration cannot be used, the old one stays";
-                    "problems" => problems);
-                self.manager.ready();
-            }
-        }
-    }
-
-    /// Says that it is ready as soon as there is a tree.
-    fn ready_at_work(&self) {
-        let asked = self.supervisor.send(GetStatus);
-        let manager = Rc::clone(&self.manager);
-        actix_rt::spawn(async move {
-            if asked.await.is_ok_and(|status| status.state == State::Running) {
-                manager.ready();
-            }
-        });
-    }
-
-    /// Sends a command, and ends when it has been answered; what comes of it is seen by what
-    /// happens.
-    fn tell<M>(&self, command: M) -> JoinHandle<()>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        SupervisorActor: Handler<M>,
-        Context<SupervisorActor>: ToEnvelope<SupervisorActor, M>,
-    {
-        let sent = self.supervisor.send(command);
+    /// Has it shut down; what comes of it is seen by what happens.
+    fn shut_down(&self) {
+        let sent = self.supervisor.send(Shutdown);
         let log = self.log.clone();
         actix_rt::spawn(async move {
             if sent.await.is_err() {
                 debug!(log, "the supervisor has gone before it answered");
             }
-        })
+        });
     }
 }

@@ -185,13 +185,14 @@ fn recovery_keys() -> Map<String, Value> {
         ),
     ];
     let restarts = "So many restarts of one actor are borne within the period.";
+    let asked = "How often each actor is asked whether it still answers: 500 ms at the least.";
     let supervision = [
         ("max_restarts", integer((0, 1_000, 5), restarts)),
         ("period", of("60s", "The period within which restarts are counted.")),
         ("backoff_min", of("500ms", "The wait before the first restart.")),
         ("backoff_max", of("30s", "The longest wait before a restart.")),
         ("park", of("5m", "How long an actor is left alone that has failed too often.")),
-        ("ping", of("5s", "How often each actor is asked whether it still answers.")),
+        ("ping", with_default("5s", between(500, DAY, asked))),
     ];
     object([
         ("retry", section("When something is tried again.", retry)),
@@ -248,10 +249,15 @@ fn with_default(default: &str, mut schema: Value) -> Value {
 
 /// A duration up to so many milliseconds.
 fn duration(most: u64, text: &str) -> Value {
+    between(1, most, text)
+}
+
+/// A duration from so many milliseconds to so many.
+fn between(least: u64, most: u64, text: &str) -> Value {
     json!({
         "description": text,
         "anyOf": [
-            { "type": "integer", "minimum": 1, "maximum": most },
+            { "type": "integer", "minimum": least, "maximum": most },
             { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$" }
         ]
     })

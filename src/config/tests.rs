@@ -133,7 +133,7 @@ fn everything_can_be_said() {
           "google": { "url": "http://localhost:8081", "deadline": "20s", "writes_per_minute": 300 },
           "retry": { "backoff_min": 1, "backoff_max": "1m", "probe": "1h" },
           "supervision": { "max_restarts": 0, "period": 1000, "backoff_min": "1s", "backoff_max": "1s",
-                           "ping": 100, "park": "1m" },
+                           "ping": 500, "park": "1m" },
           "log": { "level": "debug", "format": "json" }, "tls": { "ca_file": "ca.pem" },
           "status": { "listen": "[::1]:0" },
           "heartbeat": { "url": "https://hc-ping.com/uuid?x=1" } }"#,
@@ -355,6 +355,7 @@ fn the_builder_tells_every_mistake() {
     config.kraken.url = "http://u:hunter2@10.0.0.1".into();
     config.kraken.requests_per_second = f64::NAN;
     config.retry.backoff.min = Duration::from_secs(100);
+    config.supervision.ping = Duration::from_millis(499);
     config.heartbeat.url = Some("http://example.com/secret".into());
     let printed = config.check().unwrap_err().to_string();
     for words in [
@@ -369,11 +370,12 @@ fn the_builder_tells_every_mistake() {
         "kraken.url",
         "kraken.requests_per_second: found NaN",
         "retry.backoff.max: found 1 min; expected no less than retry.backoff.min, which is 100 s",
+        "supervision.ping: found 499 ms; expected 500 ms to 24 h",
         "shutdown_grace: found 0 ms",
         "heartbeat.url",
     ] {
         assert!(printed.contains(words), "{words}\n{printed}");
     }
     assert!(!printed.contains("hunter2") && !printed.contains("secret"), "{printed}");
-    assert_eq!(config.mistakes().len(), 13, "{printed}");
+    assert_eq!(config.mistakes().len(), 14, "{printed}");
 }

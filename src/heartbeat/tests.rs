@@ -3,7 +3,10 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -143,6 +146,27 @@ fn it_beats_at_most_once_a_minute_and_tells_when_it_is_not_heard() {
 }
 
 #[test]
+fn an_answer_that_repeats_its_address_is_not_told() {
+    actix_rt::System::new().block_on(async {
+        const REPEATED: &str = "the answer repeats what is secret, and is not shown";
+        let cases: [(&'static [&str], &str); 3] = [
+            (&["200 OK\r\nContent-Length: 0\r\nContent-Encoding: /ping/5eCr3t-5eCr3t"], REPEATED),
+            (&["500 /ping/5eCr3t-5eCr3t\r\nContent-Length: 0"], "HTTP 500"),
+            (&["500 No\r\nContent-Length: 19\r\n\r\n/ping/5eCr3t-5eCr3t"], "HTTP 500"),
+        ];
+        for (answer, why) in cases {
+            let (journal, (address, questions)) = (Journal::default(), server(answer));
+            let heart = heart(address, &journal).start();
+            heart.send(success(1)).await.unwrap();
+            until(|| questions.try_recv().is_ok()).await;
+            a_minute_later(&heart).await;
+            let told = format!("WARN the heartbeat is not heard: {why}");
+            assert_eq!(journal.take(), [told], "{answer:?}");
+        }
+    });
+}
+
+#[test]
 fn it_beats_once_a_minute_however_seldom_anything_is_written() {
     actix_rt::System::new().block_on(async {
         let (address, questions) = server(&["204 No Content"; 3]);
@@ -155,6 +179,33 @@ fn it_beats_once_a_minute_however_seldom_anything_is_written() {
             tokio::time::advance(EVERY).await;
             tokio::time::resume();
         }
+    });
+}
+
+#[test]
+fn after_a_suspend_it_does_not_beat_for_prices_that_have_grown_old_in_it() {
+    /// How long the machine has slept, in seconds.
+    static SLEPT: AtomicU64 = AtomicU64::new(0);
+    actix_rt::System::new().block_on(async {
+        let (address, questions) = server(&["204 No Content"; 2]);
+        let mut actor = heart(address, &Journal::default());
+        actor.clock = || Instant::now() + Duration::from_secs(SLEPT.load(Ordering::Relaxed));
+        let heart = actor.start();
+        heart.send(success(1)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
+        a_minute_later(&heart).await;
+        SLEPT.store(A_DAY.as_secs(), Ordering::Relaxed);
+        tokio::time::pause();
+        tokio::time::advance(EVERY).await;
+        tokio::time::resume();
+        for _ in 0..3 {
+            // The same success, told again, is no newer, and neither is the time to look over.
+            heart.send(success(1)).await.unwrap();
+            assert!(heart.send(AMinuteLater).await.unwrap(), "it beats");
+        }
+        assert!(questions.try_recv().is_err(), "it has beaten");
+        heart.send(success(2)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
     });
 }
 

@@ -5,7 +5,7 @@ use std::{error::Error, io, time::Duration};
 
 use awc::error::{ConnectError, SendRequestError};
 
-use super::{CONNECT_WITHIN, excerpt, tells};
+use super::{CONNECT_WITHIN, excerpt, secret::tells};
 use crate::messages::{Failure, FailureClass};
 
 /// Why there is no answer.
@@ -34,6 +34,8 @@ pub(crate) enum HttpError {
     Gzip(String),
     #[error("redirected (HTTP {status}) to {to}, which is not followed")]
     Redirect { status: u16, to: String },
+    #[error("the answer repeats what is secret, and is not shown")]
+    Withheld,
     #[error("the address is http, where anybody on the way can read the access token")]
     InTheClear,
 }
@@ -76,7 +78,7 @@ impl HttpError {
         if !tells(self.to_string().as_bytes(), secret) {
             return self;
         }
-        Self::Broken("the answer repeats the access token, and is not shown".into())
+        Self::Withheld
     }
 
     fn from_io(cause: &io::Error) -> Self {

@@ -2,8 +2,7 @@
 //! Pure: no I/O, no clock, no randomness.
 //!
 //! A few bytes of JSON can be a hundred times as many in memory: of `{"":0}` a tree has a whole
-//! node. So what comes from outside is never decoded into a `Value`; and into a list without
-//! end only where all of it is wanted of an answer that is capped low (a spreadsheet's tabs).
+//! node. So what comes from outside is never decoded into a `Value`, nor into a list without end.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 

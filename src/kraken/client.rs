@@ -48,13 +48,17 @@ impl KrakenClient {
 
     /// The names of every market.
     pub(super) async fn asset_pairs(&self) -> Result<PairIndex, KrakenError> {
-        Ok(PairIndex::new(&wire::asset_pairs(&self.list().await?)?))
+        // The answer is gone before the index is made: each takes megabytes.
+        let rows = wire::asset_pairs(&self.list().await?)?;
+        Ok(PairIndex::new(&rows))
     }
 
     /// The list of every market, and how far Kraken's clock is ahead of this machine's.
     pub(super) async fn markets(&self) -> Result<Markets, KrakenError> {
         let answer = self.list().await?;
-        Ok(Markets::new(&wire::asset_pairs(&answer)?, answer.clock_ahead))
+        let (rows, clock_ahead) = (wire::asset_pairs(&answer)?, answer.clock_ahead);
+        drop(answer);
+        Ok(Markets::new(&rows, clock_ahead))
     }
 
     async fn list(&self) -> Result<Answer, KrakenError> {

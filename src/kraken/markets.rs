@@ -15,6 +15,7 @@ use crate::{
     http::{Tls, TlsConfig},
     messages::{Failure, FailureClass},
     quote::AssetPair,
+    suggest::Effort,
 };
 
 /// Asks Kraken for the list of its pairs, in one request.
@@ -104,12 +105,15 @@ impl Markets {
     /// When Kraken has none by this name: the [`Failure`] says which one was meant, perhaps.
     pub fn find(&self, pair: &AssetPair) -> Result<&Market, Failure> {
         let market = self.index.key(pair).and_then(|key| self.by_key(key));
-        market.ok_or_else(|| pairs::unknown(pair, self.index.did_you_mean(pair)))
+        market.ok_or_else(|| {
+            pairs::unknown(pair, self.index.did_you_mean(pair, &mut Effort::default()))
+        })
     }
 
     /// The pair whose name is nearest to a mistyped one.
     pub fn did_you_mean(&self, text: &str) -> Option<&Market> {
-        let meant = self.index.did_you_mean(&AssetPair::parse(&plain(text)).ok()?)?;
+        let pair = AssetPair::parse(&plain(text)).ok()?;
+        let meant = self.index.did_you_mean(&pair, &mut Effort::default())?;
         self.list.iter().find(|market| market.name == meant)
     }
 

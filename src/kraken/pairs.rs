@@ -11,7 +11,7 @@ use super::wire::AssetPairInfo;
 use crate::{
     messages::{Failure, FailureClass},
     quote::AssetPair,
-    suggest::did_you_mean,
+    suggest::Effort,
 };
 
 /// Kraken's own codes for assets that everybody else calls otherwise.
@@ -20,11 +20,18 @@ const ALIASES: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 /// Every name of every market.
 #[derive(Debug, Default)]
 pub(super) struct PairIndex {
-    /// Kraken's key by the canonical form of each name; in order, so that of two names that are
-    /// equally near always the same one is suggested.
-    keys: BTreeMap<String, String>,
-    /// The names to suggest, one for each market.
-    names: Vec<String>,
+    markets: Vec<Market>,
+    /// The place of a market by the canonical form of each of its names; in order, so that of two
+    /// names that are equally near always the same one is suggested.
+    places: BTreeMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Market {
+    /// What Kraken calls it.
+    key: String,
+    /// What is suggested to people.
+    name: String,
 }
 
 impl PairIndex {
@@ -32,26 +39,27 @@ impl PairIndex {
     pub(super) fn new(rows: &BTreeMap<String, AssetPairInfo>) -> Self {
         let mut index = Self::default();
         // The surest names first: none of a later kind displaces one of an earlier.
-        for key in rows.keys() {
-            index.name(key, key);
+        for (place, key) in rows.keys().enumerate() {
+            index.name(key, place);
         }
-        for (key, row) in rows {
-            index.name(&row.altname, key);
-            index.name(&row.wsname, key);
+        for (place, row) in rows.values().enumerate() {
+            index.name(&row.altname, place);
+            index.name(&row.wsname, place);
         }
-        for (key, row) in rows {
+        for (place, (key, row)) in rows.iter().enumerate() {
             for alias in aliases(&row.wsname) {
-                index.name(&alias, key);
+                index.name(&alias, place);
             }
-            let name = if row.wsname.is_empty() { &row.altname } else { &row.wsname };
-            index.names.push(if name.is_empty() { key.clone() } else { name.clone() });
+            let names = [&row.wsname, &row.altname, key];
+            let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or(key);
+            index.markets.push(Market { key: key.clone(), name: name.clone() });
         }
         index
     }
 
-    fn name(&mut self, name: &str, key: &str) {
+    fn name(&mut self, name: &str, place: usize) {
         if !name.is_empty() {
-            self.keys.entry(AssetPair::canonical(name)).or_insert_with(|| key.to_owned());
+            self.places.entry(AssetPair::canonical(name)).or_insert(place);
         }
     }
 
@@ -62,15 +70,17 @@ impl PairIndex {
 
     /// Kraken's key by the canonical form of a name.
     pub(super) fn key_of(&self, canonical: &str) -> Option<&str> {
-        self.keys.get(canonical).map(String::as_str)
+        let market = self.places.get(canonical).and_then(|&place| self.markets.get(place))?;
+        Some(&market.key)
     }
 
     /// The market whose name is nearest to an unknown pair's.
-    pub(super) fn did_you_mean(&self, pair: &AssetPair) -> Option<&str> {
-        let nearest = did_you_mean(pair.key(), self.keys.keys().map(String::as_str))?;
-        let key = self.keys.get(nearest)?;
-        let same = |name: &&String| self.keys.get(&AssetPair::canonical(name)) == Some(key);
-        self.names.iter().find(same).map(String::as_str)
+    pub(super) fn did_you_mean(&self, pair: &AssetPair, effort: &mut Effort) -> Option<&str> {
+        let nearest = effort.did_you_mean(pair.key(), self.places.keys().map(String::as_str))?;
+        let Market { key, name } = self.markets.get(*self.places.get(nearest)?)?;
+        // It may be what another is called, too, and more surely so.
+        let is_own = self.key_of(&AssetPair::canonical(name)) == Some(key);
+        is_own.then_some(name)
     }
 }
 
@@ -175,10 +185,11 @@ mod tests {
     #[test]
     fn an_unknown_market_gets_its_nearest_neighbour() {
         let index = index();
-        assert_eq!(index.did_you_mean(&pair("xbteuro")), Some("XBT/EUR"));
-        assert_eq!(index.did_you_mean(&pair("adaeru")), Some("ADA/EUR"));
-        assert_eq!(index.did_you_mean(&pair("btceuu")), Some("XBT/EUR"));
-        assert_eq!(index.did_you_mean(&pair("WHATEVER")), None);
+        let meant = |name| index.did_you_mean(&pair(name), &mut Effort::default());
+        assert_eq!(meant("xbteuro"), Some("XBT/EUR"));
+        assert_eq!(meant("adaeru"), Some("ADA/EUR"));
+        assert_eq!(meant("btceuu"), Some("XBT/EUR"));
+        assert_eq!(meant("WHATEVER"), None);
     }
 
     #[test]

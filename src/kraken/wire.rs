@@ -24,7 +24,7 @@ const MOST_ERRORS: usize = 16;
 const LONGEST_TEXT: usize = 1_024;
 
 /// The most pairs of an answer. Kraken has about 1,500.
-const MOST_PAIRS: usize = 10_000;
+const MOST_PAIRS: usize = 4_000;
 
 /// The tickers of an answer.
 #[derive(Debug, Default)]

@@ -41,6 +41,20 @@ impl Cadences {
         self.0.iter().map(|cadence| cadence.next).min()
     }
 
+    /// All sheets.
+    pub(super) fn sheets(&self) -> impl Iterator<Item = SheetIndex> {
+        self.0.iter().map(|cadence| cadence.sheet)
+    }
+
+    /// Has each sheet due earlier by as much: so long the machine was suspended, and no `Instant`
+    /// has counted it.
+    pub(super) fn suspended(&mut self, slept: Duration) {
+        for cadence in &mut self.0 {
+            // Where there is no such moment, its rhythm is not what it was.
+            cadence.next = cadence.next.checked_sub(slept).unwrap_or(cadence.next);
+        }
+    }
+
     /// The sheets that are due at `now`, each once however late it is, and how many due times
     /// have been missed. The next due time of each keeps to its multiples.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<SheetIndex>, u64) {
@@ -104,6 +118,20 @@ mod tests {
         assert_eq!(cadences.due(start + ms(4_050)), (vec![SheetIndex(0)], 39));
         assert_eq!(cadences.due(start + ms(4_051)), (vec![], 0));
         assert_eq!(cadences.next(), Some(start + ms(4_100)));
+    }
+
+    #[test]
+    fn a_suspend_is_like_a_stall_and_each_sheet_keeps_to_its_multiples() {
+        let start = Instant::now();
+        let [often, seldom] = [0, 1].map(SheetIndex);
+        let mut cadences = Cadences::new([(often, ms(100)), (seldom, ms(10_000))], start);
+        assert_eq!(cadences.sheets().collect::<Vec<_>>(), [often, seldom]);
+        assert_eq!(cadences.due(start), (vec![often, seldom], 0));
+        cadences.suspended(ms(4_030));
+        assert_eq!(cadences.due(start + ms(20)), (vec![often], 39), "4.05 s have passed");
+        assert_eq!(cadences.next(), Some(start + ms(70)));
+        cadences.suspended(ms(100_000));
+        assert_eq!(cadences.due(start + ms(20)), (vec![often, seldom], 999 + 9));
     }
 
     #[test]

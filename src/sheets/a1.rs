@@ -16,7 +16,7 @@ const ROWS: u32 = 10_000_000;
 
 /// The longest title of a tab and the longest name of a range, in characters. Google documents
 /// 250 for names; titles are held to the same, with room.
-const LONGEST_NAME: usize = 250;
+pub(super) const LONGEST_NAME: usize = 250;
 
 /// A single place to write to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

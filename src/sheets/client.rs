@@ -7,7 +7,7 @@ use super::{
     GoogleConfig,
     auth::AccessToken,
     error::SheetsError,
-    wire::{self, Contents, Properties, ValueRange},
+    wire::{self, CellHolds, Properties, ValueRange},
 };
 use crate::http::{Answer, Http, Tls, TlsError};
 
@@ -17,8 +17,9 @@ const ANSWER_CAP: usize = 256 * 1024;
 /// The tabs and the names of a spreadsheet: a name takes some 150 bytes.
 const PROPERTIES_CAP: usize = 512 * 1024;
 
-/// What is in a hundred cells: a cell holds 50,000 characters at the most.
-const CONTENTS_CAP: usize = 8 * 1024 * 1024;
+/// What is in some cells. One holds 50,000 characters at the most, each of which takes six bytes
+/// at the worst, as `\u003c` does: it is never too large. Many may be, and are asked for in halves.
+const CONTENTS_CAP: usize = 512 * 1024;
 
 /// Asks Google. Cheap to clone.
 #[derive(Clone)]
@@ -62,17 +63,17 @@ impl SheetsClient {
         Ok((properties, answer.clock_ahead))
     }
 
-    /// What is in the first cell of each of these ranges.
+    /// What is in each of these cells.
     pub(super) async fn contents(
         &self,
         token: &AccessToken,
         spreadsheet: &str,
-        ranges: &[String],
-    ) -> Result<Vec<Contents>, SheetsError> {
-        let query = wire::contents_query(ranges);
+        cells: &[String],
+    ) -> Result<Vec<CellHolds>, SheetsError> {
+        let query = wire::contents_query(cells);
         let url = format!("{}/v4/spreadsheets/{spreadsheet}/values:batchGet?{query}", self.url);
         let answer = success(self.http.get(&url, Some(token.secret()), CONTENTS_CAP).await?)?;
-        let contents = wire::contents(&answer, ranges.len());
+        let contents = wire::contents(&answer, cells.len());
         contents.ok_or_else(|| SheetsError::NotGoogle(answer.describe()))
     }
 

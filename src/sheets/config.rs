@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{a1::CellRef, reading};
+use super::{a1::CellRef, configured};
 use crate::{
     messages::{CellContent, SheetIndex},
     pace::RetryConfig,
@@ -153,7 +153,7 @@ impl SheetConfig {
     pub fn new(spreadsheet: &str, tab: impl Into<Tab>) -> Self {
         let mut mistakes = Mistakes::default();
         let tab = tab.into();
-        let (id, own) = reading::spreadsheet(spreadsheet).unwrap_or_else(|refusal| {
+        let (id, own) = configured::spreadsheet(spreadsheet).unwrap_or_else(|refusal| {
             mistakes.code("spreadsheet", refusal.or_found(crate::tree::shown(spreadsheet)));
             (SpreadsheetId::unreadable(spreadsheet), Tab::First)
         });
@@ -191,11 +191,11 @@ impl SheetConfig {
     #[must_use]
     pub fn cell(mut self, source: &str, cell: &str) -> Self {
         let path = format!("cell({}, {})", crate::tree::shown(source), crate::tree::shown(cell));
-        let source = reading::source(source).map_err(|refusals| {
+        let source = configured::source(source).map_err(|refusals| {
             let note = |refusal| self.mistakes.code(path.as_str(), refusal);
             refusals.into_iter().for_each(note);
         });
-        let place = self.noted(&path, cell, reading::cell(cell));
+        let place = self.noted(&path, cell, configured::cell(cell));
         if let (Ok((pair, field)), Some(cell)) = (source, place) {
             self.cells.push(CellMapping { cell, pair, field });
         }
@@ -205,7 +205,7 @@ impl SheetConfig {
     /// Adds a cell that shows when the oldest price of this sheet was asked for.
     #[must_use]
     pub fn updated(mut self, cell: &str) -> Self {
-        let place = self.noted("updated", cell, reading::cell(cell));
+        let place = self.noted("updated", cell, configured::cell(cell));
         self.updated.extend(place);
         self
     }
@@ -213,7 +213,7 @@ impl SheetConfig {
     /// Adds a cell that shows what is wrong with this sheet, or nothing.
     #[must_use]
     pub fn problem(mut self, cell: &str) -> Self {
-        let place = self.noted("problem", cell, reading::cell(cell));
+        let place = self.noted("problem", cell, configured::cell(cell));
         self.problem.extend(place);
         self
     }
@@ -239,7 +239,7 @@ impl SheetConfig {
             mistakes.code(format!("{path}.every"), refusal);
         }
         if let Tab::Title(title) = &self.tab
-            && let Err(refusal) = reading::title(title)
+            && let Err(refusal) = configured::title(title)
         {
             mistakes.code(format!("{path}.tab"), refusal);
         }

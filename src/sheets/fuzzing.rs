@@ -9,11 +9,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use super::{
     SpreadsheetId, Tab,
     a1::CellRef,
-    auth,
+    auth, configured,
     error::SheetsError,
+    index::Index,
     key::ServiceAccountKey,
     locate::{self, Sought},
-    reading, wire,
+    wire,
 };
 use crate::{
     dial::{Dialer, Line},
@@ -40,7 +41,8 @@ pub fn sheets_answer(bytes: &[u8]) {
         let cell = CellRef::parse("B7").expect("it is a cell");
         let (tab, content) = (Tab::Title("Sheet 1".into()), CellContent::Updated);
         let sought = Sought { cell: &cell, tab: &tab, name: "B7", content: &content };
-        for failure in locate::place([sought; 2], &found).into_iter().filter_map(Result::err) {
+        let places = locate::place([sought; 2], &mut Index::new(&found));
+        for failure in places.into_iter().filter_map(Result::err) {
             assert_printable(&failure.to_string());
         }
     }
@@ -53,7 +55,7 @@ pub fn sheets_answer(bytes: &[u8]) {
 /// A cell is read as it is printed, and goes to Google in a form that is one cell and no formula.
 pub fn cell(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(cell) = reading::cell(text) else { return };
+    let Ok(cell) = configured::cell(text) else { return };
     assert_eq!(CellRef::parse(&cell.to_string()).as_ref(), Ok(&cell), "{text}");
     let range = cell.range("It's");
     assert!(!range.contains(char::is_control), "{range:?}");
@@ -70,7 +72,7 @@ pub fn cell(bytes: &[u8]) {
 /// What is taken for a spreadsheet cannot break out of the URL that it becomes part of.
 pub fn spreadsheet(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok((id, tab)) = reading::sheet(text) else { return };
+    let Ok((id, tab)) = configured::sheet(text) else { return };
     let safe = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     assert!(id.as_str().bytes().all(safe) && id.as_str().len() >= 20, "{id}");
     assert_eq!(SpreadsheetId::parse(id.as_str()), Some(id));
@@ -80,9 +82,9 @@ pub fn spreadsheet(bytes: &[u8]) {
 /// A key of `data` is read, and reads the same when it is put together again.
 pub fn source(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok((pair, field)) = reading::source(text) else { return };
+    let Ok((pair, field)) = configured::source(text) else { return };
     let again = format!("kraken:{pair}:{}", field.name());
-    assert_eq!(reading::source(&again).ok(), Some((pair, field)), "{text}");
+    assert_eq!(configured::source(&again).ok(), Some((pair, field)), "{text}");
 }
 
 /// A key is read, or one short printable line says why not: none that could hold a key.

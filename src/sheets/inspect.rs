@@ -10,11 +10,15 @@ use super::{
     account::Budget,
     config::one_tab,
     error::{self, SheetsError},
+    index::Index,
     locate::{self, Sought},
     trouble::Trouble,
-    wire::{self, CellHolds, Contents, Properties},
+    wire::{self, CellHolds, Properties},
 };
-use crate::messages::{CellContent, Failure, FailureClass, SheetIndex};
+use crate::{
+    http::HttpError,
+    messages::{CellContent, Failure, FailureClass, SheetIndex},
+};
 
 /// At most so many cells in one request, and so many bytes of ranges: an address has its limits.
 const CHUNK_CELLS: usize = 100;
@@ -51,7 +55,8 @@ pub struct InspectedCell {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FoundCell {
-    /// Where it is, in Google's words: `'Sheet 1'!A1`; of a named range all of it.
+    /// Where it is, in Google's words: `'Sheet 1'!A1`; of a named range all of it, as far as the
+    /// spreadsheet says where that is, or else its name.
     pub range: String,
     /// What is in it; of a named range in its first cell.
     pub holds: CellHolds,
@@ -76,7 +81,7 @@ impl Account {
     ///
     /// # Errors
     /// When the spreadsheet as a whole cannot be read: why, and what to do about it.
-    #[expect(clippy::indexing_slicing, reason = "chunks are of `ranges`; `there` is as long")]
+    #[expect(clippy::indexing_slicing, reason = "chunks are of `asked`, whose places are of cells")]
     pub async fn inspect(
         &self,
         spreadsheet: &SpreadsheetId,
@@ -85,25 +90,26 @@ impl Account {
         let failure = |trouble: Trouble| trouble.failure(self, spreadsheet.as_str());
         let (properties, clock_ahead) =
             self.read_spreadsheet(spreadsheet.as_str()).await.map_err(failure)?;
-        let mut cells = located(sheets, &properties);
-        let there: Vec<usize> = (0..cells.len()).filter(|&at| cells[at].found.is_ok()).collect();
-        let ranges: Vec<String> =
-            cells.iter().filter_map(|cell| cell.found.as_ref().ok()).map(of).collect();
+        let (mut cells, asked) = located(sheets, &properties);
+        let (there, ranges): (Vec<usize>, Vec<String>) = asked.into_iter().unzip();
         let mut chunks = chunks(&ranges);
         while let Some(chunk) = chunks.pop() {
             match self.read_cells(spreadsheet.as_str(), &ranges[chunk.clone()]).await {
                 Ok(contents) => {
-                    for (&at, Contents { range, holds }) in there[chunk].iter().zip(contents) {
-                        cells[at].found = Ok(FoundCell { range, holds });
+                    for (&at, holds) in there[chunk].iter().zip(contents) {
+                        if let Ok(found) = &mut cells[at].found {
+                            found.holds = holds;
+                        }
                     }
                 }
-                // Google refuses all of a request because of one cell: it is looked for.
-                Err(Trouble::Sheets(SheetsError::BadRequest(text), _)) if chunk.len() == 1 => {
-                    cells[there[chunk.start]].found = Err(cell_refused(&text));
-                }
-                Err(Trouble::Sheets(SheetsError::BadRequest(_), _)) => {
+                // Google refuses all of a request because of one cell: it is looked for. And what
+                // is too much at once is not too much by halves.
+                Err(trouble) if chunk.len() > 1 && is_of_many(&trouble) => {
                     let middle = chunk.start + chunk.len() / 2;
                     chunks.extend([chunk.start..middle, middle..chunk.end]);
+                }
+                Err(Trouble::Sheets(SheetsError::BadRequest(text), _)) => {
+                    cells[there[chunk.start]].found = Err(cell_refused(&text));
                 }
                 Err(trouble) => return Err(failure(trouble)),
             }
@@ -120,11 +126,17 @@ impl Account {
         read.map_err(|error| Trouble::Sheets(error, token))
     }
 
-    async fn read_cells(&self, id: &str, ranges: &[String]) -> Result<Vec<Contents>, Trouble> {
+    async fn read_cells(&self, id: &str, ranges: &[String]) -> Result<Vec<CellHolds>, Trouble> {
         let token = self.turn(Budget::Reads).await?;
         let read = self.client().contents(&token, id, ranges).await;
         read.map_err(|error| Trouble::Sheets(error, token))
     }
+}
+
+/// Whether the trouble with many cells may be with one of them, or with their number.
+const fn is_of_many(trouble: &Trouble) -> bool {
+    use SheetsError::{BadRequest, Http};
+    matches!(trouble, Trouble::Sheets(BadRequest(_) | Http(HttpError::TooLarge(_)), _))
 }
 
 fn cell_refused(text: &str) -> Failure {
@@ -132,12 +144,13 @@ fn cell_refused(text: &str) -> Failure {
     Failure { class: FailureClass::Cell, reason: text.to_owned(), remedy }
 }
 
-fn of(found: &FoundCell) -> String {
-    found.range.clone()
-}
+/// Cells of which it is not known yet what is in them; and which of them are to be looked into,
+/// and where that is.
+type Located = (Vec<InspectedCell>, Vec<(usize, String)>);
 
-/// The cells of these sheets and where they are; what is in them is not known yet.
-fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Vec<InspectedCell> {
+/// The cells of these sheets. Of a named range the first cell is to be looked into: Google would
+/// send all of it.
+fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Located {
     let only = one_tab(sheets.iter().map(|(_, sheet)| *sheet));
     let all = sheets.iter().flat_map(|(index, sheet)| {
         let name = move |cell: &CellRef| sheet.tab.cell_name(cell, only);
@@ -146,14 +159,24 @@ fn located(sheets: &[(SheetIndex, &SheetConfig)], properties: &Properties) -> Ve
     let all: Vec<_> = all.collect();
     let sought =
         all.iter().map(|(_, tab, cell, name, content)| Sought { cell, tab, name, content });
-    let places = locate::place(sought, properties);
-    let inspected = all.iter().zip(places).map(|((sheet, _, cell, name, content), place)| {
-        let found = place.map(|range| FoundCell { range, holds: CellHolds::Nothing });
-        let namesake = locate::namesake(cell, properties);
+    let mut index = Index::new(properties);
+    let places = locate::place(sought, &mut index);
+    let (mut cells, mut asked) = (Vec::new(), Vec::new());
+    for ((sheet, _, cell, name, content), place) in all.iter().zip(places) {
+        let found = place.map(|place| {
+            let extent = match cell {
+                CellRef::Named(name) => index.extent(name),
+                CellRef::Cell { .. } => None,
+            };
+            let (first, range) = extent.unwrap_or_else(|| (place.clone(), place));
+            asked.push((cells.len(), first));
+            FoundCell { range, holds: CellHolds::Nothing }
+        });
+        let namesake = locate::namesake(cell, &index);
         let (cell, content) = (name.clone(), content.clone());
-        InspectedCell { sheet: *sheet, cell, content, found, namesake }
-    });
-    inspected.collect()
+        cells.push(InspectedCell { sheet: *sheet, cell, content, found, namesake });
+    }
+    (cells, asked)
 }
 
 /// Splits ranges into groups that one request each can carry.

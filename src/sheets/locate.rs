@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::{
     a1::{CellRef, column_letters, quoted},
     config::Tab,
+    index::Index,
     wire::{NamedRange, Properties, Spot, TabProperties},
 };
 use crate::{
     http::excerpt,
     messages::{CellContent, Failure, FailureClass},
-    suggest::did_you_mean,
 };
 
 /// A cell that is looked for.
@@ -30,14 +30,14 @@ pub(super) struct Sought<'a> {
 /// already, or when it is to tell a time in a zone that nothing here knows.
 pub(super) fn place<'a>(
     sought: impl IntoIterator<Item = Sought<'a>>,
-    properties: &Properties,
+    index: &mut Index<'a>,
 ) -> Vec<Result<String, Failure>> {
     let mut taken = BTreeMap::new();
-    let place = |Sought { cell, tab, name, content }| {
+    let place = |Sought { cell, tab, name, content }: Sought<'a>| {
         if content.tells_time() {
-            knows_zone(properties)?;
+            knows_zone(index.properties)?;
         }
-        let Found { range, spot } = find(cell, tab, properties)?;
+        let Found { range, spot } = find(cell, tab, index)?;
         match taken.entry(spot.ok_or_else(|| range.clone())) {
             Entry::Vacant(free) => {
                 free.insert(name);
@@ -70,21 +70,21 @@ struct Found {
     spot: Option<Spot>,
 }
 
-fn find(cell: &CellRef, tab: &Tab, properties: &Properties) -> Result<Found, Failure> {
+fn find<'a>(cell: &'a CellRef, tab: &'a Tab, index: &mut Index<'a>) -> Result<Found, Failure> {
     let (own, column, row) = match cell {
         CellRef::Named(name) => {
-            let NamedRange { name, first } = by_name(name, properties)?;
+            let NamedRange { name, first, .. } = index.range(name)?;
             return Ok(Found { range: name.clone(), spot: *first });
         }
         CellRef::Cell { tab, column, row } => (tab, *column, *row),
     };
     let found = match (own, tab) {
-        (Some(title), _) | (None, Tab::Title(title)) => by_title(title, properties)?,
-        (None, Tab::Gid(gid)) => by_gid(*gid, properties)?,
-        (None, Tab::First) => first(properties)?,
+        (Some(title), _) | (None, Tab::Title(title)) => index.tab(title)?,
+        (None, Tab::Gid(gid)) => index.tab_by_gid(*gid)?,
+        (None, Tab::First) => index.first_tab()?,
     };
     within_grid(found, column, row).map_err(|reason| {
-        let remedy = match (own, mistaken(cell, column, properties)) {
+        let remedy = match (own, mistaken(cell, column, index)) {
             (None, Some(remedy)) => remedy,
             _ => "Add rows or columns to it, or choose another cell".into(),
         };
@@ -107,34 +107,6 @@ fn knows_zone(properties: &Properties) -> Result<(), Failure> {
     Err(failure(reason, "Choose another in the spreadsheet, under File, Settings"))
 }
 
-fn by_title<'a>(title: &str, properties: &'a Properties) -> Result<&'a TabProperties, Failure> {
-    let tabs = &properties.tabs;
-    tabs.iter()
-        .find(|tab| tab.title == title)
-        .or_else(|| tabs.iter().find(|tab| same(&tab.title, title)))
-        .ok_or_else(|| {
-            let titles = tabs.iter().map(|tab| tab.title.as_str());
-            let remedy = match did_you_mean(title, titles) {
-                Some(meant) => {
-                    let meant = quoted(&excerpt(meant));
-                    format!("Did you mean {meant}? Correct it in the configuration")
-                }
-                None => tabs_there_are(properties),
-            };
-            failure(format!("there is no tab {}", quoted(title)), remedy)
-        })
-}
-
-fn by_gid(gid: u32, properties: &Properties) -> Result<&TabProperties, Failure> {
-    properties.tabs.iter().find(|tab| tab.gid == gid).ok_or_else(|| {
-        failure(format!("there is no tab with the gid {gid}"), tabs_there_are(properties))
-    })
-}
-
-fn first(properties: &Properties) -> Result<&TabProperties, Failure> {
-    properties.tabs.first().ok_or_else(|| failure("the spreadsheet has no tab", ""))
-}
-
 fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), String> {
     // A tab without a grid (a chart on its own) says nothing of its size: let Google judge.
     let beyond = |at: u32, size: u32| size > 0 && at > size;
@@ -147,13 +119,13 @@ fn within_grid(tab: &TabProperties, column: u32, row: u32) -> Result<(), String>
 
 /// What to do about a cell that is not there, and is perhaps not what was meant: `Tax2024` is one,
 /// in column TAX.
-fn mistaken(cell: &CellRef, column: u32, properties: &Properties) -> Option<String> {
+fn mistaken(cell: &CellRef, column: u32, index: &Index<'_>) -> Option<String> {
     /// The last column of two letters, `ZZ`.
     const TWO_LETTERS: u32 = 702;
     let CellRef::Cell { tab: None, row, .. } = cell else { return None };
     let letters = column_letters(column);
     let read = format!("{cell} is read as a cell, in column {letters}");
-    if let Some(namesake) = namesake(cell, properties) {
+    if let Some(namesake) = namesake(cell, index) {
         return Some(format!("{read}, although there is {namesake}"));
     }
     let as_name = "no range can have such a name: give it one such as";
@@ -162,57 +134,26 @@ fn mistaken(cell: &CellRef, column: u32, properties: &Properties) -> Option<Stri
 
 /// What else of a spreadsheet is called like a cell, and how it is written. To Google, too, that is
 /// the cell.
-pub(super) fn namesake(cell: &CellRef, properties: &Properties) -> Option<String> {
+pub(super) fn namesake(cell: &CellRef, index: &Index<'_>) -> Option<String> {
     let CellRef::Cell { tab: None, .. } = cell else { return None };
-    let name = cell.to_string();
-    if let Some(tab) = properties.tabs.iter().find(|tab| same(&tab.title, &name)) {
-        let title = quoted(&excerpt(&tab.title));
-        return Some(format!("a tab {title} too: a cell of that is written {title}!A1"));
-    }
-    let range = properties.names.iter().find(|range| same(&range.name, &name))?;
-    Some(format!("a range {} too: give that another name", excerpt(&range.name)))
-}
-
-fn by_name<'a>(name: &str, properties: &'a Properties) -> Result<&'a NamedRange, Failure> {
-    let mut names = properties.names.iter();
-    names.find(|known| same(&known.name, name)).ok_or_else(|| {
-        let names = properties.names.iter().map(|known| known.name.as_str());
-        let remedy = match did_you_mean(name, names) {
-            Some(meant) => {
-                format!("Did you mean {}? Correct it in the configuration", excerpt(meant))
-            }
-            None => "Name the range under Data, Named ranges; or write a cell such as A1".into(),
-        };
-        failure(format!("there is no range with the name {name}"), remedy)
-    })
-}
-
-/// Whether two titles, or two names of ranges, are the same to Google, whatever their case: as
-/// [`TargetKey`](super::reading::TargetKey) has it.
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
-/// What to do about a tab that is none of a spreadsheet's: some of these, in quotes, as a cell of
-/// theirs is written.
-fn tabs_there_are(properties: &Properties) -> String {
-    const MOST: usize = 8;
-    let mut titles: Vec<String> =
-        properties.tabs.iter().take(MOST).map(|tab| quoted(&excerpt(&tab.title))).collect();
-    if properties.tabs.len() > MOST {
-        titles.push("…".into());
-    }
-    format!("Its tabs are: {}. Correct it in the configuration", titles.join(", "))
+    index.namesake(&cell.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::tz::TimeZone;
+    use tokio::time::Instant;
 
     use super::*;
 
     fn tab(gid: u32, title: &str, rows: u32) -> TabProperties {
         TabProperties { gid, title: title.into(), rows, columns: if rows == 0 { 0 } else { 26 } }
+    }
+
+    fn named(name: &str, first: Option<Spot>) -> NamedRange {
+        NamedRange { name: name.into(), first, last: (None, None) }
     }
 
     fn spreadsheet() -> Properties {
@@ -225,11 +166,8 @@ mod tests {
                 tab(13, "Übertrag", 10),
             ],
             names: vec![
-                NamedRange { name: "BtcPrice".into(), first: None },
-                NamedRange {
-                    name: "Äpfel".into(),
-                    first: Some(Spot { gid: 7, column: 2, row: 3 }),
-                },
+                named("BtcPrice", None),
+                named("Äpfel", Some(Spot { gid: 7, column: 2, row: 3 })),
             ],
             zone: Ok(TimeZone::UTC),
         }
@@ -240,7 +178,7 @@ mod tests {
         let cells = cells.iter().map(|(cell, tab)| (*cell, CellRef::parse(cell).unwrap(), tab));
         let cells: Vec<_> = cells.collect();
         let sought = cells.iter().map(|(name, cell, tab)| Sought { cell, tab, name, content });
-        let found = place(sought, &spreadsheet()).into_iter();
+        let found = place(sought, &mut Index::new(&spreadsheet())).into_iter();
         found.map(|found| found.map_err(|failure| failure.to_string())).collect()
     }
 
@@ -309,26 +247,12 @@ mod tests {
 
     #[test]
     fn what_is_called_like_a_cell_is_known() {
-        let named = |cell: &str| namesake(&CellRef::parse(cell).unwrap(), &spreadsheet());
+        let spreadsheet = spreadsheet();
+        let index = Index::new(&spreadsheet);
+        let named = |cell: &str| namesake(&CellRef::parse(cell).unwrap(), &index);
         assert!(named("Q17").unwrap().starts_with("a tab 'q17' too"));
         for cell in ["Q18", "'Bob''s'!Q17", "BtcPrice"] {
             assert_eq!(named(cell), None, "{cell}");
-        }
-    }
-
-    #[test]
-    fn of_many_tabs_the_first_eight_are_listed() {
-        let listed = |count| {
-            let properties = Properties {
-                tabs: (0..count).map(|gid| tab(gid, &format!("T{gid}"), 10)).collect(),
-                ..spreadsheet()
-            };
-            tabs_there_are(&properties)
-        };
-        let eight = "'T0', 'T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7'";
-        for (count, listed_are) in [(8, eight), (9, &format!("{eight}, …"))] {
-            let told = format!("Its tabs are: {listed_are}. Correct it in the configuration");
-            assert_eq!(listed(count), told);
         }
     }
 
@@ -349,6 +273,37 @@ mod tests {
                 Err(why) => {
                     assert!(range.is_empty() && why.contains("the same cell as B3"), "{why}")
                 }
+            }
+        }
+    }
+
+    /// The most cells that there may be, and the most that is looked at of a spreadsheet, all of it
+    /// called alike, and so long that each comparison takes its time.
+    #[test]
+    fn twenty_thousand_cells_are_looked_for_among_ten_thousand_names_in_a_turn() {
+        const CELLS: u32 = 20_000;
+        const NAMES: u32 = 10_000;
+        // Without optimization it takes a quarter of a second.
+        const BOUND: Duration = Duration::from_secs(3);
+        let called = |n: u32| format!("{}{n:06}", "X".repeat(56));
+        let properties = Properties {
+            tabs: (0..NAMES).map(|n| tab(n, &called(n), 10)).collect(),
+            names: (0..NAMES).map(|n| named(&called(n), None)).collect(),
+            zone: Ok(TimeZone::UTC),
+        };
+        let in_tab = |title| CellRef::Cell { tab: Some(title), column: 1, row: 1 };
+        for (what, cell) in [("titles", in_tab as fn(String) -> CellRef), ("names", CellRef::Named)]
+        {
+            for first in [0, NAMES / 2, NAMES] {
+                let cells: Vec<_> =
+                    (first..first + CELLS).map(|n| cell(called(n).to_lowercase())).collect();
+                let (tab, name, content) = (&Tab::First, "", &CellContent::Problem);
+                let begun = Instant::now();
+                let in_time = |_: &_| assert!(begun.elapsed() < BOUND, "{what} take too long");
+                let sought = cells.iter().map(|cell| Sought { cell, tab, name, content });
+                let found = place(sought.inspect(in_time), &mut Index::new(&properties));
+                let there = found.iter().filter(|found| found.is_ok()).count();
+                assert_eq!(there, NAMES.saturating_sub(first) as usize, "{what}");
             }
         }
     }

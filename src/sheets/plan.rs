@@ -9,7 +9,7 @@ mod search;
 mod target;
 mod value;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ use super::{
     a1,
     config::{SheetConfig, Tab, one_tab},
     error::cell_failure,
+    index::Index,
     locate, problem,
     wire::{Properties, ValueRange},
 };
@@ -32,7 +33,8 @@ use crate::messages::{CellContent, CellReport, CellValue, Failure, QuoteBatch, S
 #[derive(Debug)]
 pub(super) struct Plan {
     targets: Vec<Target>,
-    sheets: BTreeSet<SheetIndex>,
+    /// The sheets, and which of the cells are theirs.
+    sheets: Vec<(SheetIndex, Range<usize>)>,
     /// The `gid` of the tab that was first when it was first looked for, where sheets name none:
     /// that one is theirs from then on. Should somebody move tabs, no other is written over.
     first: Option<u32>,
@@ -56,55 +58,34 @@ impl Plan {
     /// writes that probe them are so far apart.
     pub(super) fn new(sheets: &[(SheetIndex, SheetConfig)], between_probes: Duration) -> Self {
         let only = one_tab(sheets.iter().map(|(_, sheet)| sheet));
-        let targets = sheets.iter().flat_map(|(index, sheet)| {
-            let all = sheet.targets();
-            all.map(move |(cell, content)| Target::new(*index, sheet, only, cell, content))
+        let mut targets = Vec::new();
+        let cells = sheets.iter().map(|(index, sheet)| {
+            let (begin, all) = (targets.len(), sheet.targets());
+            targets
+                .extend(all.map(|(cell, content)| Target::new(*index, sheet, only, cell, content)));
+            (*index, begin..targets.len())
         });
-        Self {
-            targets: targets.collect(),
-            sheets: sheets.iter().map(|(index, _)| *index).collect(),
-            first: None,
-            zone: None,
-            search: Search::new(between_probes),
-        }
+        let sheets = cells.collect();
+        let search = Search::new(between_probes);
+        Self { targets, sheets, first: None, zone: None, search }
     }
 
     /// The sheets in it.
     pub(super) fn sheets(&self) -> impl Iterator<Item = SheetIndex> + '_ {
-        self.sheets.iter().copied()
+        self.sheets.iter().map(|(sheet, _)| *sheet)
     }
 
     /// Takes in what a fetch brought for the sheets that were due.
     pub(super) fn apply(&mut self, batch: &QuoteBatch, now: Instant) {
-        let due: Vec<_> = self.sheets().filter(|sheet| batch.due.contains(sheet)).collect();
-        let zone = self.zone.clone();
-        for target in self.targets.iter_mut().filter(|target| due.contains(&target.sheet)) {
-            target.apply(batch, zone.as_ref());
-            target.age(now);
-        }
-        for sheet in due {
-            self.derive(sheet);
-        }
-    }
-
-    /// Works out the cells that follow from the sheet's others: when its oldest price was asked
-    /// for, and what is wrong.
-    fn derive(&mut self, sheet: SheetIndex) {
-        let own = || self.targets.iter().filter(move |target| target.sheet == sheet);
-        let oldest = own().filter(|target| target.is_healthy()).filter_map(|t| t.quoted).min();
-        let zone = self.zone.as_ref();
-        let updated = oldest.and_then(|at| Some(CellValue::Number(date_time(at, zone?))));
-        let standing = own().filter(|target| target.content != CellContent::Problem);
-        let standing: Vec<_> = standing.map(Target::standing).collect();
-        let problem: Arc<str> = problem::text(&standing).into();
-        for target in self.targets.iter_mut().filter(|target| target.sheet == sheet) {
-            match target.content {
-                CellContent::Updated if updated.is_some() => target.wanted.clone_from(&updated),
-                CellContent::Problem => {
-                    target.wanted = Some(CellValue::Text(Arc::clone(&problem)));
-                }
-                _ => {}
+        let due: BTreeSet<_> = batch.due.iter().collect();
+        let (zone, targets) = (self.zone.as_ref(), &mut self.targets);
+        for (_, cells) in self.sheets.iter().filter(|(sheet, _)| due.contains(sheet)) {
+            let cells = &mut targets[cells.clone()];
+            for target in &mut *cells {
+                target.apply(batch, zone);
+                target.age(now);
             }
+            derive(cells, zone);
         }
     }
 
@@ -113,7 +94,8 @@ impl Plan {
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.as_ref().ok().cloned();
         self.stay_in(properties.tabs.first().map(|tab| tab.gid));
-        let places = locate::place(self.targets.iter().map(Target::sought), properties);
+        let sought = self.targets.iter().map(Target::sought);
+        let places = locate::place(sought, &mut Index::new(properties));
         for (target, place) in self.targets.iter_mut().zip(places) {
             if let Some(zone) = &self.zone {
                 target.tell_time(zone);
@@ -158,8 +140,9 @@ impl Plan {
     }
 
     fn derive_all(&mut self) {
-        let sheets: Vec<_> = self.sheets().collect();
-        sheets.into_iter().for_each(|sheet| self.derive(sheet));
+        for (_, cells) in &self.sheets {
+            derive(&mut self.targets[cells.clone()], self.zone.as_ref());
+        }
     }
 
     /// The write that is due now, if any. It must be told what has become of it.
@@ -352,6 +335,27 @@ impl Plan {
     /// How every cell is doing.
     pub(super) fn report(&self) -> Arc<[CellReport]> {
         self.targets.iter().map(Target::report).collect()
+    }
+}
+
+/// Works out the cells of a sheet that follow from its others: when its oldest price was asked
+/// for, and what is wrong.
+fn derive(cells: &mut [Target], zone: Option<&TimeZone>) {
+    let healthy = cells.iter().filter(|target| target.is_healthy());
+    let oldest = healthy.filter_map(|target| target.quoted).min();
+    let updated = oldest.and_then(|at| Some(CellValue::Number(date_time(at, zone?))));
+    let tells = |target: &Target| target.content == CellContent::Problem;
+    // Of thousands of sheets hardly any has a cell for it.
+    let problem: Option<Arc<str>> = cells.iter().any(tells).then(|| {
+        let others = cells.iter().filter(|target| !tells(target));
+        problem::text(&others.map(Target::standing).collect::<Vec<_>>()).into()
+    });
+    for target in cells {
+        match target.content {
+            CellContent::Updated if updated.is_some() => target.wanted.clone_from(&updated),
+            CellContent::Problem => target.wanted = problem.clone().map(CellValue::Text),
+            _ => {}
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::a1::LONGEST_NAME;
 use crate::{
     http::{Answer, Few, clause, excerpt},
     messages::CellValue,
@@ -15,7 +16,8 @@ use crate::{
 /// The most ranges whose contents are asked for at once.
 const MOST_RANGES: usize = 1_000;
 
-/// The most named ranges of a spreadsheet that are looked at.
+/// The most tabs of a spreadsheet that are looked at, and the most named ranges.
+const MOST_TABS: usize = 10_000;
 const MOST_NAMES: usize = 10_000;
 
 /// The most details of an error that are looked at.
@@ -98,6 +100,8 @@ pub(super) struct NamedRange {
     pub(super) name: String,
     /// Its first cell, if it says so.
     pub(super) first: Option<Spot>,
+    /// The column and the row of its last cell; nothing where it goes as far as its tab.
+    pub(super) last: (Option<u32>, Option<u32>),
 }
 
 /// A cell by the gid of its tab, whatever that is called, and its column and row, from 1.
@@ -111,7 +115,7 @@ pub(super) struct Spot {
 /// The fields of a spreadsheet that [`Properties`] are made of, as a field mask.
 pub(super) const PROPERTIES_MASK: &str = "properties.timeZone,sheets.properties(sheetId,title,\
      gridProperties(rowCount,columnCount)),\
-     namedRanges(name,range(sheetId,startRowIndex,startColumnIndex))";
+     namedRanges(name,range(sheetId,startRowIndex,startColumnIndex,endRowIndex,endColumnIndex))";
 
 /// Decodes the answer to `spreadsheets.get`; `None` if it is no such answer.
 pub(super) fn properties(answer: &Answer) -> Option<Properties> {
@@ -120,7 +124,7 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
     struct Spreadsheet {
         #[serde(default)]
         properties: Own,
-        sheets: Vec<Sheet>,
+        sheets: Few<Sheet, MOST_TABS>,
         #[serde(default)]
         named_ranges: Few<Named, MOST_NAMES>,
     }
@@ -160,6 +164,8 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
         sheet_id: u32,
         start_row_index: u32,
         start_column_index: u32,
+        end_row_index: Option<u32>,
+        end_column_index: Option<u32>,
     }
     let found: Spreadsheet = serde_json::from_slice(&answer.body).ok()?;
     let tab = |Sheet { properties: tab }| TabProperties {
@@ -168,14 +174,20 @@ pub(super) fn properties(answer: &Answer) -> Option<Properties> {
         rows: tab.grid_properties.row_count,
         columns: tab.grid_properties.column_count,
     };
-    let first = |range: Range| Spot {
+    let first = |range: &Range| Spot {
         gid: range.sheet_id,
         column: range.start_column_index.saturating_add(1),
         row: range.start_row_index.saturating_add(1),
     };
-    let named = |Named { name, range }| NamedRange { name, first: range.map(first) };
-    Some(Properties {
-        tabs: found.sheets.into_iter().map(tab).collect(),
+    let named = |Named { name, range }| {
+        let last = range.as_ref().map(|range| (range.end_column_index, range.end_row_index));
+        NamedRange { name, first: range.as_ref().map(first), last: last.unwrap_or_default() }
+    };
+    let tabs: Vec<_> = found.sheets.0.into_iter().map(tab).collect();
+    // Thousands of cells may have to repeat it.
+    let has_title = |tab: &TabProperties| tab.title.chars().count() <= LONGEST_NAME;
+    tabs.iter().all(has_title).then(|| Properties {
+        tabs,
         names: found.named_ranges.0.into_iter().map(named).collect(),
         zone: zone(&found.properties.time_zone),
     })
@@ -202,19 +214,11 @@ pub enum CellHolds {
     Formula(String),
 }
 
-/// What is in the first cell of a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// The whole range, as Google writes it.
-    pub(super) range: String,
-    pub(super) holds: CellHolds,
-}
-
-/// The query of `values:batchGet` for these ranges: formulas as they were typed.
-pub(super) fn contents_query(ranges: &[String]) -> String {
+/// The query of `values:batchGet` for these cells: formulas as they were typed.
+pub(super) fn contents_query(cells: &[String]) -> String {
     let mut query =
         "valueRenderOption=FORMULA&fields=valueRanges.range,valueRanges.values".to_owned();
-    for range in ranges {
+    for range in cells {
         query.push_str("&ranges=");
         query.push_str(&percent_encoded(range));
     }
@@ -234,8 +238,8 @@ pub(super) fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// Decodes the answer to `values:batchGet` of so many ranges; `None` if it is no such answer.
-pub(super) fn contents(answer: &Answer, asked: usize) -> Option<Vec<Contents>> {
+/// Decodes the answer to `values:batchGet` of so many cells; `None` if it is no such answer.
+pub(super) fn contents(answer: &Answer, asked: usize) -> Option<Vec<CellHolds>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Found<'a> {
@@ -244,17 +248,13 @@ pub(super) fn contents(answer: &Answer, asked: usize) -> Option<Vec<Contents>> {
     }
     #[derive(Deserialize)]
     struct One<'a> {
-        range: String,
         #[serde(borrow, default)]
         values: Few<Few<&'a RawValue, 1>, 1>,
     }
     let Found { value_ranges: Few(found) } = serde_json::from_slice(&answer.body).ok()?;
-    let contents = |One { range, values }: One<'_>| {
+    let contents = |One { values }: One<'_>| {
         let first = values.0.first().and_then(|row| row.0.first());
-        Contents {
-            range: excerpt(&range),
-            holds: first.map_or(CellHolds::Nothing, |raw| holds(raw)),
-        }
+        first.map_or(CellHolds::Nothing, |raw| holds(raw))
     };
     (found.len() == asked).then(|| found.into_iter().map(contents).collect())
 }
@@ -380,14 +380,23 @@ mod tests {
         let found = properties(&answer(body)).unwrap();
         assert_eq!(found.tabs[0].title, "Sheet 1");
         assert_eq!((found.tabs[0].rows, found.tabs[1].rows), (1000, 0));
-        let named = |name: &str, first| NamedRange { name: name.into(), first };
+        let named = |name: &str, first, last| NamedRange { name: name.into(), first, last };
         let first = Spot { gid: 0, column: 1, row: 1 };
         let other = Spot { gid: 7, column: 2, row: 7 };
-        let expected = [("BtcPrice", None), ("A1", Some(first)), ("B7", Some(other))];
-        assert_eq!(found.names, expected.map(|(name, first)| named(name, first)));
+        let expected = [
+            named("BtcPrice", None, (None, None)),
+            named("A1", Some(first), (None, None)),
+            named("B7", Some(other), (None, Some(7))),
+        ];
+        assert_eq!(found.names, expected);
         assert_eq!(found.zone.unwrap().iana_name(), Some("Europe/Berlin"));
         assert_eq!(properties(&answer("{}")), None);
         assert_eq!(properties(&answer("[]")), None);
+        for (letters, is_read) in [(250, true), (251, false)] {
+            let title = "🌵".repeat(letters);
+            let body = format!(r#"{{"sheets":[{{"properties":{{"title":"{title}"}}}}]}}"#);
+            assert_eq!(properties(&answer(&body)).is_some(), is_read, "a title of {letters}");
+        }
     }
 
     #[test]
@@ -449,11 +458,9 @@ mod tests {
             {"range":"S!A3","values":[["=A1*2"]]},{"range":"S!A4:B5","values":[["Price\n"],[1]]},
             {"range":"S!A6","values":[[""]]},{"range":"S!A7","values":[[true]]}]}"#;
         let found = contents(&answer(body), 6).unwrap();
-        let holds: Vec<_> = found.iter().map(|one| one.holds.clone()).collect();
         let (formula, text) = (CellHolds::Formula("=A1*2".into()), CellHolds::Text("Price".into()));
         let (nothing, number) = (CellHolds::Nothing, CellHolds::Number);
-        assert_eq!(holds, [nothing.clone(), number.clone(), formula, text, nothing, number]);
-        assert_eq!(found[3].range, "S!A4:B5");
+        assert_eq!(found, [nothing.clone(), number.clone(), formula, text, nothing, number]);
         assert_eq!(contents(&answer(body), 5), None);
         assert_eq!(contents(&answer("{}"), 0), None);
     }

@@ -1,7 +1,6 @@
 //! What is answered to what. Touches: the clock.
 
 use actix_http::{Method, Response, StatusCode, body::BoxBody, header};
-use tokio::time::Instant;
 
 use super::{
     readiness::{self, Readiness, Verdict},
@@ -18,7 +17,7 @@ pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> Response<B
     }
     match path {
         "/livez" => livez(shared),
-        "/readyz" => readyz(shared.known()),
+        "/readyz" => readyz(shared),
         _ => plain(StatusCode::NOT_FOUND, "not found\n".into()),
     }
 }
@@ -39,11 +38,11 @@ fn livez(shared: &Shared) -> Response<BoxBody> {
 }
 
 /// Whether every spreadsheet succeeds.
-fn readyz(known: Known) -> Response<BoxBody> {
-    let readiness = match known {
+fn readyz(shared: &Shared) -> Response<BoxBody> {
+    let readiness = match shared.known() {
         Known::Nothing => Readiness { verdict: Verdict::Starting, lines: Vec::new() },
         Known::Gone => Readiness::not("the supervisor is gone"),
-        Known::Ledger(ledger) => readiness::judge(Instant::now(), &ledger),
+        Known::Ledger(ledger) => readiness::judge((shared.clock)(), &ledger),
     };
     let status = match readiness.verdict {
         Verdict::Ready => StatusCode::OK,

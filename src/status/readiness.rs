@@ -118,7 +118,7 @@ impl Judged<'_> {
             }
             self.judge_cells(report, readiness);
         }
-        let told = &readiness.lines[before..];
+        let told = readiness.lines.get(before..).unwrap_or_default();
         let is_silent = told.is_empty();
         // What keeps the prices away is told, unless a cell's reason says so already.
         let kraken = status.kraken.failing.as_ref().map(|failing| &failing.failure);

@@ -4,11 +4,15 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
 
+use actix_http::{Method, StatusCode};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
@@ -179,7 +183,8 @@ fn the_tree_is_not_kept_alive_for_being_watched() {
 #[test]
 fn a_loop_that_hangs_is_not_alive() {
     run(async {
-        let shared = Shared::new(Duration::from_millis(2_500));
+        let mut shared = Shared::new();
+        shared.loop_patience = Duration::from_millis(2_500);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let supervisor = supervisor(Config::new());
         let server =
@@ -196,6 +201,53 @@ fn a_loop_that_hangs_is_not_alive() {
         told.recv_timeout(SOON).unwrap();
         observer.join().unwrap();
         wait_for(at, "GET /livez", 200, "alive\n").await;
+    });
+}
+
+#[test]
+fn the_loop_may_stand_still_for_fifteen_seconds_and_the_service_manager_is_more_patient() {
+    const UNIT: &str = include_str!("../../deploy/systemd/ratesheet.service");
+    let watchdog = UNIT.lines().find_map(|line| line.strip_prefix("WatchdogSec=")).unwrap();
+    run(async {
+        tokio::time::pause();
+        let shared = Shared::new();
+        let alive = || answer::answer(&Method::GET, "/livez", &shared).status() == StatusCode::OK;
+        for turn in 0..3 {
+            for (seconds, lives) in [(0, true), (10, true), (5, true), (1, false)] {
+                tokio::time::advance(Duration::from_secs(seconds)).await;
+                assert_eq!(alive(), lives, "{seconds} s later, turn {turn}");
+            }
+            shared.turn();
+        }
+        assert!(shared.loop_patience < Duration::from_secs(watchdog.parse().unwrap()));
+    });
+}
+
+#[test]
+fn after_a_suspend_the_old_prices_count_as_old_before_anything_else_has_happened() {
+    /// How long the machine has slept, in seconds.
+    static SLEPT: AtomicU64 = AtomicU64::new(0);
+    run(async {
+        let mut shared = Shared::new();
+        shared.clock = || Instant::now() + Duration::from_secs(SLEPT.load(Ordering::Relaxed));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let supervisor = supervisor(one_sheet());
+        let server =
+            StatusServer::share(listener, &supervisor, shared, &crate::log_facade()).unwrap();
+        let at = server.address();
+        supervisor.send(report(None)).await.unwrap();
+        wait_for(at, "GET /readyz", 200, "ready\n").await;
+        SLEPT.store(8 * 3_600, Ordering::Relaxed);
+        let (head, told) = ask(at, "GET /readyz");
+        assert!(head.starts_with("http/1.1 503 "), "{told}");
+        assert!(told.starts_with("not ready\nspreadsheet 15CcPNtM…: no success since 2"), "{told}");
+        // Its loop was suspended with it, and does not hang.
+        wait_for(at, "GET /livez", 200, "alive\n").await;
+        sleep(Duration::from_millis(1_500)).await;
+        let (_, told) = ask(at, "GET /readyz");
+        assert!(told.starts_with("not ready\n"), "the same success, told again, is as old: {told}");
+        supervisor.send(report(None)).await.unwrap();
+        wait_for(at, "GET /readyz", 200, "ready\n").await;
     });
 }
 

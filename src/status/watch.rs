@@ -16,10 +16,17 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::ledger::{Ledger, Moment};
-use crate::supervisor::{Event, GetStatus, Status, Subscribe, SupervisorActor};
+use crate::{
+    supervisor::{Event, GetStatus, Status, Subscribe, SupervisorActor},
+    suspend,
+};
 
 /// How often the loop shows that it turns. The status is renewed as often at the least.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// How long the loop may stand still, whatever the cadences are: fifteen beats. A service manager
+/// that asks by itself must be more patient, or nobody sees it.
+const LOOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The status is not renewed sooner, whatever happens.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -33,6 +40,8 @@ pub(super) struct Shared {
     known: Mutex<Known>,
     /// How long the loop may stand still.
     pub(super) loop_patience: Duration,
+    /// What ages are kept by: a price grows old though the machine is suspended.
+    pub(super) clock: fn() -> Instant,
 }
 
 /// What is known of the tree.
@@ -48,16 +57,18 @@ pub(super) enum Known {
 
 impl Shared {
     /// Nothing is known yet.
-    pub(super) fn new(loop_patience: Duration) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             start: Instant::now(),
             beat: AtomicU64::new(0),
             known: Mutex::new(Known::Nothing),
-            loop_patience,
+            loop_patience: LOOP_PATIENCE,
+            clock: suspend::now,
         }
     }
 
-    fn turn(&self) {
+    /// The loop turns.
+    pub(super) fn turn(&self) {
         let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat.store(since, Ordering::Relaxed);
     }
@@ -134,7 +145,7 @@ impl Watch {
         let Some(shared) = self.shared.upgrade() else { return };
         shared.learn(match status {
             Some(status) => {
-                let now = Moment { instant: Instant::now(), at: Timestamp::now() };
+                let now = Moment { instant: (shared.clock)(), at: Timestamp::now() };
                 self.ledger.note(status, now);
                 Known::Ledger(Arc::new(self.ledger.clone()))
             }

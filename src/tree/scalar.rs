@@ -156,7 +156,10 @@ pub(crate) fn duration(raw: Raw<'_>, range: &DurationRange) -> Result<Duration, 
         return Ok(value);
     }
     let refusal = Refusal::new(range.to_string());
-    Err(if ms == 0 { refusal.help("write at least 1") } else { refusal })
+    Err(match range.min {
+        least if ms < least => refusal.help(format!("write at least {least}")),
+        _ => refusal,
+    })
 }
 
 /// An integer without sign, point and exponent.

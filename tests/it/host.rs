@@ -4,7 +4,8 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::SocketAddr,
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -423,11 +424,27 @@ fn a_long_outage_is_told_in_a_few_lines_and_its_end_in_one() {
     }
 }
 
+/// Nobody even comes to where the servers would be.
 #[test]
 fn check_asks_nobody() {
     let rig = Rig::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    rig.set_token_endpoint(&url);
     let file = rig.file(&price_in(ONE, "A1"));
-    let output = finish(ratesheet(&["check", "-c", file.path().to_str().unwrap()]));
+    let text = fs::read_to_string(file.path()).unwrap();
+    fs::write(file.path(), text.replace(&rig.sandbox.url(), &url)).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = finish(ratesheet(&["check", "-c", path]));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(rig.sandbox.journal().is_empty());
+    let came = listener.accept();
+    assert!(came.is_err_and(|cause| cause.kind() == ErrorKind::WouldBlock), "somebody comes");
+    // With --online somebody would.
+    let _process = Process::start(&["check", "--online", "-c", path]);
+    let start = Instant::now();
+    while listener.accept().is_err() {
+        assert!(start.elapsed() < SOON, "nobody comes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -13,8 +13,8 @@ use ratesheet::{
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, cells, eventually, one_price, report, sheet, status, tickers,
-    with_tree, writes,
+    ONE, Rig, SOON, TAB, TWO, block_on, cells, eventually, one_price, report, sheet, status,
+    tickers, with_tree, writes,
 };
 
 #[test]
@@ -26,6 +26,7 @@ fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
             Fault::Delay(Duration::from_millis(90)),
             Fault::google(503, "UNAVAILABLE", "The service is currently unavailable."),
             Fault::ApplyThenDrop,
+            Fault::ApplyLate(Duration::from_millis(90)),
             Fault::Reset,
             Fault::Quota429,
         ]
@@ -35,19 +36,38 @@ fn one_write_at_a_time_and_never_an_older_price_after_a_newer_one() {
             let rule = FaultRule::new(Service::Sheets, fault).path("batchUpdate");
             rig.sandbox.inject(rule.skip(3 * n as u64).times(2));
         }
-        let config = rig.config().sheet(one_price(ONE).cell("kraken:xbteur:buy", "B1"));
+        let mut config = rig.config().sheet(one_price(ONE).cell("kraken:xbteur:buy", "B1"));
+        // Who gives up a write that is carried out late sees it come after the next one.
+        config.google.deadline = SOON;
+        // What the cells show whenever anything has changed.
+        let mut shown = vec![[None; 2]];
+        let mut look = || {
+            let now = ["A1", "B1"].map(|cell| rig.number(cell));
+            if shown.last() != Some(&now) {
+                shown.push(now);
+            }
+            now
+        };
         with_tree(config, async |_| {
             // Prices only ever rise, so that an older one shows.
-            for price in 1..60 {
+            for price in 1..=60 {
                 rig.set_price(price);
                 let before = count(&rig.sandbox);
-                rig.until("the next fetch", |sandbox| count(sandbox) > before).await;
+                rig.until("the next fetch", |sandbox| {
+                    look();
+                    count(sandbox) > before
+                })
+                .await;
             }
+            rig.until("the last price", |_| look() == [Some(60.0); 2]).await;
         })
         .await;
+        look();
+        assert!(shown.len() > 10 && shown.is_sorted(), "an older price after a newer: {shown:?}");
+        assert_eq!(shown.last(), Some(&[Some(60.0); 2]), "what is left in the end");
         let all = writes(&rig.sandbox);
         let met = all.iter().filter(|entry| entry.fault.is_some()).count();
-        assert!(met == 10 && all.len() > 20, "{met} of {}", all.len());
+        assert!(met == 12 && all.len() > 20, "{met} of {}", all.len());
         for pair in all.windows(2) {
             assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
         }

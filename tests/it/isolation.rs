@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use actix::Addr;
 use ratesheet::{
-    ActorName, Config, Drill, DrillActor, KrakenReport, SheetConfig, SupervisorActor,
+    ActorName, Config, Drill, DrillActor, FailureClass, KrakenReport, SheetConfig,
+    SpreadsheetReport, SupervisorActor,
     sandbox::{Entry, Fault, FaultRule, Sandbox, Service},
 };
 
@@ -271,6 +272,38 @@ fn a_spreadsheet_that_is_shared_again_is_written_again() {
             assert!(told.contains("as an Editor"), "{told}");
             rig.sandbox.share(ONE);
             rig.fresh(&[(ONE, "A1")]).await;
+        })
+        .await;
+    });
+}
+
+/// Who may read a spreadsheet may not write it yet.
+#[test]
+fn a_spreadsheet_that_is_shared_for_viewing_is_written_once_it_is_for_editing() {
+    block_on(async {
+        let rig = Rig::new();
+        let refusal = "The caller does not have permission";
+        let refusal = Fault::google(403, "PERMISSION_DENIED", refusal);
+        let viewed = FaultRule::new(Service::Sheets, refusal).path("batchUpdate").spreadsheet(ONE);
+        let viewed = rig.sandbox.inject(viewed);
+        let config = rig.patient().sheet(one_price(ONE)).sheet(one_price(TWO));
+        let start = Instant::now();
+        with_tree(config, async |supervisor| {
+            let often = |report: &SpreadsheetReport| {
+                report.failing.as_ref().is_some_and(|failing| failing.attempts >= 3)
+            };
+            let failure = report(supervisor, often).await.failing.unwrap().failure;
+            assert_eq!(failure.class, FailureClass::Spreadsheet, "{failure}");
+            assert!(failure.to_string().contains("as an Editor"), "{failure}");
+            // Nobody else waits for it, and it is not asked for with every tick.
+            rig.fresh(&[(TWO, "A1")]).await;
+            let all = rig.sandbox.journal();
+            let refused = all.iter().filter(|entry| entry.status == Some(403)).count();
+            let most = once_and_by_probes(start);
+            assert!(refused <= most, "{refused} writes are refused");
+            assert_eq!(rig.number("A1"), None);
+            rig.sandbox.clear_fault(viewed);
+            rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
         })
         .await;
     });

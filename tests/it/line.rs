@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
 
-use crate::rig::{ONE, Rig, block_on, one_price, status, with_tree};
+use crate::rig::{ONE, Rig, block_on, eventually, is_failing, one_price, status, with_tree};
 
 #[test]
 fn what_comes_in_small_slices_comes() {
@@ -42,6 +42,8 @@ fn a_line_that_is_cut_in_the_middle_of_an_answer_is_made_anew() {
                     met.iter().filter(|entry| entry.ended.is_some()).count() >= 3
                 };
                 rig.until("three that are cut", cut).await;
+                let noticed = async || is_failing(tree, service).await;
+                eventually("that it is cut is noticed", noticed).await;
                 rig.sandbox.clear_faults();
                 rig.fresh(&[(ONE, "A1")]).await;
                 assert!(status(tree).await.restarts.is_empty());

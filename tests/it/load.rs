@@ -12,6 +12,7 @@ use crate::{
         ONE, Process, Rig, SOON, TAB, TWO, block_on, eventually, one_price, price_in, sheet,
         status, tickers, ticks, with_tree,
     },
+    stall::waited,
 };
 
 #[test]
@@ -37,40 +38,50 @@ fn a_tick_is_one_request_however_many_cells_and_spreadsheets_there_are() {
 }
 
 /// So many rounds of so many ticks, twenty a second.
-const ROUNDS: usize = 5;
+const ROUNDS: u64 = 5;
 const TICKS: u64 = 40;
 
+/// How many ticks of a round are skipped, and how many may be: those in which the machine kept this
+/// thread waiting for a core, and so the servers' as well, that a fetch may have lasted for too long.
+async fn skipped(every: Duration) -> (u64, u64) {
+    let rig = Rig::new();
+    let sheet = SheetConfig::new(ONE, TAB).every(every);
+    let mut config = rig.config().sheet(sheet.cell("kraken:xbteur:sell", "A1"));
+    config.kraken.deadline = SOON; // nobody fails, however busy the machine is
+    let (begin, mut before, mut excused) = (Instant::now(), waited(), 0);
+    let tree = SupervisorActor::new(config).ticks(TICKS).start();
+    let status = loop {
+        let status = status(&tree).await;
+        let (kraken, undelivered) = (&status.kraken, status.schedule.undelivered);
+        // One that was sent is fetched, or finds another unfinished, or was not delivered.
+        if kraken.fetches + kraken.skipped + undelivered == TICKS {
+            break status;
+        }
+        assert!(begin.elapsed() < SOON, "some are not told: {kraken:?}");
+        tokio::time::sleep(every).await;
+        let now = waited();
+        excused += u64::from(now - before > every / 4);
+        before = now;
+    };
+    let mut rhythm = Rhythm::new(every);
+    rhythm.hear(&rig.sandbox.journal());
+    tree.send(Shutdown).await.unwrap();
+    assert_eq!(rhythm.fetches() as u64, status.kraken.fetches, "some are not fetched");
+    let counted = status.kraken.skipped + status.schedule.missed;
+    (counted.max(rhythm.skipped() as u64), excused)
+}
+
+/// All rounds count. That none of 12,000 is skipped where nothing else is busy, the simulation sees;
+/// here it must be so quick that on a machine that has time for it one is at the most, as that may
+/// look elsewhere for once and not say so.
 #[test]
 fn at_twenty_ticks_a_second_none_is_skipped_and_one_that_were_would_be_counted() {
     const EVERY: Duration = Duration::from_millis(50);
-    let skipped = (0..ROUNDS).map(|_| {
-        block_on(async {
-            let rig = Rig::new();
-            let sheet = SheetConfig::new(ONE, TAB).every(EVERY);
-            let mut config = rig.config().sheet(sheet.cell("kraken:xbteur:sell", "A1"));
-            config.kraken.deadline = SOON; // nobody fails, however busy the machine is
-            let tree = SupervisorActor::new(config).ticks(TICKS).start();
-            let begin = Instant::now();
-            let status = loop {
-                let status = status(&tree).await;
-                let (kraken, undelivered) = (&status.kraken, status.schedule.undelivered);
-                // One that was sent is fetched, or finds another unfinished, or was not delivered.
-                if kraken.fetches + kraken.skipped + undelivered == TICKS {
-                    break status;
-                }
-                assert!(begin.elapsed() < SOON, "some are not told: {kraken:?}");
-                tokio::time::sleep(EVERY).await;
-            };
-            let mut rhythm = Rhythm::new(EVERY);
-            rhythm.hear(&rig.sandbox.journal());
-            tree.send(Shutdown).await.unwrap();
-            assert_eq!(rhythm.fetches() as u64, status.kraken.fetches, "some are not fetched");
-            rhythm.skipped() as u64 + status.kraken.skipped + status.schedule.missed
-        })
-    });
-    // The best of some: the others may have been held up by the machine.
-    let least = skipped.min();
-    assert_eq!(least, Some(0), "{least:?} of {TICKS} ticks are skipped");
+    let rounds: Vec<_> = (0..ROUNDS).map(|_| block_on(skipped(EVERY))).collect();
+    let skipped: u64 = rounds.iter().map(|(skipped, _)| skipped).sum();
+    let excused: u64 = rounds.iter().map(|(_, excused)| excused).sum();
+    let all = ROUNDS * TICKS;
+    assert!(skipped <= 1 + excused, "{skipped} of {all} ticks are skipped, {excused} excused");
 }
 
 #[test]
@@ -121,9 +132,11 @@ fn wide(rig: &Rig, every: Duration) -> (Config, Vec<String>) {
 
 #[test]
 fn ten_thousand_cells_of_fifty_spreadsheets_are_written_tick_after_tick() {
+    const EVERY: Duration = Duration::from_secs(1);
+    const TICKS: u64 = 10;
     block_on(async {
         let rig = Rig::new();
-        let (config, ids) = wide(&rig, Duration::from_secs(1));
+        let (config, ids) = wide(&rig, EVERY);
         with_tree(config, async |tree| {
             let full =
                 |sandbox: &Sandbox| ids.iter().all(|id| sandbox.cell(id, TAB, "A200").is_some());
@@ -132,11 +145,18 @@ fn ten_thousand_cells_of_fifty_spreadsheets_are_written_tick_after_tick() {
                 let reports = status(tree).await.spreadsheets.into_values();
                 reports.map(|report| (report.writes, report.write_failures)).collect::<Vec<_>>()
             };
-            let before = writes().await;
-            ticks(tree, 5).await;
+            // One may be under way in the end. A tick is excused in which the machine kept this thread
+            // waiting for a core, and so the servers' as well; but half of them must be.
+            let (before, mut lost) = (writes().await, 1);
+            for _ in 0..TICKS {
+                let before = waited();
+                ticks(tree, 1).await;
+                lost += u64::from(waited() - before > EVERY / 4);
+            }
+            let least = TICKS.saturating_sub(lost).max(TICKS / 2);
             for (after, before) in writes().await.iter().zip(&before) {
-                // On a busy machine one or the other tick finds its predecessor unfinished.
-                assert!(after.0 >= before.0 + 3, "{} writes in 5 ticks", after.0 - before.0);
+                let more = after.0 - before.0;
+                assert!(more >= least, "{more} writes in {TICKS} ticks, not {least}");
                 assert_eq!(after.1, 0, "a write failed");
             }
         })

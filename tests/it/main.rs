@@ -43,6 +43,7 @@ mod patience;
 mod people;
 mod phases;
 mod picture;
+mod preloaded;
 mod probes;
 mod readme;
 mod rhythm;

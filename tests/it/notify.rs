@@ -8,7 +8,7 @@ use std::{
 use ratesheet::sandbox::{Entry, Fault, Service};
 use tempfile::TempDir;
 
-use crate::rig::{ONE, Process, Rig, SOON, price_in, ratesheet};
+use crate::rig::{ONE, Process, Rig, SOON, in_flight, price_in, ratesheet};
 
 /// A service manager, and a service that it has started.
 struct Managed {
@@ -91,6 +91,23 @@ fn the_service_manager_is_told_of_the_start_each_reload_and_the_stop() {
     assert_eq!(process.end().status.code(), Some(0));
     socket.set_nonblocking(true).unwrap();
     assert!(socket.recv(&mut [0; 256]).is_err(), "it is told something after the end");
+}
+
+#[test]
+fn of_two_reloads_at_once_the_service_manager_is_told_when_the_last_tree_stands() {
+    let rig = Rig::new();
+    let managed = Managed::start(&rig, SELDOM);
+    assert_eq!(managed.hears_news(), "READY=1");
+    // The tree that is at work takes its time to stop.
+    rig.sandbox.fault(Service::Sheets, Fault::Hang);
+    assert!(rig.sandbox.wait_for_blocking(in_flight, SOON).is_ok(), "no write hangs");
+    for _ in 0..2 {
+        managed.process.signal("HUP");
+        assert!(managed.hears_news().starts_with("RELOADING=1\n"));
+    }
+    assert_eq!(managed.hears_news(), "READY=1");
+    managed.process.signal("TERM");
+    assert_eq!(managed.hears_news(), "STOPPING=1", "it was ready before");
 }
 
 #[test]

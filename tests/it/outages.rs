@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use ratesheet::{
     Config,
-    sandbox::{Fault, FaultRule, Service},
+    sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Rig, block_on, eventually, one_price, status, with_tree};
+use crate::rig::{
+    ONE, Rig, block_on, eventually, is_failing, one_price, report, status, with_tree,
+};
 
 /// A busy machine may take so many times as long as it should.
 const BUSY: u32 = 4;
@@ -23,8 +25,9 @@ fn healed(config: &Config) -> Duration {
 }
 
 /// Runs a tree through an outage: once it writes, `fault` meets every request to `service` until
-/// it has met so many; then it is taken back, and fresh prices must follow. No actor may have been
-/// restarted.
+/// it has met so many, and is noticed: who took it for an answer would not say that anything fails.
+/// Then it is taken back, and fresh prices must follow, and nothing fail any more. No actor may
+/// have been restarted.
 fn heals(service: Service, fault: Fault, times: usize) {
     block_on(async {
         let rig = Rig::new();
@@ -44,16 +47,37 @@ fn heals(service: Service, fault: Fault, times: usize) {
                     >= times
             })
             .await;
+            let noticed = async || is_failing(supervisor, service).await;
+            eventually(&format!("{name} is noticed"), noticed).await;
             rig.sandbox.clear_fault(id);
             let start = Instant::now();
             rig.fresh(&[(ONE, "A1")]).await;
             assert!(start.elapsed() < healed, "{name}: fresh after {:?}", start.elapsed());
+            let well = async || !is_failing(supervisor, service).await;
+            eventually(&format!("{name} is over"), well).await;
             let status = status(supervisor).await;
             assert!(status.restarts.is_empty(), "{name}: {:?}", status.restarts);
         })
         .await;
     });
 }
+
+/// A chunk, and the end of the connection in place of the last chunk.
+fn in_chunks(text: &str) -> Fault {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked";
+    let start = format!("{head}\r\n\r\n{:x}\r\n{text}\r\n", text.len()).into_bytes();
+    Fault::Flood { start, again: Vec::new(), times: 0 }
+}
+
+/// An answer that could be whole, but for its head, which tells of one byte more.
+fn too_short(text: &str) -> Fault {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+    let start = format!("{head}: {}\r\n\r\n{text}", text.len() + 1).into_bytes();
+    Fault::Flood { start, again: Vec::new(), times: 0 }
+}
+
+/// A ticker that is Kraken's to the last bracket.
+const TICKER: &str = r#"{"error":[],"result":{"XXBTZEUR":{"a":["2","1","1"],"b":["1","1","1"],"c":["1","1"],"v":["1","1"],"p":["1","1"],"t":[1,1],"l":["1","1"],"h":["1","1"],"o":"1"}}}"#;
 
 /// One test for each kind of outage of each service.
 macro_rules! outages {
@@ -84,7 +108,8 @@ outages! {
     kraken_reset: Kraken, Fault::Reset;
     kraken_close: Kraken, Fault::Close;
     kraken_truncated: Kraken, Fault::Truncate;
-    kraken_chunks_without_end: Kraken, Fault::ChunkedNoEnd;
+    kraken_one_byte_short: Kraken, too_short(TICKER);
+    kraken_half_in_chunks_without_end: Kraken, in_chunks(r#"{"error":[],"result":{"XXBTZ"#);
     kraken_without_length: Kraken, Fault::CloseDelimited;
     kraken_hangs: Kraken, Fault::Hang;
     kraken_drips: Kraken, Fault::Drip { bytes: 1, every: Duration::from_millis(50) };
@@ -99,6 +124,7 @@ outages! {
     kraken_internal_error: Kraken, Fault::KrakenError("EGeneral:Internal error".into());
     token_500: Token, Fault::status(500);
     token_page: Token, Fault::Html(502);
+    token_chunks_without_end: Token, Fault::ChunkedNoEnd;
     token_hangs_up: Token, Fault::Reset;
     token_empty_object: Token, Fault::json(200, "{}");
     token_null: Token, Fault::json(200, r#"{"access_token":null,"expires_in":3599}"#);
@@ -122,6 +148,13 @@ outages! {
     sheets_quota: Sheets, Fault::Quota429;
     sheets_reset: Sheets, Fault::Reset;
     sheets_truncated: Sheets, Fault::Truncate;
+    sheets_close: Sheets, Fault::Close;
+    sheets_one_byte_short: Sheets, too_short(r#"{"totalUpdatedCells":1}"#);
+    sheets_half_in_chunks_without_end: Sheets, in_chunks(r#"{"totalUpdatedCells":"#);
+    sheets_without_length: Sheets, Fault::CloseDelimited;
+    sheets_204: Sheets, Fault::status(204);
+    sheets_drips: Sheets, Fault::Drip { bytes: 1, every: Duration::from_millis(50) };
+    sheets_compressed: Sheets, Fault::ContentEncoding("br".into());
     sheets_hangs: Sheets, Fault::Hang;
     sheets_applies_and_hangs_up: Sheets, Fault::ApplyThenDrop;
     sheets_half_json: Sheets, Fault::GarbageJson;
@@ -129,6 +162,25 @@ outages! {
     sheets_without_end: Sheets, Fault::Infinite;
     sheets_redirects: Sheets, Fault::Redirect { code: 308, to: "http://127.0.0.1:9/".into() };
     sheets_not_authorized: Sheets, Fault::google(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.");
+}
+
+/// Whether an answer is whole its JSON says, where its chunks do not.
+#[test]
+fn an_answer_in_chunks_without_end_is_taken_if_it_is_whole() {
+    block_on(async {
+        let rig = Rig::new();
+        for service in [Service::Kraken, Service::Sheets] {
+            rig.sandbox.fault(service, Fault::ChunkedNoEnd);
+        }
+        with_tree(rig.patient().sheet(one_price(ONE)), async |supervisor| {
+            for _ in 0..5 {
+                rig.fresh(&[(ONE, "A1")]).await;
+            }
+            let status = status(supervisor).await;
+            assert_eq!(status.kraken.failures + status.spreadsheets[ONE].write_failures, 0);
+        })
+        .await;
+    });
 }
 
 #[test]
@@ -142,6 +194,40 @@ fn with_everything_down_at_the_start_it_waits_and_is_fresh_once_they_are_up() {
             rig.resume().await;
             rig.fresh(&[(ONE, "A1")]).await;
             assert!(status(supervisor).await.restarts.is_empty());
+        })
+        .await;
+    });
+}
+
+/// Kraken answers all the time, so that it is Google that is missed: where tokens come from, at the
+/// start, and then, with a token at hand, the spreadsheets. Both refuse connections.
+#[test]
+fn with_google_down_at_the_start_and_once_more_it_waits_and_is_fresh_once_it_is_up() {
+    block_on(async {
+        let (kraken, google) = (Rig::new(), Rig::new());
+        let mut config = google.config().sheet(one_price(ONE));
+        config.kraken.url = kraken.sandbox.url();
+        google.sandbox.pause_listening();
+        with_tree(config, async |supervisor| {
+            for (price, words) in [(1, "gives no token"), (3, "Google Sheets")] {
+                kraken.set_price(price - 1); // there is something to write
+                let refused = async || {
+                    let failing =
+                        report(supervisor, |report| report.failing.is_some()).await.failing;
+                    let told = failing.unwrap().failure.to_string();
+                    told.contains(words) && told.contains("refused")
+                };
+                eventually(&format!("{words}: connections are refused"), refused).await;
+                kraken.set_price(price);
+                google.resume().await;
+                let shows = |_: &Sandbox| google.number("A1") == Some(price.into());
+                google.until("the price, after all", shows).await;
+                let well = async || !is_failing(supervisor, Service::Sheets).await;
+                eventually("it is over", well).await;
+                google.sandbox.pause_listening();
+            }
+            let status = status(supervisor).await;
+            assert!(status.restarts.is_empty() && status.kraken.failures == 0, "{status:?}");
         })
         .await;
     });

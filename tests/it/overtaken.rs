@@ -4,7 +4,10 @@ use actix::Actor as _;
 use ratesheet::{Event, Reload, Shutdown, SupervisorActor, sandbox::Service};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
-use crate::rig::{Ear, ONE, Rig, block_on, one_price, ticks, with_tree};
+use crate::{
+    journal::Journal,
+    rig::{Ear, ONE, Rig, block_on, one_price, sheet, ticks, with_tree},
+};
 
 #[test]
 fn a_reload_that_another_command_overtakes_does_not_claim_to_be_at_work() {
@@ -20,6 +23,26 @@ fn a_reload_that_another_command_overtakes_does_not_claim_to_be_at_work() {
         let told = reload.unwrap().unwrap_err();
         assert!(told.contains("is being shut down"), "{told}");
         stopped.unwrap();
+    });
+}
+
+#[test]
+fn what_a_reload_leaves_behind_is_told_once_though_another_overtakes_it() {
+    block_on(async {
+        let rig = Rig::new();
+        let config =
+            |cell| Box::new(rig.config().sheet(sheet(ONE).cell("kraken:xbteur:sell", cell)));
+        let journal = Journal::default();
+        let tree = SupervisorActor::new(*config("A1")).logger(journal.logger()).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let reload = || tree.send(Reload(config("B1")));
+        let (overtaken, last) = tokio::join!(reload(), reload());
+        assert!(overtaken.unwrap().is_err());
+        last.unwrap().unwrap();
+        let mut told = journal.take();
+        told.retain(|line| line.contains("no longer written"));
+        assert_eq!(told, ["WARN no longer written, and keeping the last value: 'Sheet 1'!A1"]);
+        tree.send(Shutdown).await.unwrap();
     });
 }
 

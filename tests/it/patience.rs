@@ -2,28 +2,42 @@
 
 use std::time::Duration;
 
-use ratesheet::sandbox::{Fault, FaultRule, Sandbox, Service};
+use ratesheet::{
+    FailureClass,
+    sandbox::{Fault, FaultRule, Sandbox, Service},
+};
 
-use crate::rig::{ONE, Rig, TWO, block_on, one_price, with_tree};
+use crate::rig::{ONE, Rig, TWO, block_on, one_price, report, with_tree};
 
-/// A wait that Google asks for in this form, or in these, and what comes of it: from how many milliseconds on
-/// the next write may come, and up to when it must.
+/// A wait that Google asks for in this form, or in these, and what comes of it: from how many
+/// milliseconds on the next write may come, and up to when it must.
 fn google_asks(headers: &[&str], at_least: u64, at_most: u64) {
+    google_refuses(&Fault::status(429), headers, at_least, at_most);
+}
+
+/// The same of what it says to one spreadsheet's write, with these headers.
+fn google_refuses(refusal: &Fault, headers: &[&str], at_least: u64, at_most: u64) {
     block_on(async {
         let rig = Rig::new();
-        with_tree(rig.config().sheet(one_price(ONE)).sheet(one_price(TWO)), async |_| {
+        let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+        // What only a person can mend is tried again after ten seconds at the least.
+        config.retry.probe = Duration::from_secs(600);
+        with_tree(config, async |supervisor| {
             rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
             let limit = headers
                 .iter()
-                .fold(Fault::status(429), |fault, header| fault.header("Retry-After", header));
+                .fold(refusal.clone(), |fault, header| fault.header("Retry-After", header));
             let rule = FaultRule::new(Service::Sheets, limit).path("batchUpdate").spreadsheet(ONE);
             rig.sandbox.inject(rule.times(1));
             let limited = |s: &Sandbox| {
-                s.requests(Service::Sheets).into_iter().find(|entry| entry.status == Some(429))
+                s.requests(Service::Sheets).into_iter().find(|entry| entry.fault.is_some())
             };
-            rig.until("a 429", |s| limited(s).is_some()).await;
+            rig.until("a refusal", |s| limited(s).is_some()).await;
             let limited = limited(&rig.sandbox).unwrap();
             let fetches = rig.sandbox.count(Service::Kraken);
+            let failing = report(supervisor, |report| report.write_failures > 0).await.failing;
+            let class = failing.map(|failing| failing.failure.class);
+            assert_eq!(class, Some(FailureClass::RateLimited), "{headers:?}");
             let next = |s: &Sandbox| {
                 let all = s.requests(Service::Sheets);
                 all.into_iter().find(|entry| {
@@ -60,6 +74,24 @@ const ANY: u64 = 20_000;
 #[test]
 fn a_wait_in_seconds_is_kept() {
     google_asks(&["1"], 1_000, ANY);
+}
+
+/// Google says by 403, too, that it has had enough: then it is the whole account that waits, and
+/// nobody is asked to share anything.
+#[test]
+fn a_403_for_the_rate_is_waited_out_like_a_429() {
+    for reason in ["rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"] {
+        let body = serde_json::json!({ "error": {
+            "code": 403, "message": "Rate Limit Exceeded", "status": "PERMISSION_DENIED",
+            "details": [{
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": reason, "domain": "googleapis.com",
+            }],
+        }});
+        let refusal = Fault::json(403, body.to_string());
+        google_refuses(&refusal, &["1"], 1_000, 8_000);
+        google_refuses(&refusal, &[], 0, 5_000);
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Rig {
         config.retry.probe = Duration::from_millis(300);
         config.supervision.backoff.min = Duration::from_millis(10);
         config.supervision.backoff.max = Duration::from_millis(50);
-        config.supervision.ping = Duration::from_millis(100);
+        config.supervision.ping = Duration::from_millis(500); // the least
         config
     }
 
@@ -221,6 +221,15 @@ pub(crate) async fn with_tree<T>(
 
 pub(crate) async fn status(supervisor: &Addr<SupervisorActor>) -> Status {
     supervisor.send(GetStatus).await.unwrap()
+}
+
+/// Whether whoever asks a service says that it fails.
+pub(crate) async fn is_failing(supervisor: &Addr<SupervisorActor>, service: Service) -> bool {
+    let status = status(supervisor).await;
+    match service {
+        Service::Kraken => status.kraken.failing.is_some(),
+        _ => status.spreadsheets.get(ONE).is_some_and(|report| report.failing.is_some()),
+    }
 }
 
 /// The first spreadsheet's report, as soon as there is one like that.

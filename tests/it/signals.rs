@@ -15,7 +15,10 @@ use ratesheet::sandbox::{Fault, Sandbox, Service};
 use regex_lite::Regex;
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, SOON, finish, price_in, ratesheet, slow, writes};
+use crate::{
+    logged::page,
+    rig::{ONE, Process, Rig, SOON, finish, in_flight, listens, price_in, ratesheet, slow, writes},
+};
 
 /// What happens at once, on a busy machine: the grace, unless it is said, is eight seconds.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -155,6 +158,31 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_does_not() {
     process.signal("HUP");
     process.says("the old one stays");
     assert!(rig.changed("B1"), "the old configuration no longer works");
+    process.signal("TERM");
+    assert_eq!(process.end().status.code(), Some(0));
+}
+
+#[test]
+fn the_probes_move_when_the_tree_goes_by_the_new_configuration_and_not_before() {
+    let rig = Rig::new();
+    let listening = |address: &str| {
+        let status = format!(r#"{{ "status": {{ "listen": "{address}:0" }},"#);
+        rig.file(&price_in(ONE, "A1").replacen('{', &status, 1))
+    };
+    let file = listening("127.0.0.1");
+    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
+    let before = listens(&process.says("the probes listen")).unwrap();
+    rig.shows("A1");
+    // The tree that is at work takes its time to stop.
+    rig.sandbox.fault(Service::Sheets, Fault::Hang);
+    assert!(rig.sandbox.wait_for_blocking(in_flight, SOON).is_ok(), "no write hangs");
+    fs::copy(listening("127.0.0.2").path(), file.path()).unwrap();
+    process.signal("HUP");
+    process.says("the configuration is read again");
+    assert!(page(before, "/livez").ends_with("alive\n"));
+    process.says("at work");
+    let moved = process.says("the probes listen");
+    assert!(moved.contains("127.0.0.2:"), "{moved}");
     process.signal("TERM");
     assert_eq!(process.end().status.code(), Some(0));
 }

@@ -40,8 +40,8 @@ impl Stall {
     }
 }
 
-/// How long this thread has waited for a core.
-fn waited() -> Duration {
+/// How long this thread has waited for a core, since it began.
+pub(crate) fn waited() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().nth(1).and_then(|number| number.parse().ok());
     Duration::from_nanos(nanos.unwrap_or_default())

@@ -333,25 +333,6 @@ fn hup_and_term_at_once_finish_the_write() {
 }
 
 #[test]
-fn what_a_reload_leaves_behind_is_told_though_another_overtakes_it() {
-    let rig = Rig::new();
-    let file = rig.file(&price_in(ONE, "A1"));
-    let mut process = Process::start(&["-c", file.path().to_str().unwrap()]);
-    rig.shows("A1");
-    rig.sandbox.inject(slow(900));
-    rig.is_writing();
-    std::fs::copy(rig.file(&price_in(ONE, "B1")).path(), file.path()).unwrap();
-    for _ in 0..2 {
-        process.signal("HUP");
-        process.says("the configuration is read again");
-    }
-    process.says("no longer written, and keeping the last value: 'Sheet 1'!A1\"");
-    process.signal("TERM");
-    let log = String::from_utf8(process.end().stderr).unwrap();
-    assert!(!log.contains("no longer written"), "it is told twice: {log}");
-}
-
-#[test]
 fn a_reload_that_cannot_be_built_leaves_the_old_tree() {
     let rig = Rig::new();
     let text = price_in(ONE, "A1");

@@ -146,8 +146,7 @@ fn a_spreadsheet_that_panics_for_ever_is_parked_and_does_not_disturb_the_other()
 fn who_was_down_gets_the_newest_quotes_and_not_the_oldest_that_waited() {
     block_on(async {
         let rig = Rig::new();
-        let mut config = rig.config().sheet(one_price(ONE));
-        config.supervision.ping = Duration::from_millis(300);
+        let config = rig.config().sheet(one_price(ONE));
         // After forty ticks there are no more: nothing but what was offered again can be newest.
         let tree = SupervisorActor::new(config).ticks(40).start();
         rig.until("the first price", |_| rig.number("A1").is_some()).await;

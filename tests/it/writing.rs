@@ -10,8 +10,8 @@ use ratesheet::{
 };
 
 use crate::rig::{
-    ONE, Rig, TAB, TWO, block_on, finish, one_price, price, ratesheet, report, tickers, ticks,
-    with_tree, writes,
+    ONE, Rig, SOON, TAB, TWO, block_on, finish, one_price, price, ratesheet, report, tickers,
+    ticks, with_tree, writes,
 };
 
 #[test]
@@ -139,6 +139,38 @@ fn where_no_price_is_to_be_had_the_time_and_the_problem_are_no_success() {
             assert_eq!(after.unchanged, before.unchanged);
             let told = after.cells.last().and_then(|cell| cell.written.clone());
             assert!(matches!(told, Some(CellValue::Text(text)) if text.contains("Kraken")));
+        })
+        .await;
+    });
+}
+
+/// It tells how old the prices are, not when the sheet was written: while there are none, what else
+/// is written does not move it.
+#[test]
+fn updated_stands_still_while_no_prices_come_and_moves_with_them_again() {
+    block_on(async {
+        let rig = Rig::new();
+        let sheet = one_price(ONE).updated("B1").problem("C1");
+        with_tree(rig.config().sheet(sheet), async |_| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            // Not before its time: what comes with the next fetch is later.
+            for _ in 0..2 {
+                let before = rig.number("B1");
+                rig.until("updated moves", |_| rig.number("B1") > before).await;
+            }
+            let down = FaultRule::new(Service::Kraken, Fault::status(503)).path("Ticker");
+            let down = rig.sandbox.inject(down);
+            let told = |sandbox: &Sandbox| {
+                sandbox.cell(ONE, TAB, "C1").is_some_and(|told| told.to_string().contains("Kraken"))
+            };
+            rig.until("the problem is told", told).await;
+            let (stood, failed) = (rig.number("B1"), tickers(&rig.sandbox).len());
+            rig.until("more failures", |s| tickers(s).len() > failed + 5).await;
+            assert_eq!(rig.number("B1"), stood);
+            let days = stood.unwrap();
+            assert!(days <= today() && days > today() - SOON.as_secs_f64() / 86_400.0, "{days}");
+            rig.sandbox.clear_fault(down);
+            rig.until("updated moves again", |_| rig.number("B1") > stood).await;
         })
         .await;
     });

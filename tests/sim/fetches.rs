@@ -259,7 +259,9 @@ impl Fetches {
 
 /// The most ticks that begin within a minute: those of several sheets may be one.
 fn ticks_a_minute(plan: &Plan) -> usize {
-    let every = plan.sheets.iter().map(|sheet| sheet.every.as_secs().min(60));
-    let ticks: BTreeSet<u64> = every.flat_map(|every| (0..=60).step_by(every as usize)).collect();
+    let every = plan.sheets.iter().map(|sheet| sheet.every.as_millis().clamp(1, 60_000));
+    let mut ticks: Vec<_> = every.flat_map(|every| (0..=60_000).step_by(every as usize)).collect();
+    ticks.sort_unstable();
+    ticks.dedup();
     ticks.len()
 }

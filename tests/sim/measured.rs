@@ -2,6 +2,7 @@
 //! are made, when one thing goes wrong and nothing else. The checker watches these runs as well.
 
 mod account;
+mod beat;
 mod delay;
 mod outage;
 mod pair;
@@ -35,6 +36,8 @@ scenarios! {
     a_delisted_pair_costs_one_request_and_its_own_cells_alone: pair::delisted,
     after_every_outage_all_is_fresh_within_the_bound: outage::bounds,
     a_token_that_is_not_taken_is_replaced_in_the_same_tick: account::revoked,
+    of_twelve_thousand_ticks_at_twenty_a_second_none_is_skipped_and_none_is_late: beat::of_twelve_thousand,
+    ten_thousand_cells_of_fifty_spreadsheets_are_written_with_every_tick: beat::of_ten_thousand_cells,
 }
 
 /// How often sheets are written here.

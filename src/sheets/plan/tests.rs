@@ -1,5 +1,6 @@
 //! Tests of the plan: what is written, when, and what is not.
 
+mod many;
 mod outages;
 mod search;
 mod standing;
@@ -9,8 +10,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     messages::FailureClass,
-    quote::{AssetPair, Price, Quote, decimal},
-    sheets::wire::TabProperties,
+    quote::{AssetPair, Price, Quote, QuoteField, decimal},
+    sheets::{CellMapping, CellRef, wire::TabProperties},
 };
 
 const ID: &str = "15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk";

@@ -23,7 +23,9 @@ fn served(test: impl FnOnce(SocketAddr)) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let shared = Arc::new(Shared::new(Duration::MAX));
+    let mut shared = Shared::new();
+    shared.loop_patience = Duration::MAX;
+    let shared = Arc::new(shared);
     let thread = spawn(listener, shared, stopped, crate::log_facade()).unwrap();
     test(at);
     drop(stop);

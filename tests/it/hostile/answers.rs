@@ -5,24 +5,99 @@ use std::{io::Write as _, sync::LazyLock};
 use flate2::{Compression, write::GzEncoder};
 use ratesheet::sandbox::{Fault, Service};
 
+const KIB: usize = 1024;
+
+/// The head of an answer takes less than this.
+const HEAD: usize = 256;
+
+/// So much Google may say of a spreadsheet, and of the contents of its cells.
+const PROPERTIES: usize = 512 * KIB;
+
 /// Every answer, under a name for whoever reads that a test has failed.
 pub(super) fn all(service: Service) -> Vec<(&'static str, Fault)> {
-    // Just within the caps: of the token, of Google's answers, of tickers and of the list of pairs.
+    // As large as may be: a token with the head of its answer, Google's answers and what it says of
+    // a spreadsheet or of cells, tickers and the list of pairs.
     let sizes: &[usize] = match service {
-        Service::Token => &[31_000],
-        Service::Sheets => &[250_000],
-        _ => &[1_000_000, 3_000_000],
+        Service::Token => &[32 * KIB - HEAD],
+        Service::Sheets => &[256 * KIB, PROPERTIES],
+        _ => &[1024 * KIB, 3 * 1024 * KIB],
     };
     let stuffed = sizes.iter().flat_map(|&size| stuffed(size)).collect();
     [stuffed, endless(), packed(), odd(), lengths(), heads()].concat()
 }
 
+/// A title, or a name, that is much like all others, and as long as still may be a slip of another.
+pub(super) fn alike(n: usize) -> String {
+    format!("{}{n:06}", "X".repeat(56))
+}
+
+/// Spreadsheets with as many tabs, and as many named ranges, as may be, all called alike; and with
+/// titles that are as long as may be, and longer.
+pub(super) fn crowded() -> Vec<(&'static str, Fault)> {
+    // As many as there is room for behind the one tab that is looked for with success.
+    let crowd = |then: &str, one: &dyn Fn(usize) -> String| {
+        let mut text = format!(r#"{{"sheets":[{{"properties":{{"title":"Sheet 1"}}}}{then}"#);
+        for more in (0..).map(one) {
+            if text.len() + more.len() + "]}".len() > PROPERTIES {
+                break;
+            }
+            text.push_str(&more);
+        }
+        text.push_str("]}");
+        Fault::bytes("content-type: application/json\r\n", text.as_bytes())
+    };
+    let tab = |title: String| format!(r#",{{"properties":{{"title":"{title}"}}}}"#);
+    let title = |length| {
+        let title = "x".repeat(length);
+        Fault::json(200, format!(r#"{{"sheets":[{{"properties":{{"title":"{title}"}}}}]}}"#))
+    };
+    let range = |n| format!(r#",{{"name":"{}"}}"#, alike(n));
+    vec![
+        ("a crowd of tabs", crowd("", &|n| tab(alike(n)))),
+        ("a crowd of names", crowd(r#"],"namedRanges":[{}"#, &range)),
+        ("long titles", crowd("", &|_| tab("🌵".repeat(250)))),
+        ("half a megabyte of a title", title(500 * KIB)),
+    ]
+}
+
+/// What calls itself the contents of a hundred cells: as large as may be, and as large as they can
+/// be.
+pub(super) fn contents() -> Vec<(&'static str, Fault)> {
+    let others = r#",{"values":[["x"]]}"#.repeat(99);
+    let of_size = |size: usize| {
+        let (begin, end) = (r#"{"valueRanges":[{"values":[[""#, format!(r#""]]}}{others}]}}"#));
+        let text = "x".repeat(size - begin.len() - end.len());
+        // Another request follows, for which there is a new connection.
+        Fault::bytes("connection: close\r\n", [begin, &text, &end].concat().as_bytes())
+    };
+    vec![
+        ("half a megabyte in a cell", of_size(PROPERTIES)),
+        ("eight megabytes in cells", of_size(8 * 1024 * KIB)),
+    ]
+}
+
+/// The beginning of a list of as many markets as are borne, each by as many names as it may have,
+/// and as long ones.
+fn markets(size: usize) -> String {
+    let mut markets =
+        r#"{"error":[],"result":{"XXBTZEUR":{"altname":"XBTEUR","wsname":"XBT/EUR"}"#.to_owned();
+    for n in 1..4_000 {
+        let market = format!(r#","k{n:031}":{{"altname":"a{n:031}","wsname":"XBT/w{n:027}"}}"#);
+        if markets.len() + market.len() + 2 > size {
+            break;
+        }
+        markets.push_str(&market);
+    }
+    markets
+}
+
 /// Answers of a size that is borne, and of which much could be made in memory.
 fn stuffed(size: usize) -> Vec<(&'static str, Fault)> {
-    // `begin`, as many times `again` as there is room for, `end`.
+    // `begin`, as many times `again` as there is room for, `end`; and blanks, to the last byte.
     let body = |begin: &str, again: &str, end: &str| {
         let times = (size - begin.len() - end.len()) / again.len();
         let text = [begin, &again.repeat(times), end].concat();
+        let text = text.clone() + &" ".repeat(size - text.len());
         Fault::bytes("content-type: application/json\r\n", text.as_bytes())
     };
     let mut pairs = r#"{"error":[],"result":{"XXBTZEUR":1"#.to_owned();
@@ -39,6 +114,7 @@ fn stuffed(size: usize) -> Vec<(&'static str, Fault)> {
         ("many errors", body(r#"{"error":["E""#, r#","E""#, "]}")),
         ("one long error", body(r#"{"error":[""#, "E", r#""]}"#)),
         ("many pairs", body(&pairs, " ", "}}")),
+        ("many markets", body(&markets(size), " ", "}}")),
         ("many numbers in a row", body(&ticker("a"), ",0", "]}}}")),
         ("many objects in a row", body(&ticker("v"), r#",{"":0}"#, "]}}}")),
         ("many details", body(details, r#",{"":0}"#, "]}}")),

@@ -8,7 +8,7 @@ use ratesheet::{
     sandbox::{Fault, FaultRule, Sandbox, Service},
 };
 
-use super::{MET, config};
+use super::{MET, config, sheet};
 use crate::{
     logged::{Logged, page},
     rig::{ONE, Rig, TAB, block_on, cells, finish, ratesheet, report, with_tree},
@@ -86,7 +86,7 @@ fn is_tame(text: &str) -> bool {
 /// Says everything to a service that logs in this format, and gives the log.
 fn log_of_all(format: &str) -> String {
     let rig = Rig::new();
-    let file = config(&rig);
+    let file = config(&rig, &sheet());
     let process = Logged::start(&file, format, &["--listen", "127.0.0.1:0"]);
     let listen = process.listens();
     rig.changes("A1");
@@ -153,7 +153,7 @@ fn what_a_command_prints_does_nothing_to_a_terminal() {
         for (service, fault) in sayings {
             let rig = Rig::new();
             rig.sandbox.inject(FaultRule::new(*service, fault.clone()));
-            let file = config(&rig);
+            let file = config(&rig, &sheet());
             let path = file.path().to_str().unwrap();
             for arguments in [&["once"][..], &["check", "--online"]] {
                 let output = finish(ratesheet(&[arguments, &["-c", path]].concat()));

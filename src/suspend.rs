@@ -1,0 +1,67 @@
+//! Time that passes while the machine is suspended, its lid closed: no `Instant` counts it, and no
+//! timer goes on. Touches: the clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Now, by a clock that goes on while the machine is suspended. It is to be compared with other
+/// moments of its own, and with no `Instant` of elsewhere.
+pub(crate) fn now() -> Instant {
+    Instant::now() + suspended()
+}
+
+/// For how long the machine has been suspended since this was first asked: give or take less than
+/// a millisecond.
+#[cfg(unix)]
+pub(crate) fn suspended() -> Duration {
+    use std::sync::LazyLock;
+
+    /// What both clocks showed then.
+    static FIRST: LazyLock<(Duration, StdInstant)> = LazyLock::new(clocks);
+    let (began, awake_since) = *FIRST;
+    let (at, awake) = clocks();
+    at.saturating_sub(began).saturating_sub(awake.saturating_duration_since(awake_since))
+}
+
+/// Nothing tells it here.
+#[cfg(not(unix))]
+pub(crate) const fn suspended() -> Duration {
+    Duration::ZERO
+}
+
+/// The clock of the standard library, which stands still meanwhile. Tokio's may be paused by a test.
+#[cfg(unix)]
+#[allow(clippy::disallowed_types, reason = "a test's clock knows nothing of the machine")]
+type StdInstant = std::time::Instant;
+
+/// The clock that goes on meanwhile, and the one that does not.
+#[cfg(unix)]
+fn clocks() -> (Duration, StdInstant) {
+    use rustix::time::{ClockId, clock_gettime};
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const GOES_ON: ClockId = ClockId::Boottime;
+    // Apple's counts it; where none does, nothing is known of it.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const GOES_ON: ClockId = ClockId::Monotonic;
+    let at = Duration::try_from(clock_gettime(GOES_ON)).unwrap_or_default();
+    (at, StdInstant::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_works_is_not_suspended_though_a_test_s_clock_stands_still() {
+        const A_WHILE: Duration = Duration::from_millis(400);
+        actix_rt::System::new().block_on(async {
+            tokio::time::pause();
+            let began = suspended();
+            std::thread::sleep(A_WHILE);
+            let suspended = suspended().saturating_sub(began);
+            assert!(suspended < A_WHILE / 2, "{suspended:?}");
+        });
+    }
+}
