@@ -123,7 +123,7 @@ impl Environment {
         let Some(path) = &self.google_credentials else { return Ok(None) };
         let Some(text) = path.to_str() else { return Ok(Some(Credentials::File(path.clone()))) };
         let mut overlays = Overlays::new();
-        overlays.set("credentials", text, GOOGLE).files(Path::exists);
+        overlays.set("credentials", text, GOOGLE).files(Path::is_file);
         let read = Config::from_json("", b"{ \"sheets\": [] }", &overlays);
         read.map(|_| Some(Credentials::File(path.clone())))
     }

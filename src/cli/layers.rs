@@ -179,7 +179,7 @@ fn lay_over(
     flags: &Flags,
 ) -> Result<Loaded, LoadError> {
     let mut overlays = environment.overlays().map_err(LoadError::Variable)?;
-    flags.lay_over(overlays.files(Path::exists));
+    flags.lay_over(overlays.files(Path::is_file));
     let mut config = Config::from_json(&name, text, &overlays).map_err(LoadError::Invalid)?;
     if config.credentials.is_none() {
         config.credentials = environment.google_credentials().map_err(LoadError::Invalid)?;
@@ -355,6 +355,13 @@ mod tests {
     #[test]
     fn what_looks_like_a_secret_is_not_shown_by_any_layer_unless_a_file_is_called_that() {
         let folder = tempfile::tempdir().unwrap();
+        let folder_like_a_blank = folder.path().join("keys ");
+        fs::create_dir(&folder_like_a_blank).unwrap();
+        for name in ["RATESHEET__CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"] {
+            let folder = folder_like_a_blank.to_str().unwrap();
+            let told = credentials(&[(name, folder)], None, None).unwrap_err();
+            assert!(told.contains("delete the blank"), "a folder is no file: {told}");
+        }
         let secret = format!("AIzaSy{}", "CANARY-Ab3".repeat(4).split_at(33).0);
         let there = folder.path().join("MIIkeys").join("key.json");
         for name in ["RATESHEET__CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"] {
