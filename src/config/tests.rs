@@ -211,6 +211,28 @@ fn sheets(count: usize, pairs: usize, every: Duration) -> Config {
 }
 
 #[test]
+fn of_titles_that_are_perhaps_none_the_first_is_told_and_how_many_there_are() {
+    for (titles, told) in [
+        (&["gid", "Sheet 1", "A1"][..], None),
+        (&["Sheet 1", "gid=5"], Some("The title of a tab is \"gid=5\": a tab is named by its gid")),
+        (&["'One'!A1"], Some("is \"'One'!A1\": cells are named under \"data\"")),
+        (
+            &["#gid=5", "Sheet 1", "One!A1", "gid=7"],
+            Some("\"#gid=5\" (the first of 3 such): a tab"),
+        ),
+    ] {
+        let sheet = |(index, title): (usize, &&str)| {
+            let sheet = SheetConfig::new(&format!("{index:044}"), *title);
+            sheet.every(Duration::from_secs(60)).cell("kraken:xbteur:sell", "A1")
+        };
+        let config = titles.iter().enumerate().map(sheet).fold(Config::new(), Config::sheet);
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert!(warnings.concat().contains(told.unwrap_or_default()), "{warnings:?}");
+    }
+}
+
+#[test]
 fn authorities_that_cannot_be_read_are_told_where_they_are_named_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let empty = tempfile::NamedTempFile::new().unwrap();

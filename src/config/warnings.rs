@@ -80,8 +80,21 @@ impl Config {
                  out an address of your own."
             ));
         }
-        warnings.extend(self.sheets.iter().filter_map(odd_title));
+        warnings.extend(self.odd_titles());
         warnings
+    }
+
+    /// Titles of tabs that are rather something else, written in the wrong place: the first, and
+    /// how many there are.
+    fn odd_titles(&self) -> Option<String> {
+        let mut odd = self.sheets.iter().filter_map(odd_title);
+        let (title, meant) = odd.next()?;
+        let of = match odd.count() {
+            0 => String::new(),
+            more => format!(" (the first of {} such)", more + 1),
+        };
+        let title = shown(title);
+        Some(format!("The title of a tab is {title}{of}: {meant}, unless a tab is called that."))
     }
 
     /// More requests than Kraken allows an address.
@@ -158,8 +171,9 @@ struct Hasty {
     told: String,
 }
 
-/// The title of a sheet's tab, if it is rather something else that was written in the wrong place.
-fn odd_title(sheet: &SheetConfig) -> Option<String> {
+/// The title of a sheet's tab, if it is rather something else that was written in the wrong place;
+/// and what would be right.
+fn odd_title(sheet: &SheetConfig) -> Option<(&str, &'static str)> {
     let Tab::Title(title) = &sheet.tab else { return None };
     let meant = match title.trim_start_matches('#').strip_prefix("gid=") {
         Some(gid) if gid.parse::<u32>().is_ok() => {
@@ -170,7 +184,7 @@ fn odd_title(sheet: &SheetConfig) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("The title of a tab is {}: {meant}, unless a tab is called that.", shown(title)))
+    Some((title, meant))
 }
 
 fn cadence(sheet: &SheetConfig) -> u64 {
