@@ -14,8 +14,9 @@ const IN_A_LINE: usize = 20;
 
 impl Config {
     /// The cells of each spreadsheet that this configuration has written to and `next` will not, in
-    /// lines for a person, who has to find every one of them. One that may be the same as a new one, under another name, is not among them, unless
-    /// there are more such than new ones.
+    /// lines for a person, who has to find every one of them. One that may be the same as a new
+    /// one, under another name, is not among them, unless there are more such than new ones: then
+    /// the last line says of how many it is so.
     pub(crate) fn left_behind(&self, next: &Self) -> BTreeMap<&SpreadsheetId, Vec<String>> {
         let (old, new) = (self.keys(), next.keys());
         let fresh = Fresh::of(new.difference(&old));
@@ -28,13 +29,12 @@ impl Config {
         }
         let told = left.into_iter().filter_map(|(id, mut cells)| {
             let renamed = fresh.take_renamed(id, &mut cells);
-            let of_which = match renamed {
-                0 => String::new(),
-                _ => format!(" (of which {renamed} may have another name now)"),
-            };
+            let count = cells.len();
             let mut lines = self.listed(cells);
-            lines.last_mut()?.push_str(&of_which);
-            Some((id, lines))
+            if renamed > 0 {
+                lines.push(format!("{count} in all, of which {renamed} may have another name now"));
+            }
+            (count > 0).then_some((id, lines))
         });
         told.collect()
     }
@@ -76,8 +76,8 @@ fn under(cell: &CellRef) -> Option<CellRef> {
     Some(CellRef::Cell { tab: tab.clone(), column: *column, row: row + 1 })
 }
 
-/// What is written only since, as far as it may be what was written before: Google alone knows which
-/// title a `gid` has, and which cell a name.
+/// What is written only since, as far as it may be what was written before: Google alone knows
+/// which title a `gid` has, and which cell a name.
 #[derive(Default)]
 struct Fresh<'a> {
     cells: HashMap<(&'a SpreadsheetId, u32, u32), HashSet<Discriminant<Tab>>>,
@@ -161,23 +161,23 @@ mod tests {
                 ONE,
                 title("Sheet 1"),
                 &["BtcPrice"],
-                Some("'Sheet 1'!A1, 'Sheet 1'!B1 (of which 1 may have another name now)"),
+                Some("'Sheet 1'!A1, 'Sheet 1'!B1; 2 in all, of which 1 may have another name now"),
             ),
             (ONE, Tab::First, &[], Some("'Sheet 1'!A1, 'Sheet 1'!B1")),
         ] {
             let next = config(id, tab, cells);
             let found = before.left_behind(&next).into_values().next();
-            assert_eq!(found.map(|lines| lines.concat()).as_deref(), left, "{next:?}");
+            assert_eq!(found.map(|lines| lines.join("; ")).as_deref(), left, "{next:?}");
         }
         let named = config(ONE, Tab::First, &["BtcPrice", "EthPrice", "C1"]);
         let left = |cells: &[&str]| {
             let next = config(ONE, Tab::First, cells);
-            named.left_behind(&next).into_values().next().map(|lines| lines.concat())
+            named.left_behind(&next).into_values().next().map(|lines| lines.join("; "))
         };
         assert_eq!(left(&["btcprice", "C1"]).as_deref(), Some("EthPrice"));
         assert_eq!(left(&["BtcPrice", "C1", "D1"]), None);
         let told = left(&["C1", "D1"]).unwrap();
-        assert_eq!(told, "BtcPrice, EthPrice (of which 1 may have another name now)");
+        assert_eq!(told, "BtcPrice, EthPrice; 2 in all, of which 1 may have another name now");
     }
 
     #[test]
