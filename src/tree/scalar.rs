@@ -116,6 +116,19 @@ impl DurationRange {
     }
 }
 
+impl DurationRange {
+    /// Refuses a duration that is not within; one that is too short was written with a unit or not.
+    fn refuse(&self, value: Duration, has_unit: bool) -> Refusal {
+        let refusal = Refusal::new(self.to_string());
+        let least = Duration::from_millis(self.min);
+        match has_unit {
+            _ if value >= least => refusal,
+            true => refusal.help(format!("write at least \"{}\"", written(least))),
+            false => refusal.help(format!("write at least {}", self.min)),
+        }
+    }
+}
+
 impl fmt::Display for DurationRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [min, max] = [self.min, self.max].map(|ms| span(Duration::from_millis(ms)));
@@ -135,31 +148,29 @@ pub fn span(value: Duration) -> String {
     }
 }
 
+/// A duration as it is written in a configuration, with its unit.
+fn written(value: Duration) -> String {
+    span(value).replace(' ', "").replace("min", "m")
+}
+
 const A_DURATION: &str = "a number of milliseconds, or a text such as \"5s\"";
 const ABOVE_ZERO: &str = "a number of milliseconds above zero";
 
 /// Reads a duration: an integer of milliseconds, or a text with a unit.
 pub(crate) fn duration(raw: Raw<'_>, range: &DurationRange) -> Result<Duration, Refusal> {
-    let ms = match raw {
-        Raw::Number(text) => whole_millis(text)?,
+    let (ms, has_unit) = match raw {
+        Raw::Number(text) => (whole_millis(text)?, false),
         Raw::Outside(text)
             if text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
                 && !text.ends_with(|c: char| c.is_alphabetic()) =>
         {
-            whole_millis(text)?
+            (whole_millis(text)?, false)
         }
-        Raw::Text(text) | Raw::Outside(text) => with_unit(text, range)?,
+        Raw::Text(text) | Raw::Outside(text) => (with_unit(text, range)?, true),
         _ => return Err(Refusal::new(A_DURATION)),
     };
     let value = Duration::from_millis(ms);
-    if range.holds(value) {
-        return Ok(value);
-    }
-    let refusal = Refusal::new(range.to_string());
-    Err(match range.min {
-        least if ms < least => refusal.help(format!("write at least {least}")),
-        _ => refusal,
-    })
+    if range.holds(value) { Ok(value) } else { Err(range.refuse(value, has_unit)) }
 }
 
 /// An integer without sign, point and exponent.
@@ -208,11 +219,8 @@ fn with_unit(text: &str, range: &DurationRange) -> Result<u64, Refusal> {
     let Some(&(_, factor)) = UNITS.iter().find(|(name, _)| *name == unit && !number.is_empty())
     else {
         return Err(match meant(text) {
-            Some(value) if !range.holds(value) => Refusal::new(range.to_string()),
-            Some(value) => {
-                let written = span(value).replace(' ', "").replace("min", "m");
-                refusal.help(format!("did you mean \"{written}\"?"))
-            }
+            Some(value) if !range.holds(value) => range.refuse(value, true),
+            Some(value) => refusal.help(format!("did you mean \"{}\"?", written(value))),
             None => refusal.help("the units are ms, s, m and h"),
         });
     };
@@ -352,7 +360,9 @@ mod tests {
             (Raw::Text("10"), "| did you mean \"10s\"? A number without quotes is milliseconds"),
             (Raw::Text("0050"), "did you mean \"50s\"?"),
             (Raw::Text("0"), "found \"0\"; expected a number of milliseconds above zero"),
-            (Raw::Text("0s"), "expected 1 ms to 24 h | write at least 1"),
+            (Raw::Text("0s"), "expected 1 ms to 24 h | write at least \"1ms\""),
+            (Raw::Text("0 secs"), "expected 1 ms to 24 h | write at least \"1ms\""),
+            (Raw::Outside("0s"), "expected 1 ms to 24 h | write at least \"1ms\""),
             (Raw::Text(""), "found \"\""),
             (Raw::Text("5 s"), "did you mean \"5s\"?"),
             (Raw::Text("5S"), "did you mean \"5s\"?"),
@@ -374,7 +384,7 @@ mod tests {
             (Raw::Text("25h"), "expected 1 ms to 24 h"),
             (Raw::Outside("abc"), "found \"abc\"; expected a number of milliseconds"),
             (Raw::Outside("-1"), "above zero"),
-            (Raw::Outside("0"), "1 ms to 24 h"),
+            (Raw::Outside("0"), "1 ms to 24 h | write at least 1"),
         ] {
             let (message, help) = duration(raw, &DAY).unwrap_err().or_found(raw).words();
             let all = format!("{message} | {}", help.unwrap_or_default());
