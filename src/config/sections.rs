@@ -95,12 +95,16 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    if let Some((_, bare)) = text.split_once("://") {
-        let bare = bare.trim_end_matches('/');
-        let meant = bare.parse::<SocketAddr>().ok().map(|_| bare);
-        return Err(refusal
-            .help("delete what stands before the host and behind the port")
-            .or_meant(meant));
+    if let Some((_, rest)) = text.split_once("://") {
+        // Nothing of it is shown that is no address: there may be a password in it.
+        let bare = rest.split(['/', '?', '#']).next().and_then(|bare| bare.rsplit('@').next());
+        let bare = bare.unwrap_or_default();
+        let delete = "delete what stands before the host and behind the port";
+        return Err(match listen(bare).map_err(|refusal| refusal.words().1) {
+            Ok(_) => refusal.or_meant(Some(bare)),
+            Err(Some(then)) => refusal.help(format!("{delete}; {then}")),
+            Err(None) => refusal.help(delete),
+        });
     }
     let port = text.rsplit(':').next().unwrap_or_default();
     let host = text.strip_suffix(port).unwrap_or_default().trim_end_matches(':');
@@ -115,7 +119,8 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
             refusal.help("a port is a number up to 65535")
         }
         Err(_) if text.parse::<IpAddr>().is_ok() || !text.contains(':') => {
-            refusal.help("the port is missing")
+            let is_name = text == "localhost";
+            refusal.help(if is_name { "write 127.0.0.1 and a port" } else { "the port is missing" })
         }
         _ => refusal,
     })
