@@ -148,21 +148,18 @@ fn it_beats_at_most_once_a_minute_and_tells_when_it_is_not_heard() {
 #[test]
 fn an_answer_that_repeats_its_address_is_not_told() {
     actix_rt::System::new().block_on(async {
-        const REPEATED: &str = "the answer repeats what is secret, and is not shown";
-        let cases: [(&'static [&str], &str); 3] = [
-            (&["200 OK\r\nContent-Length: 0\r\nContent-Encoding: /ping/5eCr3t-5eCr3t"], REPEATED),
-            (&["500 /ping/5eCr3t-5eCr3t\r\nContent-Length: 0"], "HTTP 500"),
-            (&["500 No\r\nContent-Length: 19\r\n\r\n/ping/5eCr3t-5eCr3t"], "HTTP 500"),
-        ];
-        for (answer, why) in cases {
-            let (journal, (address, questions)) = (Journal::default(), server(answer));
-            let heart = heart(address, &journal).start();
-            heart.send(success(1)).await.unwrap();
-            until(|| questions.try_recv().is_ok()).await;
-            a_minute_later(&heart).await;
-            let told = format!("WARN the heartbeat is not heard: {why}");
-            assert_eq!(journal.take(), [told], "{answer:?}");
-        }
+        // Of an answer that is understood the status alone is told, whatever else it says; of one
+        // that is not, why: and that may be said in its own words, as of an unknown encoding.
+        let (journal, (address, questions)) = (
+            Journal::default(),
+            server(&["200 OK\r\nContent-Length: 0\r\nContent-Encoding: /ping/5eCr3t-5eCr3t"]),
+        );
+        let heart = heart(address, &journal).start();
+        heart.send(success(1)).await.unwrap();
+        until(|| questions.try_recv().is_ok()).await;
+        a_minute_later(&heart).await;
+        let why = "the answer repeats what is secret, and is not shown";
+        assert_eq!(journal.take(), [format!("WARN the heartbeat is not heard: {why}")]);
     });
 }
 
