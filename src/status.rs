@@ -110,6 +110,12 @@ impl StatusServer {
         self.address
     }
 
+    /// Whether this is the body of what such a face answers to GET of `/livez` or `/readyz`: for
+    /// whoever asks one and does not know who listens there.
+    pub fn is_answer(body: &str) -> bool {
+        answer::is_answer(body)
+    }
+
     /// Stops it, and returns when its address is free again. Dropping it does not wait for that,
     /// which takes some milliseconds.
     pub fn stop(self) {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use ratesheet::StatusServer;
 use tokio::time::Instant;
 
 use super::{
@@ -41,7 +42,7 @@ pub(super) fn healthcheck(flags: &Flags, arguments: &Arguments) -> Exit {
         Err(wrong) => return unloaded(wrong),
     };
     match ask(address, if arguments.ready { "/readyz" } else { "/livez" }) {
-        Ok(answer) if answer.is_ours() => {
+        Ok(answer) if StatusServer::is_answer(&answer.body) => {
             let exit = if answer.status == 200 { Exit::Done } else { Exit::Incomplete };
             tell(&harmless(&answer.body), exit)
         }
@@ -114,17 +115,6 @@ const fn reachable(address: SocketAddr) -> SocketAddr {
 struct Answer {
     status: u16,
     body: String,
-}
-
-/// How each answer of the probes begins that a question of ours can get.
-const OURS: [&str; 5] =
-    ["alive\n", "the loop has not turned", "ready", "starting\n", "not ready\n"];
-
-impl Answer {
-    /// Whether it is one of the probes', and not that of whoever else listens there.
-    fn is_ours(&self) -> bool {
-        OURS.iter().any(|begin| self.body.starts_with(begin))
-    }
 }
 
 /// Of a stranger: what can be told in a line.
@@ -249,15 +239,8 @@ mod tests {
         ] {
             assert_eq!(understand(bytes.as_bytes()), understood, "{bytes}");
         }
-        for (body, ours) in [
-            ("alive\n", true),
-            ("ready\n", true),
-            ("ready, though not everything succeeds\nspreadsheet 15CcPNtM…: …\n", true),
-            ("the loop has not turned for 20.0 s\n", true),
-            ("<!DOCTYPE html>\n<title>Welcome\u{1b}</title>", false),
-            ("", false),
-        ] {
-            assert_eq!(answer(200, body).unwrap().is_ours(), ours, "{body}");
+        for stranger in ["<!DOCTYPE html>\n<title>Welcome\u{1b}</title>", "not found\n", ""] {
+            assert!(!StatusServer::is_answer(stranger), "{stranger}");
         }
         let stranger = answer(404, "<!DOCTYPE html>\n  <title>Welcome\u{1b}</title>").unwrap();
         let told = "HTTP 404, \"<!DOCTYPE html> <title>Welcome\\u{1b}</title>\"";

@@ -7,6 +7,20 @@ use super::{
     watch::{Known, Shared},
 };
 
+/// What is answered while the loop turns.
+const ALIVE: &str = "alive\n";
+
+/// How the answer begins while it does not.
+const HANGS: &str = "the loop has not turned for ";
+
+/// How each answer begins that GET has from `/livez` or `/readyz`.
+const BEGINNINGS: [&str; 5] = [ALIVE, HANGS, "ready", "starting\n", "not ready\n"];
+
+/// Whether this is what one of the two paths has answered.
+pub(super) fn is_answer(body: &str) -> bool {
+    BEGINNINGS.iter().any(|beginning| body.starts_with(beginning))
+}
+
 /// Answers a request.
 pub(super) fn answer(method: &Method, path: &str, shared: &Shared) -> Response<BoxBody> {
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -31,10 +45,10 @@ pub(super) fn refuse(status: StatusCode) -> Response<BoxBody> {
 fn livez(shared: &Shared) -> Response<BoxBody> {
     let standstill = shared.standstill();
     if standstill <= shared.loop_patience {
-        return plain(StatusCode::OK, "alive\n".into());
+        return plain(StatusCode::OK, ALIVE.into());
     }
     let seconds = standstill.as_secs_f64();
-    plain(StatusCode::SERVICE_UNAVAILABLE, format!("the loop has not turned for {seconds:.1} s\n"))
+    plain(StatusCode::SERVICE_UNAVAILABLE, format!("{HANGS}{seconds:.1} s\n"))
 }
 
 /// Whether every spreadsheet succeeds.

@@ -74,12 +74,13 @@ fn ask(address: SocketAddr, what: &str) -> (String, String) {
     (head.to_ascii_lowercase(), body.to_owned())
 }
 
-/// Waits until the answer begins as it must.
+/// Waits until the answer begins as it must; each is known as one of ours.
 async fn wait_for(address: SocketAddr, what: &str, status: u16, body: &str) {
     let begin = Instant::now();
     let mut last = String::new();
     while begin.elapsed() < SOON {
         let (head, told) = ask(address, what);
+        assert!(StatusServer::is_answer(&told), "it is not known as ours: {told}");
         if head.starts_with(&format!("http/1.1 {status} ")) && told.starts_with(body) {
             return;
         }
@@ -113,6 +114,7 @@ fn every_answer_is_plain_and_kept_by_nobody() {
         ] {
             // Under a name that is not its own.
             let (head, told) = ask(server.address(), what);
+            assert_eq!(StatusServer::is_answer(&told), matches!(body, "alive\n" | "starting\n"));
             assert!(head.starts_with(&format!("http/1.1 {status} ")), "{what}\n{head}");
             assert_eq!(told, body, "{what}");
             for header in [
