@@ -3,7 +3,8 @@
 
 use std::{
     cell::RefCell,
-    net::{SocketAddr, TcpListener},
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr, TcpListener},
 };
 
 use actix::Addr;
@@ -30,9 +31,9 @@ pub(super) enum Place {
     Here,
     /// Where somebody listens already; or nowhere.
     At(Option<Bound>),
-    /// At another address with the port of this one, and what says so. A port can be had once only,
-    /// be it at one address (127.0.0.1) and at all of them (0.0.0.0): who changes from one to the
-    /// other must let go of it first.
+    /// At an address that overlaps with this one and has its port, and what says so. A port can be
+    /// had once only, be it at one address (127.0.0.1) and at all of them (0.0.0.0): who changes
+    /// from one to the other must let go of it first.
     SamePort(SocketAddr, &'static str),
 }
 
@@ -48,10 +49,23 @@ impl Bound {
 
     /// Listens at `address`, as which `at` is understood.
     fn to(at: SocketAddr, address: SocketAddr, said_by: &str) -> Result<Self, String> {
-        TcpListener::bind(address).map(|listener| Self(at, listener)).map_err(|error| {
-            format!("the probes cannot listen at {at}: {error}; {said_by} can name another address")
-        })
+        let listener = TcpListener::bind(address).map_err(|error| refused(at, &error, said_by))?;
+        Ok(Self(at, listener))
     }
+}
+
+/// Says that nobody can listen there, and who can change it.
+fn refused(at: SocketAddr, error: &io::Error, said_by: &str) -> String {
+    format!("the probes cannot listen at {at}: {error}; {said_by} can name another address")
+}
+
+/// Whether who listens at the one may keep another from the other, if the ports are the same.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    let (one, other) = (one.to_canonical(), other.to_canonical());
+    // Who listens at all addresses of IPv6 mostly does so at those of IPv4, too.
+    let covers =
+        |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    one == other || covers(one, other) || covers(other, one)
 }
 
 impl Face {
@@ -76,22 +90,29 @@ impl Face {
     /// When it cannot listen there: in words.
     pub(super) fn prepare(&self, config: &Config, said_by: &'static str) -> Result<Place, String> {
         let served = self.served.borrow().as_ref().map(|(at, server)| (*at, server.address()));
-        Ok(match (served, config.status.listen) {
-            (Some((at, _)), Some(wanted)) if at == wanted => Place::Here,
-            (Some((_, here)), Some(wanted)) if wanted.port() == here.port() => {
-                // Whether this machine has the address at all: with any port.
-                Bound::to(wanted, (wanted.ip(), 0).into(), said_by)?;
-                Place::SamePort(wanted, said_by)
+        let Some(wanted) = config.status.listen else { return Ok(Place::At(None)) };
+        if served.is_some_and(|(at, _)| at == wanted) {
+            return Ok(Place::Here);
+        }
+        let is_in_the_way = |(_, here): (SocketAddr, SocketAddr)| {
+            here.port() == wanted.port() && overlap(here.ip(), wanted.ip())
+        };
+        match TcpListener::bind(wanted) {
+            Ok(listener) => Ok(Place::At(Some(Bound(wanted, listener)))),
+            Err(error)
+                if error.kind() == ErrorKind::AddrInUse && served.is_some_and(is_in_the_way) =>
+            {
+                Ok(Place::SamePort(wanted, said_by))
             }
-            _ => Place::At(Bound::by(config, said_by)?),
-        })
+            Err(error) => Err(refused(wanted, &error, said_by)),
+        }
     }
 
     /// Goes to a place that was prepared while it was where it is now.
     ///
     /// # Errors
-    /// When it cannot, since somebody else has taken the address meanwhile: in words. Then it stays
-    /// where it was.
+    /// When it cannot, since somebody else has a part of the address: it may have been in its own
+    /// way, and sees no other before it has let go. In words; then it stays where it was.
     pub(super) fn go(&self, place: Place) -> Result<(), String> {
         match place {
             Place::Here => Ok(()),
@@ -122,14 +143,17 @@ impl Face {
             }
             None => None,
         };
-        self.served.replace(served);
+        // Whoever goes on from here finds the address free that it was at.
+        if let Some((_, left)) = self.served.replace(served) {
+            left.stop();
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, TcpStream};
+    use std::net::{Ipv4Addr, TcpStream};
 
     use actix::Actor as _;
 
@@ -165,16 +189,47 @@ mod tests {
                 assert_eq!(place(), if moves { config.status.listen.unwrap() } else { before });
                 assert!(TcpStream::connect(place()).is_ok(), "{}", place());
             }
-            // Somebody else takes the place that it goes to.
+            // Somebody else has the place that it is to go to, and with it a part of all places.
             let elsewhere = at(Ipv4Addr::new(127, 0, 0, 2).into());
-            let prepared = face.prepare(&elsewhere, "it").unwrap();
             let taken = TcpListener::bind(elsewhere.status.listen.unwrap()).unwrap();
-            let problem = face.go(prepared).unwrap_err();
-            assert!(problem.ends_with("; it can name another address"), "{problem}");
-            assert!(TcpStream::connect(place()).is_ok(), "it has not stayed");
+            let everywhere = at(Ipv4Addr::UNSPECIFIED.into());
+            let known_before = face.prepare(&elsewhere, "it").unwrap_err();
+            let known_after = face.go(face.prepare(&everywhere, "it").unwrap()).unwrap_err();
+            for (problem, config) in [(known_before, &elsewhere), (known_after, &everywhere)] {
+                let address = config.status.listen.unwrap();
+                let told = format!("the probes cannot listen at {address}: Address already in use");
+                assert!(problem.starts_with(&told), "{problem}");
+                assert!(problem.ends_with("; it can name another address"), "{problem}");
+                assert!(TcpStream::connect(place()).is_ok(), "it has not stayed");
+            }
             drop(taken);
+            for config in [&elsewhere, &everywhere, &elsewhere] {
+                face.prepare(config, "it").and_then(|there| face.go(there)).unwrap();
+                assert_eq!(Some(place()), config.status.listen);
+                assert!(TcpStream::connect(place()).is_ok(), "{}", place());
+            }
             face.prepare(&Config::new(), "it").and_then(|nowhere| face.go(nowhere)).unwrap();
             assert!(face.served.borrow().is_none());
         });
+    }
+
+    #[test]
+    fn all_addresses_overlap_with_each_of_them() {
+        for (one, other, expected) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "::ffff:127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("127.0.0.1", "::1", false),
+            ("0.0.0.0", "127.0.0.1", true),
+            ("0.0.0.0", "::ffff:127.0.0.1", true),
+            ("0.0.0.0", "::1", false),
+            ("0.0.0.0", "::", true),
+            ("::", "127.0.0.1", true),
+            ("::", "::1", true),
+        ] {
+            let [one, other]: [IpAddr; 2] = [one, other].map(|text| text.parse().unwrap());
+            assert_eq!(overlap(one, other), expected, "{one} {other}");
+            assert_eq!(overlap(other, one), expected, "{other} {one}");
+        }
     }
 }
