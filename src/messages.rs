@@ -207,8 +207,8 @@ pub enum Report {
 pub struct ScheduleReport {
     /// Ticks sent since the start.
     pub ticks: u64,
-    /// Due times that passed while this process stood still, or the machine was suspended: each stall
-    /// is followed by one tick.
+    /// Due times that passed while this process stood still, or the machine was suspended: each
+    /// stall is followed by one tick.
     pub missed: u64,
     /// Ticks that could not be delivered, since the KrakenActor's mailbox was full or closed.
     pub undelivered: u64,
@@ -249,8 +249,8 @@ pub struct SpreadsheetReport {
     pub settled: u64,
     /// Writes that succeeded since the start.
     pub writes: u64,
-    /// Attempts to write that came to nothing since the start, be it for want of a token or for what
-    /// has to be read before.
+    /// Attempts to write that came to nothing since the start, be it for want of a token or for
+    /// what has to be read before.
     pub write_failures: u64,
     /// Ticks in which no value had changed, so that nothing was sent: a success too.
     pub unchanged: u64,
@@ -291,8 +291,8 @@ pub struct CellReport {
     pub cell: Arc<str>,
     /// What it shows.
     pub content: CellContent,
-    /// The newest value that Google has confirmed; none after a write whose outcome is not known, or
-    /// a restart of its actor, until the next that is confirmed.
+    /// The newest value that Google has confirmed; none after a write whose outcome is not known,
+    /// or a restart of its actor, until the next that is confirmed.
     pub written: Option<CellValue>,
     /// Why it stands still, while it does.
     pub failing: Option<Failure>,

@@ -112,8 +112,8 @@ impl ScheduleActor {
         self
     }
 
-    /// Arms the timer for the next tick, or for the next look at how long the machine has slept. One
-    /// at a time: a repeating timer would make up for a stall by a burst.
+    /// Arms the timer for the next tick, or for the next look at how long the machine has slept.
+    /// One at a time: a repeating timer would make up for a stall by a burst.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.left == Some(0) {
             return;

@@ -77,8 +77,8 @@ pub(super) fn once(flags: &Flags, arguments: &Arguments) -> Exit {
     }
 }
 
-/// Leaves out what concerns the service alone, so that nobody is warned of it either: with one tick,
-/// no cadence is too fast.
+/// Leaves out what concerns the service alone, so that nobody is warned of it either: with one
+/// tick, no cadence is too fast.
 fn without_the_services_own(config: &mut Config) {
     const SELDOM: Duration = Duration::from_secs(86_400);
     config.heartbeat = HeartbeatConfig::default();

@@ -123,8 +123,8 @@ async fn look(again: Option<(Instant, u32)>) -> u32 {
 }
 
 /// While there is one, SIGINT and SIGTERM end the process at once, whatever it is about: for a
-/// command that has nothing to finish, or not yet. By itself, the kernel would do so for any process
-/// but PID 1.
+/// command that has nothing to finish, or not yet. By itself, the kernel would do so for any
+/// process but PID 1.
 #[derive(Debug)]
 pub(super) struct EndedBySignals(oneshot::Sender<()>);
 
@@ -156,8 +156,8 @@ impl EndedBySignals {
 }
 
 /// Has a crash leave no file of the memory behind, which a key and tokens are in. Where Linux gives
-/// the memory to a program that keeps it, it does so with a limit of nothing, too, and refrains with
-/// a limit of one byte, in which no file has room either.
+/// the memory to a program that keeps it, it does so with a limit of nothing, too, and refrains
+/// with a limit of one byte, in which no file has room either.
 pub(super) fn keep_memory_private() {
     let one_byte = Rlimit { current: Some(1), maximum: Some(1) };
     // Less can always be had; and if not, there is nobody who could do more about it.

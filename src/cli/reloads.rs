@@ -46,7 +46,7 @@ where
     R: Fn() -> Result<(Config, F), String>,
     F: FnOnce(),
 {
-    /// Those of `supervisor`, which has only just been started. `manager` is told of its start, too.
+    /// Those of `supervisor`, which has only just been started. `manager` is told of its start too.
     pub(super) fn of(
         supervisor: Addr<SupervisorActor>,
         reload: R,
@@ -125,8 +125,8 @@ mod tests {
 
     type InForce<'a> = Box<dyn FnOnce() + 'a>;
 
-    /// A service that is reloaded with these configurations, the last one first. Each tells how many
-    /// sheets it has when it is in force.
+    /// A service that is reloaded with these configurations, the last one first. Each tells how
+    /// many sheets it has when it is in force.
     fn reloads<'a>(
         configs: &'a RefCell<Vec<Config>>,
         told: &'a Cell<usize>,

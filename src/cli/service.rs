@@ -61,7 +61,8 @@ impl Service {
     }
 
     /// Stays until the end, which `signals` ask for. `reload` reads the configuration again, and
-    /// gives with it what else is to be done once the tree goes by it; `watch` is shown every event.
+    /// gives with it what else is to be done once the tree goes by it; `watch` is shown every
+    /// event.
     pub(super) async fn serve<F: FnOnce()>(
         self,
         signals: Signals,

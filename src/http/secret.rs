@@ -1,4 +1,5 @@
-//! What is secret of what we send, and whether a text gives it away. Pure: no I/O, no clock, no randomness.
+//! What is secret of what we send, and whether a text gives it away. Pure: no I/O, no clock, no
+//! randomness.
 
 use std::collections::HashSet;
 

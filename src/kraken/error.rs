@@ -41,8 +41,8 @@ pub(super) enum KrakenError {
 }
 
 impl KrakenError {
-    /// Sorts an answer of another status than 200, by which Kraken itself speaks: the network before
-    /// it has (a 403 too: it is how Cloudflare blocks an address).
+    /// Sorts an answer of another status than 200, by which Kraken itself speaks: the network
+    /// before it has (a 403 too: it is how Cloudflare blocks an address).
     pub(super) fn from_status(answer: &Answer) -> Self {
         let text = answer.describe();
         // What is known to be needed, whatever is asked for.

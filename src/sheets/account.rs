@@ -1,5 +1,6 @@
-//! One Google identity: its token and its budgets of reads and writes, shared by all the spreadsheets that
-//! are written in its name. Touches: the key file and the network, through `tokens`; the clock.
+//! One Google identity: its token and its budgets of reads and writes, shared by all the
+//! spreadsheets that are written in its name. Touches: the key file and the network, through
+//! `tokens`; the clock.
 
 use std::{
     cell::RefCell,

@@ -281,8 +281,8 @@ pub struct GoogleConfig {
     pub url: String,
     /// The longest that one request may take in all, from connecting to the last byte: 30 s.
     pub deadline: Duration,
-    /// Writes a minute for all the spreadsheets of one identity, and as many reads: 50. Google allows 60 a minute
-    /// for each user of a project, and a service account is one user
+    /// Writes a minute for all the spreadsheets of one identity, and as many reads: 50. Google
+    /// allows 60 a minute for each user of a project, and a service account is one user
     /// (<https://developers.google.com/sheets/api/limits>).
     pub writes_per_minute: u32,
 }

@@ -18,9 +18,9 @@ use super::{
 use crate::{messages::Failing, timer::later};
 
 impl SheetsActor {
-    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed, and must
-    /// have if a cell is not where it was found: its properties are read, which say more than the
-    /// refusal, and the rest is written, in the same tick.
+    /// A cell has been set aside, or is being looked for. The spreadsheet may have changed, and
+    /// must have if a cell is not where it was found: its properties are read, which say more than
+    /// the refusal, and the rest is written, in the same tick.
     pub(super) fn refused(&mut self, text: &str, ctx: &mut Context<Self>) {
         if self.plan.is_hopeless() {
             self.plan.absolve();

@@ -26,8 +26,8 @@ pub struct Status {
     pub kraken: KrakenReport,
     /// How each spreadsheet is doing, by its id, as soon as it has been dealt with once.
     pub spreadsheets: BTreeMap<Arc<str>, SpreadsheetReport>,
-    /// How often each actor has been restarted, if it has; not counted is who is begun anew after it
-    /// was left alone.
+    /// How often each actor has been restarted, if it has; not counted is who is begun anew after
+    /// it was left alone.
     pub restarts: BTreeMap<ActorName, u64>,
     /// The actors that have failed too often, and have reported nothing since: each is tried again
     /// after `supervision.park`.

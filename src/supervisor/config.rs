@@ -14,9 +14,10 @@ const MAX_RESTARTS: (u32, u32) = (0, 1_000);
 /// From how long to how long anything here may be.
 const SPAN: DurationRange = millis(1, 86_400_000);
 
-/// How often an actor may be asked whether it still answers. It is stuck after three pings, and what
-/// holds up the loop that it shares with all others, such as a large body, holds it up too: for half
-/// a second at the most where the machine is slow. Less would take the loop's fault for the actor's.
+/// How often an actor may be asked whether it still answers. It is stuck after three pings, and
+/// what holds up the loop that it shares with all others, such as a large body, holds it up too:
+/// for half a second at the most where the machine is slow. Less would take the loop's fault for
+/// the actor's.
 const PING: DurationRange = millis(500, 86_400_000);
 
 /// When an actor is restarted after a fault: section `supervision` of the configuration.

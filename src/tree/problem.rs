@@ -289,8 +289,8 @@ pub(crate) fn clipped(text: &str) -> String {
     format!("{}{cut}", escaped(&short))
 }
 
-/// Foreign text in quotes: escaped, clipped, and never a secret. Of an address no more than its host:
-/// what follows may be as good as a password, save a spreadsheet's.
+/// Foreign text in quotes: escaped, clipped, and never a secret. Of an address no more than its
+/// host: what follows may be as good as a password, save a spreadsheet's.
 pub(crate) fn shown(text: &str) -> String {
     if let Some(what) = secret_in(text) {
         return format!("{what} (not shown)");

@@ -1,5 +1,5 @@
-//! Where something was said in a configuration, for whoever finds out after the reading that it is of
-//! no use, since a file that it names is none. Pure: no I/O, no clock, no randomness.
+//! Where something was said in a configuration, for whoever finds out after the reading that it is
+//! of no use, since a file that it names is none. Pure: no I/O, no clock, no randomness.
 
 use super::{
     ConfigError,

@@ -15,9 +15,9 @@ pub(super) fn secret_in(text: &str) -> Option<&'static str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/_-.".contains(c))).find_map(kind)
 }
 
-/// What a word is that looks like a secret of Google's, even if its end is missing. A path with the same beginning is shorter,
-/// or has a point in it, or ends as files of keys do; and one that is written with `./` before it
-/// never looks like one.
+/// What a word is that looks like a secret of Google's, even if its end is missing. A path with the
+/// same beginning is shorter, or has a point in it, or ends as files of keys do; and one that is
+/// written with `./` before it never looks like one.
 fn kind(word: &str) -> Option<&'static str> {
     const KINDS: [(&str, usize, &str, &str); 9] = [
         ("AIza", 30, "_-", "an API key"),

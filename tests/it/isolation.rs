@@ -76,7 +76,7 @@ fn a_pair_that_is_delisted_meanwhile_stops_its_own_cells_alone_until_it_is_back(
             rig.fresh(&[(ONE, "A1")]).await;
             let before = rig.last();
             ticks(supervisor, 40).await;
-            // All others are had by each fetch; to find out which is refused takes one more request.
+            // All others are had by each fetch; to find which is refused takes one more request.
             let now = kraken(supervisor).await;
             assert_eq!(now.failures, 0);
             assert_eq!(now.missing.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ADAEUR"]);

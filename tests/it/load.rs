@@ -23,7 +23,7 @@ fn a_tick_is_one_request_however_many_cells_and_spreadsheets_there_are() {
             .fold(sheet(ONE), |sheet, row| sheet.cell("kraken:xbteur:sell", &format!("D{row}")));
         let config = rig.patient().sheet(many).sheet(one_price(TWO));
         let tree = SupervisorActor::new(config).ticks(20).start();
-        // On a busy machine one or the other tick finds its predecessor unfinished, for both sheets.
+        // On a busy machine one or the other tick finds its predecessor unfinished for both sheets.
         let skipped = async || status(&tree).await.kraken.skipped / 2;
         eventually("every tick is fetched or skipped", async || {
             status(&tree).await.kraken.fetches + skipped().await == 20
@@ -42,7 +42,7 @@ const ROUNDS: u64 = 5;
 const TICKS: u64 = 40;
 
 /// How many ticks of a round are skipped, and how many may be: those in which the machine kept this
-/// thread waiting for a core, and so the servers' as well, that a fetch may have lasted for too long.
+/// thread waiting for a core, and so the servers' as well, that a fetch may have lasted too long.
 async fn skipped(every: Duration) -> (u64, u64) {
     let rig = Rig::new();
     let sheet = SheetConfig::new(ONE, TAB).every(every);
@@ -71,9 +71,9 @@ async fn skipped(every: Duration) -> (u64, u64) {
     (counted.max(rhythm.skipped() as u64), excused)
 }
 
-/// All rounds count. That none of 12,000 is skipped where nothing else is busy, the simulation sees;
-/// here it must be so quick that on a machine that has time for it one is at the most, as that may
-/// look elsewhere for once and not say so.
+/// All rounds count. That none of 12,000 is skipped where nothing else is busy, the simulation
+/// sees; here it must be so quick that on a machine that has time for it one is at the most, as
+/// that may look elsewhere for once and not say so.
 #[test]
 fn at_twenty_ticks_a_second_none_is_skipped_and_one_that_were_would_be_counted() {
     const EVERY: Duration = Duration::from_millis(50);
@@ -145,8 +145,8 @@ fn ten_thousand_cells_of_fifty_spreadsheets_are_written_tick_after_tick() {
                 let reports = status(tree).await.spreadsheets.into_values();
                 reports.map(|report| (report.writes, report.write_failures)).collect::<Vec<_>>()
             };
-            // One may be under way in the end. A tick is excused in which the machine kept this thread
-            // waiting for a core, and so the servers' as well; but half of them must be.
+            // One may be under way in the end. A tick is excused in which the machine kept this
+            // thread waiting for a core, and so the servers' as well; but half of them must be.
             let (before, mut lost) = (writes().await, 1);
             for _ in 0..TICKS {
                 let before = waited();

@@ -44,8 +44,8 @@ fn no_stop_waits_for_a_lookup() {
     }
 }
 
-/// The clock is set an hour back, an hour on, fifty years on, and right again: prices are written on
-/// and on, no tick is waited for, and none comes before its time.
+/// The clock is set an hour back, an hour on, fifty years on, and right again: prices are written
+/// on and on, no tick is waited for, and none comes before its time.
 #[test]
 fn a_clock_that_is_set_disturbs_no_tick() {
     const EVERY: Duration = Duration::from_millis(100);

@@ -32,8 +32,8 @@ const EVERY: Duration = Duration::from_millis(20);
 /// So many ask at once.
 const ASKING: usize = 4;
 
-/// Of a hundred ticks 95 may be late by so much, with nobody at the probes and with a crowd. The 99th
-/// of a hundred is for `benches/soak` to judge.
+/// Of a hundred ticks 95 may be late by so much, with nobody at the probes and with a crowd. The
+/// 99th of a hundred is for `benches/soak` to judge.
 const LATE: Duration = Duration::from_millis(5);
 const LATE_WHILE_ASKED: Duration = Duration::from_millis(20);
 
@@ -73,9 +73,9 @@ impl Handler<Event> for Beat {
 }
 
 impl Beat {
-    /// By how much those from so many on are late, the least first: each by the first due time after
-    /// the one before it, as the most punctual of all shows when that was. For what the machine kept
-    /// the thread waiting meanwhile it cannot be blamed.
+    /// By how much those from so many on are late, the least first: each by the first due time
+    /// after the one before it, as the most punctual of all shows when that was. For what the
+    /// machine kept the thread waiting meanwhile it cannot be blamed.
     fn lateness(&self, from: usize) -> Vec<Duration> {
         let all = self.0.borrow();
         let begin = all.iter().map(|sent| sent.at - EVERY * sent.due as u32).min().unwrap();

@@ -102,7 +102,7 @@ impl Rhythm {
         ((nanos(earlier, later) + every / 2) / every) as usize
     }
 
-    /// So many nanoseconds, less whole beats: early by such a part of one at the most, or else late.
+    /// So many nanoseconds, less whole beats: early by such a part of one at the most, or late.
     fn wrapped(&self, nanos: i128, part: i128) -> i128 {
         let every = self.every.as_nanos() as i128;
         (nanos + every / part).rem_euclid(every) - every / part

@@ -32,8 +32,8 @@ struct Chunks {
     /// What they have brought, which is passed on when all of them have ended.
     brought: Vec<(usize, u64)>,
     ended: Duration,
-    /// Until when some pairs may not be asked for, since Kraken has said that it does not know them,
-    /// or since their request has failed while others' were answered.
+    /// Until when some pairs may not be asked for, since Kraken has said that it does not know
+    /// them, or since their request has failed while others' were answered.
     doubtful: Duration,
 }
 
@@ -114,7 +114,8 @@ impl Fetches {
         // All of a fetch is made again when some of it has failed.
         let requests = requests_for(plan.pairs);
         let ticks = ticks_a_minute(plan) * requests;
-        // What has failed is asked for again by itself, after a backoff, beside what its sheets show.
+        // What has failed is asked for again by itself, after a backoff, beside what its sheets
+        // show.
         let felt = MINUTE + plan.config.retry.backoff.max;
         let excused = self.repeats.within(now, felt) * (requests + 1)
             + excuses.stalls_since(now, now)

@@ -1,5 +1,6 @@
-//! What can be measured exactly where time is simulated: how long prices take, and how many requests
-//! are made, when one thing goes wrong and nothing else. The checker watches these runs as well.
+//! What can be measured exactly where time is simulated: how long prices take, and how many
+//! requests are made, when one thing goes wrong and nothing else. The checker watches these runs as
+//! well.
 
 mod account;
 mod beat;

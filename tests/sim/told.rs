@@ -140,7 +140,8 @@ impl Told {
         self.is_disturbed();
     }
 
-    /// Who writes a spreadsheet begins anew, and does not know any more what was wrong with reading.
+    /// Who writes a spreadsheet begins anew, and does not know any more what was wrong with
+    /// reading.
     pub(crate) fn begins_anew(&mut self, spreadsheet: &str) {
         self.last.remove(&(spreadsheet.to_owned(), WORDS[1].1));
     }

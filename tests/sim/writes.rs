@@ -21,7 +21,8 @@ pub(crate) const AFRESH: Duration = secs(60);
 /// written again.
 const APPLIED_LATE: Duration = secs(60);
 
-/// So many tokens that were rejected are remembered: the youngest, by whose names they are in order.
+/// So many tokens that were rejected are remembered: the youngest, by whose names they are in
+/// order.
 const TOKENS: usize = 64;
 
 /// For so long after a failure writes may come one close behind the other.

@@ -19,8 +19,8 @@ fn plan() -> Plan {
     plan
 }
 
-/// Each spreadsheet's write is refused, one token asked for, and each write made again, at once, with
-/// what was fetched in this same tick.
+/// Each spreadsheet's write is refused, one token asked for, and each write made again, at once,
+/// with what was fetched in this same tick.
 pub(super) fn revoked() -> Measured {
     let record = watch("a revoked token", 7, plan);
     let tick = record.tick_after(BEGIN);

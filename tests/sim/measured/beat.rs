@@ -1,5 +1,5 @@
-//! The beat of the ticks when all is well. It is exact, as nothing here is busy but the product, and
-//! what that takes is no time.
+//! The beat of the ticks when all is well. It is exact, as nothing here is busy but the product,
+//! and what that takes is no time.
 
 use std::time::Duration;
 
@@ -69,9 +69,9 @@ pub(super) fn of_ten_thousand_cells() -> Measured {
     Ok(format!("{cells} cells in each of {TICKS} ticks, late by {latest:?} at the most"))
 }
 
-/// How late a fetch is at the most, where each of so many ticks has one and there are no others. The
-/// first tick is due when the tree is started, so whoever is always late by the same is late; its
-/// fetch comes after the list of pairs.
+/// How late a fetch is at the most, where each of so many ticks has one and there are no others.
+/// The first tick is due when the tree is started, so whoever is always late by the same is late;
+/// its fetch comes after the list of pairs.
 fn in_time(record: &Record, every: Duration, ticks: usize) -> Result<Duration, String> {
     let fetches = record.0.iter().filter(|seen| matches!(seen.kind, Kind::Fetch(_)));
     let mut begun: Vec<_> = fetches.map(|seen| seen.at).collect();

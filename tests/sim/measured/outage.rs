@@ -46,8 +46,8 @@ fn plan(seed: u64, service: Service, fault: Fault) -> Plan {
 }
 
 /// X = T + Dk + Ds + B, by the configuration, and what the server asks for: how long after an
-/// outage, of whatever kind, all must be fresh. After so many attempts the backoff has long grown to
-/// its longest.
+/// outage, of whatever kind, all must be fresh. After so many attempts the backoff has long grown
+/// to its longest.
 fn bound(plan: &Plan, fault: Fault) -> Duration {
     let config = &plan.config;
     let asked = if let Fault::Says(_, Some(rest)) = fault { secs(rest) } else { Duration::ZERO };

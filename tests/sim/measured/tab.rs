@@ -95,9 +95,9 @@ pub(super) fn by_title() -> Measured {
     Ok(told.join("\n"))
 }
 
-/// A tab that the configuration calls by its number is found again, and written in the same tick: if
-/// Google names the cell that it refuses, that one and the others apart; if not, one half and the
-/// other.
+/// A tab that the configuration calls by its number is found again, and written in the same tick:
+/// if Google names the cell that it refuses, that one and the others apart; if not, one half and
+/// the other.
 pub(super) fn by_number() -> Measured {
     for (names_entries, rest) in [(true, &[CELLS, 1, CELLS - 1][..]), (false, &[CELLS, CELLS])] {
         let record = watch("a renamed tab", 7, move || plan(names_entries, true));
