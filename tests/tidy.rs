@@ -55,6 +55,9 @@ const EVERYBODY: [&str; 4] = ["log_facade", "journal", "scripted", "timer"];
 /// The most lines of a file.
 const LONGEST: usize = 500;
 
+/// The most columns of a comment, as of all else; rustfmt leaves comments alone.
+const WIDEST: usize = 100;
+
 /// What a file that calls itself pure does not mention.
 const IMPURE: [&str; 10] = [
     "Instant::now",
@@ -103,24 +106,35 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    let mut folders = vec![root.clone()];
+/// The files of a folder of the repository and of those in it: by their paths in the repository.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    let mut folders = vec![root.join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inside = path.strip_prefix(&root).unwrap();
-                let part = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-                let part = part.trim_end_matches(".rs").to_owned();
                 let text = fs::read_to_string(&path).unwrap();
-                sources.push(Source { path: inside.to_owned(), part, text });
+                files.push((path.strip_prefix(root).unwrap().to_owned(), text));
             }
         }
     }
+    files.sort();
+    files
+}
+
+fn sources() -> Vec<Source> {
+    let files = rust_files("src").into_iter();
+    let sources: Vec<_> = files
+        .map(|(path, text)| {
+            let path = path.strip_prefix("src").unwrap().to_owned();
+            let part = path.components().next().unwrap().as_os_str().to_str().unwrap();
+            Source { part: part.trim_end_matches(".rs").to_owned(), path, text }
+        })
+        .collect();
     assert!(sources.len() > 20, "the sources have moved");
     sources
 }
@@ -228,6 +242,41 @@ fn every_file_says_what_it_is_and_is_not_too_long() {
         let lines = text.lines().count();
         assert!(lines <= LONGEST, "src/{path} has {lines} lines");
     }
+}
+
+/// The lines of comments that are too wide, though they could be broken: neither is an URL nor a
+/// row of a table.
+fn wide_comments(text: &str) -> Vec<usize> {
+    let too_wide = |(_, line): &(usize, &str)| {
+        let Some(comment) = line.trim_start().strip_prefix("//") else { return false };
+        let is_row = comment.trim_start_matches(['/', '!']).trim_start().starts_with('|');
+        line.chars().count() > WIDEST && !is_row && !comment.contains("://")
+    };
+    let lines = text.lines().enumerate().filter(too_wide);
+    lines.map(|(index, _)| index + 1).collect()
+}
+
+#[test]
+fn no_comment_is_too_wide() {
+    let at = |wide: usize, begin: &str| format!("{begin}{}", "é".repeat(wide - begin.len()));
+    let planted = [
+        at(100, "//! "),
+        at(101, "/// "),
+        at(101, "    // "),
+        at(101, "// https://"),
+        at(101, "/// | "),
+        at(101, "let _ = "),
+    ];
+    assert_eq!(wide_comments(&planted.join("\n")), [2, 3], "a breach is noticed");
+    let mut wide = Vec::new();
+    let folders = ["src", "tests", "benches", "examples", "fuzz/fuzz_targets"];
+    let mut files = 0;
+    for (path, text) in folders.into_iter().flat_map(rust_files) {
+        files += 1;
+        wide.extend(wide_comments(&text).iter().map(|line| format!("{}:{line}", path.display())));
+    }
+    assert!(files > 200, "the files have moved: {files}");
+    assert_eq!(wide, Vec::<String>::new());
 }
 
 #[test]
