@@ -304,7 +304,7 @@ mod tests {
             let mut ctx = Context::new();
             actor.restarting(&mut ctx);
             actor.started(&mut ctx);
-            assert!(actor.due - Instant::now() <= DELIVER_AGAIN, "it waits for the next day");
+            assert_eq!(actor.due - Instant::now(), DELIVER_AGAIN, "it waits for the next day");
             actor.tick();
             while due.borrow().is_empty() {
                 tokio::task::yield_now().await;
@@ -384,6 +384,29 @@ mod tests {
             due.borrow_mut().retain(|due| !due.is_empty());
             assert_eq!(due.take(), [vec![FAST, SLOW], vec![FAST]]);
         });
+    }
+
+    #[test]
+    fn a_tick_that_is_late_and_the_only_one_is_no_standstill() {
+        actix_rt::System::new().block_on(async {
+            let kraken = Kraken(Rc::default()).start();
+            let journal = Journal::default();
+            let hourly = [(SheetIndex(0), SECOND * 3_600)];
+            let mut actor = ScheduleActor::new(hourly, kraken.recipient()).logger(journal.logger());
+            tokio::time::pause();
+            actor.tick();
+            actor.arm(&mut Context::new());
+            tokio::time::advance(SECOND * 3_610).await;
+            actor.tick();
+            assert_eq!((actor.report.ticks, actor.report.missed), (2, 0));
+            assert!(journal.take().iter().all(|line| !line.contains("stood still")));
+        });
+    }
+
+    #[test]
+    fn how_long_a_machine_slept_is_told_roughly() {
+        let told = [1, 90, 599, 661, 7_200].map(|seconds| roughly(SECOND * seconds));
+        assert_eq!(told, ["1 s", "90 s", "599 s", "11 min", "2 h"]);
     }
 
     #[test]

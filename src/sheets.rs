@@ -28,7 +28,7 @@ mod trouble;
 mod wire;
 mod writing;
 
-use std::{fmt, time::Duration};
+use std::{cell::Cell, fmt, rc::Rc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised,
@@ -111,6 +111,8 @@ pub struct SheetsActor {
     unanswered: Option<Instant>,
     /// What is told of why it fails.
     told: Seldom<Failure>,
+    /// The tab of the sheets that name none, as it is known to whoever builds this actor afresh.
+    first_tab: Rc<Cell<Option<u32>>>,
     /// What is told of tabs that were moved.
     moved: Seldom<u32>,
     changes: Changes,
@@ -182,12 +184,19 @@ impl SheetsActor {
             priced: false,
             unanswered: None,
             told: Seldom::default(),
+            first_tab: Rc::default(),
             moved: Seldom::default(),
             changes: Changes::default(),
             report,
             stopping: false,
             alarm: None,
         })
+    }
+
+    /// Takes over, and hands on, which tab is meant by sheets that name none.
+    pub(crate) fn stays_in(mut self, first_tab: Rc<Cell<Option<u32>>>) -> Self {
+        self.first_tab = first_tab;
+        self
     }
 
     /// Tells how it is doing to `reports`, without keeping it alive.
@@ -303,8 +312,7 @@ impl SheetsActor {
                 if self.survey.done(now) {
                     info!(self.log, "the spreadsheet is read again");
                 }
-                self.plan.locate(&properties, now + self.retry.probe_in(fastrand::f64()));
-                self.tell_first(&properties);
+                self.locate(&properties, now);
                 self.proceed(ctx);
             }
             Err(trouble) => {
@@ -335,18 +343,24 @@ impl SheetsActor {
         }
     }
 
-    /// Warns when the tab of the sheets that name none is no longer the first.
-    fn tell_first(&mut self, properties: &Properties) {
+    /// Finds every cell; those of sheets that name no tab in the one that was the first when they
+    /// were found before, if there still is such a one. Warns when it is no longer the first.
+    fn locate(&mut self, properties: &Properties, now: Instant) {
+        let is_there = |gid: &u32| properties.tabs.iter().any(|tab| tab.gid == *gid);
+        self.plan.stay_in(self.first_tab.get().filter(is_there));
+        self.plan.locate(properties, now + self.retry.probe_in(fastrand::f64()));
+        let own = self.plan.first();
+        self.first_tab.set(own);
         let Some(first) = properties.tabs.first() else { return };
-        let moved = self.plan.first().is_some_and(|own| own != first.gid);
-        if !moved {
+        // One that is gone is told by its cells.
+        if own.filter(is_there).is_none_or(|own| own == first.gid) {
             self.moved.over();
-        } else if self.moved.say(&first.gid, Instant::now()).is_ok() {
+        } else if self.moved.say(&first.gid, now).is_ok() {
             warn!(
                 self.log,
                 "another tab, {}, is the first now: prices go on into the one that was \
-                first, and would go into that one after a restart. Name the tab in the \
-                configuration",
+                the first. Name it in the configuration: after a restart they would go into the \
+                other",
                 a1::quoted(&excerpt(&first.title))
             );
         }

@@ -45,7 +45,9 @@ impl Effort {
         let mut nearest = None;
         for candidate in candidates {
             let is_alike = candidate.len().abs_diff(name.len()) <= 2;
-            self.spend(if is_alike { (candidate.len() + BESIDE).pow(2) } else { 1 })?;
+            if !self.spend(if is_alike { (candidate.len() + BESIDE).pow(2) } else { 1 }) {
+                break;
+            }
             if !is_alike {
                 continue;
             }
@@ -59,10 +61,11 @@ impl Effort {
         nearest.map(|(_, candidate)| candidate)
     }
 
-    /// Makes room for this much; `None` if there is not so much left.
-    fn spend(&mut self, effort: usize) -> Option<()> {
-        self.left = self.left.checked_sub(effort)?;
-        Some(())
+    /// Whether there is so much left. If not, there is nothing any more.
+    const fn spend(&mut self, effort: usize) -> bool {
+        let enough = effort <= self.left;
+        self.left = if enough { self.left - effort } else { 0 };
+        enough
     }
 }
 

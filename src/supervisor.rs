@@ -3,6 +3,7 @@
 
 mod board;
 mod config;
+mod deadline;
 #[cfg(feature = "sandbox")]
 mod drill;
 mod guard;
@@ -26,7 +27,8 @@ use tokio::{
 pub use self::drill::{Drill, DrillActor};
 use self::{
     board::Board,
-    tree::{Gates, Surroundings, Tree},
+    deadline::Deadline,
+    tree::{FirstTabs, Gates, Surroundings, Tree},
 };
 pub use self::{
     board::{State, Status},
@@ -46,7 +48,8 @@ const MAILBOX: usize = 1024;
 
 /// A tree that is built afresh waits for the writes of the last one for this long, and no longer
 /// than `shutdown_grace`: all ticks wait as well, also of spreadsheets that are quick. Most writes
-/// take less than a second. One that comes after all is written over within a minute.
+/// take less than a second. One that comes after all is written over within a minute, where there
+/// is a price.
 const HANDOVER: Duration = Duration::from_secs(2);
 
 /// How is everybody doing?
@@ -127,6 +130,7 @@ pub struct SupervisorActor {
     /// What the last tree was built of.
     built: Option<Arc<Config>>,
     gates: Option<Gates>,
+    first_tabs: FirstTabs,
     /// Counts the commands that stop the tree.
     era: u64,
     /// It has been told to shut down, whatever else it is told.
@@ -135,6 +139,8 @@ pub struct SupervisorActor {
     shutdowns: u32,
     /// Who holds it is stopping a tree.
     turn: Rc<Mutex<()>>,
+    /// Until when the last tree may go on that was told to stop.
+    deadline: Deadline,
     board: Board,
     subscribers: Vec<Recipient<Event>>,
     #[cfg(feature = "sandbox")]
@@ -154,10 +160,12 @@ impl SupervisorActor {
             tree: None,
             built: None,
             gates: None,
+            first_tabs: FirstTabs::new(),
             era: 0,
             leaving: false,
             shutdowns: 0,
             turn: Rc::default(),
+            deadline: Deadline::at(Instant::now()),
             board: Board::default(),
             subscribers: Vec::new(),
             #[cfg(feature = "sandbox")]
@@ -228,7 +236,8 @@ impl SupervisorActor {
             Some(tls) => tls,
             None => Tls::new(&self.config.tls).map_err(|error| error.to_string())?,
         };
-        let tree = Tree::build(&self.config, &around, tls).map_err(|error| error.to_string())?;
+        let tree = Tree::build(&self.config, &around, tls, &mut self.first_tabs);
+        let tree = tree.map_err(|error| error.to_string())?;
         self.gates = Some(tree.gates.clone().after(self.gates.take()));
         let sheets = self.config.sheets.len();
         info!(self.log, "at work"; "sheets" => sheets, "spreadsheets" => spreadsheets);
@@ -245,23 +254,29 @@ impl SupervisorActor {
     }
 
     /// Stops the tree, if it stands, within `grace`, and waits for whatever is being stopped
-    /// already. A new era begins: of several commands that stop the tree, the last one says what
-    /// comes after.
+    /// already, which has this grace as well: what a reload would not have waited for, a stop does.
+    /// A new era begins: of several commands that stop the tree, the last one says what comes
+    /// after.
     fn stop_tree(&mut self, grace: Duration) -> (u64, impl Future<Output = ()> + use<>) {
         self.era += 1;
         let tree = self.tree.take();
-        let deadline = Instant::now() + grace;
-        let (turn, log) = (Rc::clone(&self.turn), self.log.clone());
+        let asked = Instant::now();
+        if tree.is_some() {
+            self.deadline = Deadline::at(asked + grace);
+        }
+        self.deadline.put_off(asked + grace);
+        let (turn, log, deadline) =
+            (Rc::clone(&self.turn), self.log.clone(), self.deadline.clone());
         let stopped = async move {
             let _turn = turn.lock().await;
             let abandoned = match tree {
-                Some(tree) => tree.stop(deadline).await,
+                Some(tree) => tree.stop(&deadline).await,
                 None => Vec::new(),
             };
             for spreadsheet in abandoned {
                 warn!(log, "its writer has not stopped in time and is abandoned: if it was writing, \
                     Google may yet carry that out"; "spreadsheet" => spreadsheet.to_string(),
-                    "waited_ms" => grace.as_millis() as u64);
+                    "waited_ms" => asked.elapsed().as_millis() as u64);
             }
         };
         (self.era, stopped)

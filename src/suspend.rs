@@ -11,17 +11,25 @@ pub(crate) fn now() -> Instant {
     Instant::now() + suspended()
 }
 
-/// For how long the machine has been suspended since this was first asked: give or take less than
-/// a millisecond.
+/// For how long the machine has been suspended since this was first asked, give or take what lies
+/// between two looks at a clock. It never shrinks.
 #[cfg(unix)]
 pub(crate) fn suspended() -> Duration {
-    use std::sync::LazyLock;
+    use std::sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    };
 
     /// What both clocks showed then.
     static FIRST: LazyLock<(Duration, StdInstant)> = LazyLock::new(clocks);
+    /// The longest that it was found to be, in nanoseconds.
+    static LONGEST: AtomicU64 = AtomicU64::new(0);
     let (began, awake_since) = *FIRST;
     let (at, awake) = clocks();
-    at.saturating_sub(began).saturating_sub(awake.saturating_duration_since(awake_since))
+    let slept =
+        at.saturating_sub(began).saturating_sub(awake.saturating_duration_since(awake_since));
+    let slept = u64::try_from(slept.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(LONGEST.fetch_max(slept, Ordering::Relaxed).max(slept))
 }
 
 /// Nothing tells it here.

@@ -287,6 +287,14 @@ impl Sandbox {
         self.with_tab(id, tab, |tab| tab.title = title.into());
     }
 
+    /// Moves a tab to the front.
+    ///
+    /// # Panics
+    /// When there is no such spreadsheet.
+    pub fn move_tab_to_front(&self, id: &str, tab: &str) {
+        self.with(id, |sheet| sheet.tabs.sort_by_key(|other| other.title != tab));
+    }
+
     /// Deletes a tab.
     ///
     /// # Panics

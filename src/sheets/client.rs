@@ -14,7 +14,7 @@ use crate::http::{Answer, Http, Tls, TlsError};
 /// No answer of the Sheets API that concerns us is larger.
 const ANSWER_CAP: usize = 256 * 1024;
 
-/// The tabs and the names of a spreadsheet: a name takes some 150 bytes.
+/// The tabs and the names of a spreadsheet: a name takes some 150 bytes where nothing is indented.
 const PROPERTIES_CAP: usize = 512 * 1024;
 
 /// What is in some cells. One holds 50,000 characters at the most, each of which takes six bytes
@@ -55,7 +55,8 @@ impl SheetsClient {
         spreadsheet: &str,
     ) -> Result<(Properties, Option<SignedDuration>), SheetsError> {
         let mask = wire::PROPERTIES_MASK;
-        let url = format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}", self.url);
+        let url =
+            format!("{}/v4/spreadsheets/{spreadsheet}?fields={mask}&prettyPrint=false", self.url);
         let answer = self.http.get(&url, Some(token.secret()), PROPERTIES_CAP).await?;
         let answer = success(answer)?;
         let properties = wire::properties(&answer);

@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Index<'a> {
     pub(super) properties: &'a Properties,
+    /// The `gid` of the tab that counts as the first, wherever it is.
+    first: Option<u32>,
     titles: ByName<'a, TabProperties>,
     names: ByName<'a, NamedRange>,
     gids: BTreeMap<u32, &'a TabProperties>,
@@ -34,12 +36,18 @@ impl<'a> Index<'a> {
         let Properties { tabs, names, .. } = properties;
         Self {
             properties,
+            first: None,
             titles: ByName::new(tabs, |tab| &tab.title),
             names: ByName::new(names, |range| &range.name),
             gids: first_of_each(tabs.iter().map(|tab| (tab.gid, tab))),
             effort: Effort::default(),
             tabs: tabs_there_are(tabs),
         }
+    }
+
+    /// Has this tab count as the first, wherever it is.
+    pub(super) fn with_first(self, first: Option<u32>) -> Self {
+        Self { first, ..self }
     }
 
     /// The tab with this title.
@@ -69,13 +77,23 @@ impl<'a> Index<'a> {
         tab.ok_or_else(none)
     }
 
-    /// The first tab.
+    /// The first tab, or the one that counts as the first.
     ///
     /// # Errors
-    /// When there is none at all.
+    /// When there is none at all, or that one is gone.
     pub(super) fn first_tab(&self) -> Result<&'a TabProperties, Failure> {
-        let first = self.properties.tabs.first();
-        first.ok_or_else(|| not_there("the spreadsheet has no tab", ""))
+        const REMEDY: &str = "Name a tab in the configuration; to take the one that is first now, \
+                              restart ratesheet or send it SIGHUP";
+        match self.first {
+            Some(gid) => {
+                let first = self.gids.get(&gid).copied();
+                first.ok_or_else(|| not_there("the tab that was the first is gone", REMEDY))
+            }
+            None => {
+                let first = self.properties.tabs.first();
+                first.ok_or_else(|| not_there("the spreadsheet has no tab", ""))
+            }
+        }
     }
 
     /// The range with this name.

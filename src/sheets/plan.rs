@@ -93,9 +93,11 @@ impl Plan {
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.as_ref().ok().cloned();
-        self.stay_in(properties.tabs.first().map(|tab| tab.gid));
+        let goes_by_place = self.targets.iter().any(|target| target.tab == Tab::First);
+        let first = properties.tabs.first().filter(|_| goes_by_place).map(|tab| tab.gid);
+        self.first = self.first.or(first);
         let sought = self.targets.iter().map(Target::sought);
-        let places = locate::place(sought, &mut Index::new(properties));
+        let places = locate::place(sought, &mut Index::new(properties).with_first(self.first));
         for (target, place) in self.targets.iter_mut().zip(places) {
             if let Some(zone) = &self.zone {
                 target.tell_time(zone);
@@ -107,14 +109,10 @@ impl Plan {
 
     /// Has the sheets that name no tab written into this one, unless they have one.
     pub(super) fn stay_in(&mut self, first: Option<u32>) {
-        let Some(gid) = first else { return };
-        for target in self.targets.iter_mut().filter(|target| target.tab == Tab::First) {
-            target.tab = Tab::Gid(gid);
-            self.first = first;
-        }
+        self.first = self.first.or(first);
     }
 
-    /// The tab of the sheets that name none, if there are such and it has been found.
+    /// The tab of the sheets that name none, if it has been found.
     pub(super) const fn first(&self) -> Option<u32> {
         self.first
     }

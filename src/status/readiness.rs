@@ -127,7 +127,8 @@ impl Judged<'_> {
         let name = self.name();
         match self.ledger.succeeded(self.id) {
             None if is_silent => readiness.add(Verdict::Starting, format!("{name}: starting{why}")),
-            None => readiness.verdict = readiness.verdict.max(Verdict::Starting),
+            None if why.is_empty() => readiness.verdict = readiness.verdict.max(Verdict::Starting),
+            None => readiness.add(Verdict::Starting, format!("{name}: no success yet{why}")),
             last @ Some(Moment { at, .. }) if self.lasts_too_long(last) => {
                 readiness.add(Verdict::NotReady, format!("{name}: no success since {at:.0}{why}"));
             }

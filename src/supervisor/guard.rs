@@ -24,11 +24,12 @@ use actix::{
 use tokio::{
     sync::Notify,
     task::JoinHandle,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     SupervisionConfig,
+    deadline::Deadline,
     intensity::{Count, Restarts},
 };
 use crate::messages::{ActorName, Exit, Fault, Next, Ping, Stop};
@@ -88,7 +89,7 @@ where
     }
 
     /// Waits until the actor has stopped, until `deadline` at the longest; whether it has.
-    pub(super) async fn stopped(mut self, deadline: Instant) -> bool {
+    pub(super) async fn stopped(mut self, deadline: Deadline) -> bool {
         self.ask_to_stop();
         // The mailbox may be full, or nobody reading it: both end at the deadline.
         let stop = async {
@@ -96,7 +97,11 @@ where
                 drop((&mut self.task).await);
             }
         };
-        timeout_at(deadline, stop).await.is_ok()
+        tokio::select! {
+            biased;
+            () = stop => true,
+            () = deadline.passed() => false,
+        }
     }
 }
 

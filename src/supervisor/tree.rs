@@ -1,13 +1,15 @@
 //! The children: who there is, who gets what from whom, in which order they start and stop.
 //! Touches: nothing but the actors.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use actix::{Recipient, WeakRecipient};
 use slog::{Logger, o};
-use tokio::time::Instant;
 
-use super::guard::{Guarded, Policy};
+use super::{
+    deadline::Deadline,
+    guard::{Guarded, Policy},
+};
 use crate::{
     config::Config,
     dial::Dialer,
@@ -61,6 +63,10 @@ impl Gates {
     }
 }
 
+/// The tab of each spreadsheet that its sheets mean if they name none: it stays the same, however
+/// often a tree is built afresh.
+pub(super) type FirstTabs = BTreeMap<SpreadsheetId, Rc<Cell<Option<u32>>>>;
+
 /// Why there is no tree.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -89,11 +95,13 @@ pub(super) struct Surroundings {
 
 impl Tree {
     /// Starts the children, the last in the corridor first: sheets, kraken, schedule. So nobody
-    /// sends to somebody who is not there yet. `tls` is what `config` says of it.
+    /// sends to somebody who is not there yet. `tls` is what `config` says of it, and `first_tabs`
+    /// what the last tree knew.
     pub(super) fn build(
         config: &Config,
         around: &Surroundings,
         tls: Tls,
+        first_tabs: &mut FirstTabs,
     ) -> Result<Self, BuildError> {
         let quiet = tls.over(around.dialer.clone());
         let tls = quiet.clone().told_to(around.log.clone());
@@ -106,6 +114,7 @@ impl Tree {
         let mut sheets = BTreeMap::new();
         let mut feeds = Vec::new();
         let spreadsheets = by_spreadsheet(&config.sheets);
+        first_tabs.retain(|id, _| spreadsheets.contains_key(id));
         let account = match credentials(config, around) {
             _ if spreadsheets.is_empty() => None,
             None => return Err(BuildError::NoCredentials),
@@ -117,6 +126,7 @@ impl Tree {
             let Some(account) = account.clone() else { break };
             let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
             let actor = SheetsActor::new(id.clone(), own, account, config.retry)?
+                .stays_in(Rc::clone(first_tabs.entry(id.clone()).or_default()))
                 .reports(around.reports.clone())
                 .logger(around.log.clone());
             let child = Guarded::start(actor, policy(ActorName::Sheets(id.shared()), true));
@@ -173,7 +183,7 @@ impl Tree {
 
     /// Stops the children, the first in the corridor first, each when it has finished what it
     /// has begun; at `deadline` whatever still goes on is abandoned: of which spreadsheets.
-    pub(super) async fn stop(self, deadline: Instant) -> Vec<SpreadsheetId> {
+    pub(super) async fn stop(self, deadline: &Deadline) -> Vec<SpreadsheetId> {
         drop(self.heart);
         // These two have nothing to finish, and one that hangs must not use up the time.
         drop(self.schedule);
@@ -182,7 +192,7 @@ impl Tree {
         let stopping = self
             .sheets
             .into_iter()
-            .map(|(id, child)| (id, actix_rt::spawn(child.stopped(deadline))));
+            .map(|(id, child)| (id, actix_rt::spawn(child.stopped(deadline.clone()))));
         let mut abandoned = Vec::new();
         for (id, stopped) in stopping.collect::<Vec<_>>() {
             if !stopped.await.unwrap_or_default() {

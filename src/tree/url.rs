@@ -85,11 +85,16 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
 
 /// What is said of an address without `://`, of which no more than its host is shown.
 fn without_scheme(text: &str, refuse: impl Fn(String) -> Refusal) -> Refusal {
+    const LONGEST: usize = 20;
     const SLIPS: [&str; 4] = ["http:", "https:", "http//", "https//"];
     if text.contains('@') {
         return refuse("no address (not shown)".into());
     }
     let host = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    // What would be a long host without a domain may be the key that an address ends with.
+    if !host.contains('.') && host.len() > LONGEST {
+        return refuse("no address (not shown)".into());
+    }
     let lower = text.to_ascii_lowercase();
     if SLIPS.iter().any(|slip| lower.starts_with(slip)) {
         return refuse(shown(host)).help("write https:// at its beginning");

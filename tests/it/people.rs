@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix::Actor as _;
 use ratesheet::{
-    SheetConfig, Shutdown, SupervisorActor,
+    ActorName, Drill, DrillActor, Reload, SheetConfig, Shutdown, SpreadsheetReport,
+    SupervisorActor, Tab,
     sandbox::{Sandbox, Service},
 };
 
@@ -38,6 +39,38 @@ fn a_tab_that_is_deleted_stops_its_own_cells_alone_until_there_is_one_again() {
             rig.fresh(&[(ONE, "A1")]).await;
             rig.sandbox.add_tab(ONE, OTHER, 10, 10);
             rig.until("the new tab", |sandbox| other(sandbox).is_some()).await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn where_no_tab_is_named_none_is_written_over_by_a_reload_or_a_fault_after_tabs_were_moved() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, OTHER, 10, 10);
+        let sheet = SheetConfig::new(ONE, Tab::First).every(Duration::from_millis(20));
+        let config = rig.config().sheet(sheet.cell("kraken:xbteur:sell", "A1"));
+        with_tree(config.clone(), async |tree| {
+            rig.fresh(&[(ONE, "A1")]).await;
+            rig.sandbox.move_tab_to_front(ONE, OTHER);
+            tree.send(Reload(Box::new(config.clone()))).await.unwrap().unwrap();
+            rig.fresh(&[(ONE, "A1")]).await;
+            let actor = ActorName::Sheets(ONE.into());
+            let order = DrillActor { actor, drill: Drill::Panic, relentless: false };
+            assert_eq!(tree.send(order).await, Ok(true));
+            rig.fresh(&[(ONE, "A1")]).await;
+            assert_eq!(other(&rig.sandbox), None, "it is somebody else's tab");
+            // Only when that one is gone, and somebody says so, it is another.
+            rig.sandbox.delete_tab(ONE, TAB);
+            let why = |report: &SpreadsheetReport| {
+                let failing = report.cells[0].failing.as_ref();
+                failing.is_some_and(|why| why.reason == "the tab that was the first is gone")
+            };
+            report(tree, why).await;
+            assert_eq!(other(&rig.sandbox), None, "nobody has said so");
+            tree.send(Reload(Box::new(config.clone()))).await.unwrap().unwrap();
+            rig.until("a price in the other", |sandbox| other(sandbox).is_some()).await;
         })
         .await;
     });

@@ -81,6 +81,25 @@ fn a_reload_waits_for_one_that_hangs_no_longer_than_two_seconds() {
     });
 }
 
+#[test]
+fn a_shutdown_during_a_reload_waits_for_the_write_as_long_as_any() {
+    block_on(async {
+        let rig = Rig::new();
+        let mut config = patient(&rig);
+        config.google.deadline = SOON;
+        let tree = SupervisorActor::new(config.clone()).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        rig.sandbox.inject(slow(4_000).times(1));
+        rig.until("a write in flight", in_flight).await;
+        let (reload, stopped) =
+            tokio::join!(tree.send(Reload(Box::new(config))), tree.send(Shutdown));
+        assert_eq!(reload, Ok(Err("the tree is being shut down".into())));
+        stopped.unwrap();
+        let last = writes(&rig.sandbox).pop().unwrap();
+        assert!(last.status == Some(200) && last.applied, "{last:?}");
+    });
+}
+
 /// Breaks a SheetsActor that has a write in flight: it is restarted, and what was in flight is gone
 /// before it writes again.
 fn breaks_in_the_middle_of_a_write(drill: Drill) {

@@ -445,6 +445,6 @@ fn when_tabs_are_moved_no_other_tab_is_written_over() {
     });
     assert!(outcome.times("fields=properties").len() > 2, "it is not read again");
     assert_eq!((outcome.report.write_failures, outcome.report.settled), (0, 6));
-    let told = |line: &&String| line.contains("another tab, 'Summary', is the first now");
+    let told = |line: &&String| line.contains("another tab, 'Summary', is the first now: prices");
     assert_eq!(outcome.log.iter().filter(told).count(), 1, "{:?}", outcome.log);
 }

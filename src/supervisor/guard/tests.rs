@@ -379,7 +379,7 @@ fn who_is_asked_to_stop_stops_and_is_not_revived() {
     paused(async {
         let ward = Ward::new(0, false);
         let addr = ward.patient.addr.clone();
-        ward.patient.stopped(Instant::now() + Duration::from_secs(8)).await;
+        ward.patient.stopped(Deadline::at(Instant::now() + Duration::from_secs(8))).await;
         assert!(!addr.connected());
         assert_eq!(ward.faults.borrow().len(), 0);
     });
@@ -391,7 +391,7 @@ fn who_hangs_does_not_hold_up_a_stop_beyond_its_deadline() {
         let ward = Ward::new(0, false);
         ward.ask(Do::Hang).await;
         let asked = Instant::now();
-        ward.patient.stopped(asked + Duration::from_secs(8)).await;
+        ward.patient.stopped(Deadline::at(asked + Duration::from_secs(8))).await;
         assert_eq!(asked.elapsed().as_secs(), 8);
     });
 }

@@ -129,5 +129,9 @@ fn sheets_that_name_no_tab_stay_in_the_one_that_was_first() {
     assert_eq!(bench.plan.first(), Some(1));
     bench.quotes(&[("xbteur", "1")], &[]);
     assert_eq!(bench.due(), [("'Sheet 1'!A1".to_owned(), "1".to_owned())]);
+    bench.plan.locate(&properties(&["Summary"]), bench.later());
+    let why = bench.plan.report()[0].failing.clone().unwrap().to_string();
+    assert!(why.starts_with("the tab that was the first is gone. Name a tab"), "{why}");
+    assert!(!bench.plan.can_go_on(), "it is written into another one");
     assert_eq!(Bench::new(sheet("Sheet 1".into())).plan.first(), None, "it names one");
 }
