@@ -1,5 +1,5 @@
-//! The HeartbeatActor tells a stranger that all is well: it fetches an address, once a minute, while
-//! everything succeeds. When it falls silent, the stranger raises the alarm.
+//! The HeartbeatActor tells a stranger that all is well: it fetches an address, once a minute,
+//! while everything succeeds. When it falls silent, the stranger raises the alarm.
 //! Touches: the network, through `http`. Never: other rooms.
 
 mod health;

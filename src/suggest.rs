@@ -19,8 +19,9 @@ pub(crate) struct Effort {
     left: usize,
 }
 
-/// What a loop bears in one of its turns beside all else: ten milliseconds at the most. It is enough
-/// for dozens of mistyped titles among hundreds, and for the first few pairs among all of Kraken's.
+/// What a loop bears in one of its turns beside all else: ten milliseconds at the most. It is
+/// enough for dozens of mistyped titles among hundreds, and for the first few pairs among all of
+/// Kraken's.
 impl Default for Effort {
     fn default() -> Self {
         Self { left: 2_000_000 }

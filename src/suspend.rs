@@ -38,7 +38,7 @@ pub(crate) const fn suspended() -> Duration {
     Duration::ZERO
 }
 
-/// The clock of the standard library, which stands still meanwhile. Tokio's may be paused by a test.
+/// The clock of the standard library, which stands still meanwhile. A test may pause Tokio's.
 #[cfg(unix)]
 #[allow(clippy::disallowed_types, reason = "a test's clock knows nothing of the machine")]
 type StdInstant = std::time::Instant;
