@@ -25,6 +25,7 @@ pub(crate) use self::{
     reader::{Found, Reader},
     said::Said,
     scalar::{DurationRange, Raw, Refusal, duration, millis, text},
+    secret::secret_in,
     section::Section,
     text::MOST_BYTES,
     url::{is_loopback, web_address},

@@ -91,7 +91,7 @@ pub(super) fn identity(config: &Config) -> Result<Identity, Unusable> {
 /// it is misspelt, or Google's own variable says it, which names files alone.
 fn metadata_meant(path: &Path, why: &io::Error) -> Option<&'static str> {
     let word: String = path.to_str()?.chars().filter(char::is_ascii_alphabetic).collect();
-    let is_meant = word.eq_ignore_ascii_case(Credentials::METADATA)
+    let is_meant = strsim::damerau_levenshtein(&word.to_lowercase(), Credentials::METADATA) <= 2
         && why.kind() == io::ErrorKind::NotFound
         && path.components().count() == 1;
     is_meant.then_some(

@@ -141,7 +141,12 @@ impl Face {
                 info!(self.log, "the probes listen"; "address" => server.address().to_string());
                 Some((at, server))
             }
-            None => None,
+            None => {
+                if self.served.borrow().is_some() {
+                    info!(self.log, "the probes listen no more");
+                }
+                None
+            }
         };
         // Whoever goes on from here finds the address free that it was at.
         if let Some((_, left)) = self.served.replace(served) {

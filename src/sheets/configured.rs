@@ -9,7 +9,7 @@ use super::{
 use crate::{
     quote::{AssetPair, InvalidPair, QuoteField},
     suggest::did_you_mean,
-    tree::{Found, Raw, Refusal, Section, clipped, duration, shown, text},
+    tree::{Found, Raw, Refusal, Section, clipped, duration, secret_in, shown, text},
 };
 
 /// The exchanges that there are.
@@ -160,6 +160,9 @@ pub(super) fn spreadsheet(text: &str) -> Result<(SpreadsheetId, Tab), Refusal> {
     let refusal = || Refusal::new(EXPECTED).found(shown(text));
     if text.is_empty() {
         return Err(Refusal::new(EXPECTED).found("an empty id"));
+    }
+    if secret_in(text).is_some() {
+        return Err(refusal().help("keep it out of this file: whoever reads it can use it"));
     }
     if text.contains('<') {
         return Err(refusal().help(YOURS));
@@ -333,16 +336,14 @@ pub(super) fn cell(text: &str) -> Result<CellRef, Refusal> {
     })
 }
 
-/// A link, perhaps to a cell: Google's end in `range=A1`.
+/// A link: perhaps to a cell, but of whichever spreadsheet and tab.
 fn linked(text: &str) -> Option<Refusal> {
     let text = text.trim();
     if !["https://", "http://", "docs.google.com/"].iter().any(|begin| text.starts_with(begin)) {
         return None;
     }
     let refusal = Refusal::new(CELL).found(format!("the link {}", shown(text)));
-    let cell = text.rsplit(['#', '?', '&']).find_map(|part| part.strip_prefix("range="));
-    let meant = cell.and_then(|cell| meant(cell.to_owned()));
-    Some(refusal.help("a link to a tab belongs to \"sheet\"").or_meant(meant.as_deref()))
+    Some(refusal.help("write the cell alone, such as A1; a link to its tab belongs to \"sheet\""))
 }
 
 /// Several cells in one text, such as `A1, B7`; or one, with a comma that is left of a list.

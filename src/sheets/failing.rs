@@ -41,7 +41,11 @@ impl SheetsActor {
     /// What follows from trouble. When Google asks for fewer requests, the whole account waits,
     /// whose budget it is. For a token it waits in any case, and nobody waits longer.
     pub(super) fn setback(&self, trouble: Trouble, attempts: u32, budget: Budget) -> Setback {
-        let failure = trouble.failure(&self.account, self.spreadsheet.as_str());
+        let failure = match (&trouble, &self.report.failing) {
+            // What ails it itself is not over, and says more.
+            (Trouble::HeldOff(..), Some(own)) => own.failure.clone(),
+            _ => trouble.failure(&self.account, self.spreadsheet.as_str()),
+        };
         let is_token = matches!(trouble, Trouble::Token(_));
         let mut setback = trouble.setback(failure, attempts, &self.retry, fastrand::f64());
         let wait = self.account.wait_for_token();

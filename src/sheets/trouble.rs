@@ -85,7 +85,10 @@ impl Trouble {
     pub(super) fn failure(&self, account: &Account, spreadsheet: &str) -> Failure {
         match self {
             Self::Token(error) => error.failure(),
-            Self::HeldOff(failure, _) => failure.clone(),
+            Self::HeldOff(failure, _) => Failure {
+                reason: format!("all spreadsheets of this account wait: {}", failure.reason),
+                ..failure.clone()
+            },
             Self::Sheets(error, _) => {
                 error.failure(account.client().url(), &account.email(), spreadsheet)
             }

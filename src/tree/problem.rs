@@ -282,8 +282,11 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{3000}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Foreign text without quotes: escaped, and clipped.
+/// Foreign text without quotes: escaped, clipped, and never a secret.
 pub(crate) fn clipped(text: &str) -> String {
+    if let Some(what) = secret_in(text) {
+        return format!("{what} (not shown)");
+    }
     let short: String = text.chars().take(LONGEST_SHOWN).collect();
     let cut = if short.len() < text.len() { "…" } else { "" };
     format!("{}{cut}", escaped(&short))

@@ -2,7 +2,7 @@
 //! them may appear anywhere. Pure: no I/O, no clock, no randomness.
 
 /// What is secret in a text, if anything is: in words, without any of it.
-pub(super) fn secret_in(text: &str) -> Option<&'static str> {
+pub(crate) fn secret_in(text: &str) -> Option<&'static str> {
     for (sign, what) in [
         ("PRIVATE KEY", "a private key"),
         ("private_key", "a private key"),

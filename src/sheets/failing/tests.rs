@@ -81,6 +81,9 @@ fn hourly<'a>(cells: impl IntoIterator<Item = &'a str>) -> SheetConfig {
     cells.fold(sheet, |sheet, (cell, pair)| sheet.cell(pair, cell))
 }
 
+/// What is told of that by those who were not asked.
+const ALL_WAIT: &str = "all spreadsheets of this account wait: Google asks for fewer";
+
 /// How Google asks for fewer requests.
 fn fewer() -> Failure {
     Failure::new(FailureClass::RateLimited, "Google asks for fewer", "Lengthen")
@@ -406,7 +409,7 @@ fn what_google_asks_of_others_for_long_is_told_and_not_waited_for_in_silence() {
             },
         );
         let told = outcome.report.failing.as_ref().map(|failing| failing.failure.reason.clone());
-        assert_eq!(told.as_deref(), failing.then_some("Google asks for fewer"), "{asked:?}");
+        assert_eq!(told.as_deref(), failing.then_some(ALL_WAIT), "{asked:?}");
         assert_eq!(outcome.report.settled, if failing { 2 } else { 1 });
         assert_eq!(outcome.times(":batchUpdate").len(), 1);
     }
@@ -427,7 +430,7 @@ fn who_is_held_off_with_others_is_fresh_when_that_is_over() {
     assert_eq!((&outcome.report.failing, outcome.report.writes), (&None, 1));
     assert_eq!(outcome.times(":batchUpdate"), [secs(900)]);
     let told: Vec<_> = outcome.log.iter().filter(|line| line.starts_with("WARN")).collect();
-    assert_eq!(told, ["WARN the spreadsheet is not written: Google asks for fewer. Lengthen"]);
+    assert_eq!(told, [&format!("WARN the spreadsheet is not written: {ALL_WAIT}. Lengthen")]);
 }
 
 #[test]
@@ -447,4 +450,19 @@ fn when_tabs_are_moved_no_other_tab_is_written_over() {
     assert_eq!((outcome.report.write_failures, outcome.report.settled), (0, 6));
     let told = |line: &&String| line.contains("another tab, 'Summary', is the first now: prices");
     assert_eq!(outcome.log.iter().filter(told).count(), 1, "{:?}", outcome.log);
+}
+
+#[test]
+fn what_google_asks_of_others_hides_nothing_that_ails_a_spreadsheet_itself() {
+    let scenario =
+        |request: &str, _| request.contains("/v4/").then_some((403, "{ \"error\": {} }"));
+    let sheet = hourly(["A1", "A2"]);
+    let outcome = play_beside(sheet, [[1, 1]], secs(120), scenario, move |account| async move {
+        sleep_until(Instant::now() + secs(4)).await;
+        account.hold_off(secs(900), Budget::Reads, &fewer());
+        account.hold_off(secs(900), Budget::Writes, &fewer());
+    });
+    let failing = outcome.report.failing.unwrap();
+    assert!(failing.attempts > 1, "it has not been held off");
+    assert_eq!(failing.failure.class, FailureClass::Spreadsheet, "{}", failing.failure);
 }
