@@ -336,6 +336,29 @@ fn what_was_to_be_asked_for_again_is_when_the_actor_is_restarted() {
 }
 
 #[test]
+fn of_two_pleas_the_one_that_lasts_longer_is_kept() {
+    in_no_time(async {
+        let tls = Tls::new(&TlsConfig::default()).unwrap();
+        let (config, retry) = (KrakenConfig::default(), RetryConfig::default());
+        let mut actor = KrakenActor::with_tls(config, retry, &tls).unwrap();
+        let mut heard = |text: &str, seconds| {
+            let wait = Some(seconds * SECOND);
+            actor.heed(&KrakenError::RateLimited { text: text.into(), wait });
+            let plea = actor.plea()?;
+            Some((plea.to_string().split(": ").last()?.to_owned(), plea.wait()? / 1_000))
+        };
+        let ms = |text: &str, seconds| Some((text.to_owned(), Duration::from_millis(seconds)));
+        assert_eq!(heard("at once", 0), None);
+        assert_eq!(heard("a minute", 60), ms("a minute", 60));
+        assert_eq!(heard("less", 10), ms("a minute", 60));
+        assert_eq!(heard("as much", 60), ms("a minute", 60));
+        assert_eq!(heard("more", 90), ms("more", 90));
+        time::advance(30 * SECOND).await;
+        assert_eq!(heard("less again", 59), ms("more", 60));
+    });
+}
+
+#[test]
 fn a_plea_is_not_taken_back_by_a_shorter_one_and_every_wait_for_it_is_told() {
     in_no_time(async {
         // The list is asked for beside the fetch, a second time; both are refused.
