@@ -153,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_is_old_when_it_should_have_been_read_again_a_minute_ago() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut survey = Survey::new(start, Duration::from_secs(300));
+        assert!(survey.is_overdue(start), "nothing is known");
+        survey.done(start);
+        assert_eq!([0, 3_600, 3_660].map(|at| survey.is_overdue(after(at))), [false; 3]);
+        assert!(survey.is_overdue(after(3_661)));
+        survey.doubt(after(60), true);
+        assert!(!survey.is_overdue(after(60)), "a doubt makes it no older");
+    }
+
+    #[test]
     fn prices_go_into_a_tab_that_is_not_theirs_for_an_hour_at_the_most() {
         let start = Instant::now();
         let day = Duration::from_secs(86_400);
