@@ -40,7 +40,7 @@ pub(crate) const fn suspended() -> Duration {
 
 /// The clock of the standard library, which stands still meanwhile. A test may pause Tokio's.
 #[cfg(unix)]
-#[allow(clippy::disallowed_types, reason = "a test's clock knows nothing of the machine")]
+#[expect(clippy::disallowed_types, reason = "a test's clock knows nothing of the machine")]
 type StdInstant = std::time::Instant;
 
 /// The clock that goes on meanwhile, and the one that does not.

@@ -49,15 +49,22 @@ fn a_cell_whose_tab_is_back_is_well_at_once_though_a_reading_has_failed_meanwhil
     assert_eq!(bench.failing(), [0; 0]);
 }
 
+/// A cell of a tab that is known by its `gid`, and a write to it from when the tab was called `Old`.
+fn writing_to_old() -> (Bench, Write) {
+    let by_gid = SheetConfig::new(ID, Tab::Gid(0)).cell("kraken:xbteur:sell", "A1");
+    let mut bench = Bench::new(by_gid.every(Duration::from_secs(5)));
+    let later = bench.later();
+    bench.plan.locate(&properties(&["Old"]), later);
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let write = bench.render();
+    (bench, write)
+}
+
 #[test]
 fn of_a_cell_that_is_found_elsewhere_while_it_is_written_the_answer_says_nothing() {
     for is_refused in [false, true] {
-        let by_gid = SheetConfig::new(ID, Tab::Gid(0)).cell("kraken:xbteur:sell", "A1");
-        let mut bench = Bench::new(by_gid.every(Duration::from_secs(5)));
+        let (mut bench, write) = writing_to_old();
         let later = bench.later();
-        bench.plan.locate(&properties(&["Old"]), later);
-        bench.quotes(&[("xbteur", "1")], &[]);
-        let write = bench.render();
         bench.plan.locate(&properties(&["New"]), later);
         match is_refused {
             true => bench.plan.refused(&write, Some(0), "Unable to parse range", later),
@@ -70,12 +77,8 @@ fn of_a_cell_that_is_found_elsewhere_while_it_is_written_the_answer_says_nothing
 
 #[test]
 fn a_cell_that_was_refused_under_an_old_title_is_well_as_soon_as_the_new_one_is_known() {
-    let by_gid = SheetConfig::new(ID, Tab::Gid(0)).cell("kraken:xbteur:sell", "A1");
-    let mut bench = Bench::new(by_gid.every(Duration::from_secs(5)));
+    let (mut bench, write) = writing_to_old();
     let later = bench.later();
-    bench.plan.locate(&properties(&["Old"]), later);
-    bench.quotes(&[("xbteur", "1")], &[]);
-    let write = bench.render();
     bench.plan.refused(&write, Some(0), "Unable to parse range: 'Old'!A1", later);
     bench.plan.locate(&properties(&["Old"]), later);
     assert_eq!(bench.failing(), [0], "it is where it was refused");
