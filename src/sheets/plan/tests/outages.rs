@@ -49,7 +49,7 @@ fn a_cell_whose_tab_is_back_is_well_at_once_though_a_reading_has_failed_meanwhil
     assert_eq!(bench.failing(), [0; 0]);
 }
 
-/// A cell of a tab that is known by its `gid`, and a write to it from when the tab was called `Old`.
+/// A cell of a tab that is known by its `gid`, and a write to it from when that was called `Old`.
 fn writing_to_old() -> (Bench, Write) {
     let by_gid = SheetConfig::new(ID, Tab::Gid(0)).cell("kraken:xbteur:sell", "A1");
     let mut bench = Bench::new(by_gid.every(Duration::from_secs(5)));
