@@ -144,15 +144,17 @@ impl fmt::Debug for HeartbeatConfig {
 impl HeartbeatConfig {
     /// The host of the address, which is no secret.
     pub fn host(&self) -> Option<String> {
-        let url: http::Uri = self.url.as_deref()?.parse().ok()?;
-        url.host().map(str::to_owned)
+        self.uri()?.host().map(str::to_owned)
     }
 
     /// The host of the address, if there is nothing behind it.
     pub(super) fn host_alone(&self) -> Option<String> {
-        let url: http::Uri = self.url.as_deref()?.parse().ok()?;
-        let alone = url.path() == "/" && url.query().is_none();
-        url.host().filter(|_| alone).map(str::to_owned)
+        self.uri().filter(|uri| uri.path() == "/" && uri.query().is_none())?;
+        self.host()
+    }
+
+    fn uri(&self) -> Option<http::Uri> {
+        self.url.as_deref()?.parse().ok()
     }
 
     /// Reads the section `heartbeat`.
