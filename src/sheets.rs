@@ -224,14 +224,13 @@ impl SheetsActor {
             return;
         }
         let now = Instant::now();
-        let held_off = self.may_not_read();
-        if self.survey.is_due(now) && !held_off {
+        if self.survey.is_due(now) {
             self.read_properties(ctx);
         }
         // What is known is enough to write by, unless it is old, or that has just failed. What
         // comes of the reading brings us back here.
         let is_enough = self.plan.can_go_on() && self.failures == 0 && !self.survey.is_overdue(now);
-        if self.survey.is_reading() && !held_off && !is_enough {
+        if self.survey.is_reading() && !is_enough {
             return;
         }
         if self.plan.is_due(now) {
@@ -239,11 +238,6 @@ impl SheetsActor {
         } else {
             self.nothing_to_do(ctx);
         }
-    }
-
-    /// Whether there is a quota of reads in the way, which is no reason not to write.
-    fn may_not_read(&self) -> bool {
-        self.plan.can_go_on() && self.account.holds_off(Budget::Reads)
     }
 
     /// Every healthy cell is as it should be.
@@ -264,9 +258,7 @@ impl SheetsActor {
     /// alarm that is set already, and earlier, will do: it is followed by the next.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        // What is due already is held off, by something that tells nobody when it is over.
         let read = self.survey.early();
-        let read = read.map(|read| if now < read { read } else { now + BETWEEN_PROBES });
         let Some(next) = self.plan.next_attempt(now).into_iter().chain(read).min() else { return };
         if self.alarm.is_some_and(|alarm| alarm <= next) {
             return;
@@ -369,7 +361,7 @@ impl SheetsActor {
     fn tell(&mut self) {
         self.report.cells = self.plan.report();
         // What is being read says more of a cell than that it was refused.
-        if !self.survey.is_reading() || self.may_not_read() {
+        if !self.survey.is_reading() {
             self.changes.log(&self.log, &self.report.cells, Instant::now());
         }
         if let Some(reports) = self.reports.as_ref().and_then(WeakRecipient::upgrade) {

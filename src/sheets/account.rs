@@ -222,11 +222,6 @@ impl Account {
         plea.replace(why.clone());
     }
 
-    /// Whether Google has had enough of it at present.
-    pub(super) fn holds_off(&self, budget: Budget) -> bool {
-        self.quota(budget).gate.is_shut()
-    }
-
     fn quota(&self, budget: Budget) -> &Quota {
         match budget {
             Budget::Reads => &self.0.reads,
