@@ -317,14 +317,17 @@ fn of_two_requests_that_fail_neither_keeps_the_other_from_being_asked_for() {
     });
 }
 
+/// An actor that is not started.
+fn alone() -> KrakenActor {
+    let tls = Tls::new(&TlsConfig::default()).unwrap();
+    KrakenActor::with_tls(KrakenConfig::default(), RetryConfig::default(), &tls).unwrap()
+}
+
 #[test]
 fn what_was_to_be_asked_for_again_is_when_the_actor_is_restarted() {
     in_no_time(async {
-        let tls = Tls::new(&TlsConfig::default()).unwrap();
-        let (config, retry) = (KrakenConfig::default(), RetryConfig::default());
         let sheets = [(SHEET, pairs(2)), (OTHER, pairs(1))].into();
-        let feed = Feed::new(sheets, Ear::default().start().recipient());
-        let mut actor = KrakenActor::with_tls(config, retry, &tls).unwrap().feed(feed);
+        let mut actor = alone().feed(Feed::new(sheets, Ear::default().start().recipient()));
         let why = KrakenError::Service("busy".into()).failure("");
         let last = [pairs(2).remove(1)].into();
         actor.apart.put_off(last, true, &why, Instant::now(), |_| SECOND);
@@ -338,9 +341,7 @@ fn what_was_to_be_asked_for_again_is_when_the_actor_is_restarted() {
 #[test]
 fn of_two_pleas_the_one_that_lasts_longer_is_kept() {
     in_no_time(async {
-        let tls = Tls::new(&TlsConfig::default()).unwrap();
-        let (config, retry) = (KrakenConfig::default(), RetryConfig::default());
-        let mut actor = KrakenActor::with_tls(config, retry, &tls).unwrap();
+        let mut actor = alone();
         let mut heard = |text: &str, seconds| {
             let wait = Some(seconds * SECOND);
             actor.heed(&KrakenError::RateLimited { text: text.into(), wait });
