@@ -69,7 +69,7 @@ fn without_a_list_a_pair_is_found_by_its_name_or_by_what_may_stand_for_it() {
         let fetched = question.deal_out(answers, None, "https://x");
         assert_eq!(fetched.quotes.contains_key(&pair), found, "{key}");
         assert_eq!(fetched.refused.contains(&pair), !found, "{key}: there is no list to say more");
-        assert_eq!(fetched.requests, 3);
+        assert_eq!((fetched.requests, fetched.by_key), (3, false));
     }
 }
 
@@ -150,7 +150,7 @@ fn a_pair_without_a_ticker_has_its_own_reason() {
     let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
     let odd = dealt(Some("ADA/EUR"), |asked| Answers { asked, ..Answers::default() });
     assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
-    assert!(odd.has_answered(&ada()));
+    assert!(odd.has_answered(&ada()) && odd.by_key);
     let refused = |error| {
         dealt(None, |asked| Answers { doubted: asked.clone(), asked, error, ..Answers::default() })
     };
