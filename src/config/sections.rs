@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::tree::{Mistakes, Refusal, Section, shown, text, web_address};
+use crate::tree::{Mistakes, Raw, Refusal, Section, shown, text, web_address};
 
 /// What is logged, and how: section `log` of the configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +84,12 @@ pub struct StatusConfig {
 impl StatusConfig {
     /// Reads the section `status`.
     pub(crate) fn from_section(section: &mut Section<'_>) -> Self {
-        Self { listen: section.read_optional("listen", |raw| listen(text(raw, LISTEN)?)) }
+        let read = |raw: Raw<'_>| match raw {
+            // A port alone, without quotes.
+            Raw::Number(port) => listen(port).map_err(|refusal| refusal.found(port)),
+            raw => listen(text(raw, LISTEN)?),
+        };
+        Self { listen: section.read_optional("listen", read) }
     }
 }
 
@@ -95,15 +100,20 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    if let Some((_, rest)) = text.split_once("://") {
-        // Nothing of it is shown that is no address: there may be a password in it.
-        let bare = rest.split(['/', '?', '#']).next().and_then(|bare| bare.rsplit('@').next());
-        let bare = bare.unwrap_or_default();
-        let delete = "delete what stands before the host and behind the port";
-        return Err(match listen(bare).map_err(|refusal| refusal.words().1) {
-            Ok(_) => refusal.or_meant(Some(bare)),
-            Err(Some(then)) => refusal.help(format!("{delete}; {then}")),
-            Err(None) => refusal.help(delete),
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    // Nothing of an address is shown that is none of this machine: there may be a password in it.
+    let bare = rest.unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
+    let bare = bare.rsplit('@').next().unwrap_or_default().trim();
+    if bare != text {
+        let delete = match rest {
+            Some(_) => "delete what stands before the host and behind the port",
+            None => "delete what stands behind the port",
+        };
+        return Err(match (listen(bare).map_err(|refusal| refusal.words().1), rest) {
+            (Ok(_), _) => refusal.or_meant(Some(bare)),
+            (Err(Some(then)), _) => refusal.help(format!("{delete}; {then}")),
+            (Err(None), Some(_)) => refusal.help(delete),
+            (Err(None), None) => refusal,
         });
     }
     let port = text.rsplit(':').next().unwrap_or_default();
@@ -122,6 +132,9 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
             let is_name = text == "localhost";
             refusal.help(if is_name { "write 127.0.0.1 and a port" } else { "the port is missing" })
         }
+        Ok(_) => refusal.help(
+            "write the host in numbers: 127.0.0.1 for this machine alone, 0.0.0.0 for all who reach it",
+        ),
         _ => refusal,
     })
 }

@@ -345,6 +345,24 @@ fn asked_for(sheet: SheetIndex) -> Asked {
 }
 
 #[test]
+fn every_request_and_every_fetch_is_counted() {
+    in_no_time(async {
+        let bench = Bench::new(&[(SHEET, pairs(101))], |asked| match asked {
+            LIST => page(),
+            names => all(names),
+        });
+        let mut asked = 0;
+        for fetches in 1..=3 {
+            bench.tick(&[SHEET]).await.unwrap();
+            asked += bench.asked().len() as u64;
+            let report = bench.report();
+            assert_eq!((report.fetches, report.requests, report.failures), (fetches, asked, 0));
+        }
+        assert!(asked > 6, "two requests for each fetch, and one for the list");
+    });
+}
+
+#[test]
 fn a_fetch_that_ends_makes_good_for_the_one_that_broke_the_actor() {
     in_no_time(async {
         let mut actor = alone();

@@ -157,7 +157,7 @@ impl<'a> Section<'a> {
                 Raw::Text(text) if text.contains('/') => {
                     ("…".into(), Refusal::new("an object").found("a text"))
                 }
-                Raw::Text(_) | Raw::Number(_) => (wrong.to_string(), Refusal::new("an object")),
+                Raw::Text(_) => (wrong.to_string(), Refusal::new("an object")),
                 _ => ("…".into(), Refusal::new("an object")),
             };
             found.refuse(refusal.help(format!("such as \"{key}\": {{ \"{inner}\": {value} }}")));

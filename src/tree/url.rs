@@ -40,6 +40,10 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
         return Err(without_scheme(text, refuse));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if ["https:", "http:"].contains(&authority) && rest.contains("://") {
+        let refusal = refuse("an address with two schemes".into());
+        return Err(refusal.help(format!("delete the first {scheme}://")));
+    }
     if authority.contains('@') {
         let refusal = refuse("an address with a user name or a password in it".into());
         return Err(refusal.help("delete what stands between :// and @, and the @"));
@@ -157,6 +161,7 @@ mod tests {
             ("api.kraken.com/hunter2", "\"api.kraken.com/…\""),
             ("api.kraken.com/hunter2", "put https:// before it"),
             ("https://api.kraken.com/a hunter2", "a blank in it"),
+            ("https://https://api.kraken.com/hunter2", "delete the first https://"),
             ("https:/api.kraken.com/hunter2", "write https:// at its beginning"),
             ("Https//api.kraken.com/hunter2", "write https:// at its beginning"),
             ("http:api.kraken.com", "write https:// at its beginning"),
