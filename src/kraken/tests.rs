@@ -6,11 +6,11 @@ use std::{cell::RefCell, sync::Mutex, time::Duration};
 use actix::Addr;
 use tokio::time::{self, sleep};
 
-use super::pairs::PairIndex;
 use super::*;
 use crate::{journal::Journal, messages::FailureClass, pace::Backoff, scripted::scripted};
 
 mod late;
+mod settled;
 mod told;
 
 const SHEET: SheetIndex = SheetIndex(0);
@@ -133,6 +133,12 @@ impl Bench {
     fn told(&self, what: &str) -> usize {
         self.journal.take().iter().filter(|line| line.contains(what)).count()
     }
+}
+
+/// An actor that is not started.
+fn alone() -> KrakenActor {
+    let tls = Tls::new(&TlsConfig::default()).unwrap();
+    KrakenActor::with_tls(KrakenConfig::default(), RetryConfig::default(), &tls).unwrap()
 }
 
 /// Runs a test in a system of its own, on a clock that runs on whenever everybody waits.
@@ -315,87 +321,6 @@ fn of_two_requests_that_fail_neither_keeps_the_other_from_being_asked_for() {
         assert!(batch.quotes.contains_key(&"aaa200eur".parse().unwrap()));
         assert!(batch.missing.contains_key(&"aaa100eur".parse().unwrap()));
         assert!(bench.report().failing.is_some());
-    });
-}
-
-/// An actor that is not started.
-fn alone() -> KrakenActor {
-    let tls = Tls::new(&TlsConfig::default()).unwrap();
-    KrakenActor::with_tls(KrakenConfig::default(), RetryConfig::default(), &tls).unwrap()
-}
-
-#[test]
-fn what_was_to_be_asked_for_again_is_when_the_actor_is_restarted() {
-    in_no_time(async {
-        let sheets = [(SHEET, pairs(2)), (OTHER, pairs(1))].into();
-        let mut actor = alone().feed(Feed::new(sheets, Ear::default().start().recipient()));
-        let why = KrakenError::Service("busy".into()).failure("");
-        let last = [pairs(2).remove(1)].into();
-        actor.apart.put_off(last, true, &why, Instant::now(), |_| SECOND);
-        actor.restarting(&mut Context::new());
-        assert_eq!(actor.pending, [SHEET].into());
-        actor.restarting(&mut Context::new());
-        assert!(actor.pending.is_empty(), "it may be what breaks the actor");
-    });
-}
-
-/// What a fetch for one sheet was for.
-fn asked_for(sheet: SheetIndex) -> Asked {
-    Asked { due: [sheet].into(), tick: 1, at: Timestamp::now() }
-}
-
-#[test]
-fn every_request_and_every_fetch_is_counted() {
-    in_no_time(async {
-        let bench = Bench::new(&[(SHEET, pairs(101))], |asked| match asked {
-            LIST => page(),
-            names => all(names),
-        });
-        let mut asked = 0;
-        for fetches in 1..=3 {
-            bench.tick(&[SHEET]).await.unwrap();
-            asked += bench.asked().len() as u64;
-            let report = bench.report();
-            assert_eq!((report.fetches, report.requests, report.failures), (fetches, asked, 0));
-        }
-        assert!(asked > 6, "two requests for each fetch, and one for the list");
-    });
-}
-
-#[test]
-fn a_fetch_that_ends_makes_good_for_the_one_that_broke_the_actor() {
-    in_no_time(async {
-        let mut actor = alone();
-        for _ in 0..3 {
-            actor.phase = Phase::Fetching([SHEET].into());
-            actor.restarting(&mut Context::new());
-            assert_eq!(actor.pending, [SHEET].into());
-            let asked = actor.next();
-            actor.settle(Fetched::default(), &asked, &mut Context::new());
-        }
-    });
-}
-
-#[test]
-fn a_pair_that_is_refused_by_its_name_is_asked_for_again_by_a_list_that_has_come_meanwhile() {
-    in_no_time(async {
-        let pair = pairs(1).remove(0);
-        let rows = [("XAAAZEUR".to_owned(), serde_json::from_str(r#"{"altname":"AAA000EUR"}"#))];
-        let rows = rows.map(|(key, row)| (key, row.unwrap()));
-        let why = KrakenError::Service("unknown".into()).failure("");
-        let of = |refused: &[&AssetPair], by_key| {
-            let mut actor = alone();
-            actor.roster.arrived(PairIndex::new(&rows.clone().into()), Instant::now());
-            let refused = refused.iter().copied().cloned().collect();
-            let missing = [(pair.clone(), why.clone())].into();
-            let fetched = Fetched { refused, missing, by_key, ..Fetched::default() };
-            actor.settle(fetched, &asked_for(SHEET), &mut Context::new());
-            let again = matches!(&actor.phase, Phase::Fetching(due) if **due == [SHEET]);
-            (again, actor.report.missing.len())
-        };
-        assert_eq!(of(&[&pair], false), (true, 0), "it is known by its key");
-        assert_eq!(of(&[&pair], true), (false, 1), "it is not known by its key either");
-        assert_eq!(of(&[], false), (false, 1), "it fails for another reason");
     });
 }
 
