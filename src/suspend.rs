@@ -72,4 +72,40 @@ mod tests {
             assert!(suspended < A_WHILE / 2, "{suspended:?}");
         });
     }
+
+    #[cfg(target_os = "linux")]
+    const UPTIME: &str = "suspend::tests::the_clock_that_goes_on_is_the_one_of_the_uptime";
+
+    /// Linux counts suspends into `/proc/uptime`, which has hundredths of a second.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_clock_that_goes_on_is_the_one_of_the_uptime() {
+        let uptime = || {
+            let text = std::fs::read_to_string("/proc/uptime").unwrap();
+            Duration::from_secs_f64(text.split(' ').next().unwrap().parse().unwrap())
+        };
+        let (before, at, after) = (uptime(), clocks().0, uptime());
+        let hundredth = Duration::from_millis(10);
+        assert!(before <= at && at <= after + hundredth, "{before:?} {at:?} {after:?}");
+    }
+
+    /// Where no suspend has ever been, both clocks show the same. In a time namespace they differ.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn it_is_the_one_of_the_uptime_where_that_and_the_other_differ() {
+        let asleep = |command: &std::path::Path| {
+            let mut unshare = std::process::Command::new("unshare");
+            unshare.args(["--user", "--map-root-user", "--time", "--boottime", "1000000"]);
+            unshare.arg(command);
+            unshare
+        };
+        if !asleep("true".as_ref()).output().is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: no time namespace is to be had here");
+            return;
+        }
+        let this = std::env::current_exe().unwrap();
+        let output = asleep(&this).args(["--exact", UPTIME]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    }
 }
