@@ -36,6 +36,8 @@ fn every_request_and_every_fetch_is_counted() {
             asked += bench.asked().len() as u64;
             let report = bench.report();
             assert_eq!((report.fetches, report.requests, report.failures), (fetches, asked, 0));
+            assert!(report.last_success.is_some());
+            assert_eq!(report.quotes.len(), 101, "the newest of each pair");
         }
         assert!(asked > 6, "two requests for each fetch, and one for the list");
     });
