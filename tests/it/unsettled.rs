@@ -72,18 +72,19 @@ fn a_write_that_comes_late_although_its_actor_has_failed_does_not_stay() {
         let rig = Rig::new();
         let is = |price: f64| rig.number("A1") == Some(price);
         rig.set_price(50);
-        // Slow enough that what comes late is seen before it is put right.
         let sheet = one_price(ONE).every(Duration::from_secs(1));
         with_tree(rig.config().sheet(sheet), async |tree| {
             rig.until("50", |_| is(50.0)).await;
-            let late = Fault::ApplyLate(Duration::from_secs(5));
+            let late = Fault::ApplyLate(Duration::from_secs(8));
             rig.sandbox.inject(FaultRule::new(Service::Sheets, late).path("batchUpdate").times(1));
             rig.set_price(100);
             rig.until("a write", |s| s.journal().iter().any(|entry| entry.fault.is_some())).await;
             panics(tree, ActorName::Sheets(ONE.into())).await;
             rig.set_price(200);
             rig.until("200", |_| is(200.0)).await;
-            rig.until("100, after all", |_| is(100.0)).await;
+            let late = |s: &Sandbox| s.journal().iter().any(|e| e.fault.is_some() && e.applied);
+            assert!(!late(&rig.sandbox), "it came before the other");
+            rig.until("100, after all", late).await;
             rig.until("200 again", |_| is(200.0)).await;
         })
         .await;
