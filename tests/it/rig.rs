@@ -276,6 +276,11 @@ pub(crate) fn writes(sandbox: &Sandbox) -> Vec<Entry> {
     sandbox.journal().into_iter().filter(Entry::is_write).collect()
 }
 
+/// Whether a request that a fault has met is carried out by now.
+pub(crate) fn has_landed(sandbox: &Sandbox) -> bool {
+    sandbox.journal().iter().any(|entry| entry.fault.is_some() && entry.applied)
+}
+
 /// Every cell of a write: its range, and the value that was sent.
 pub(crate) fn cells(write: &Entry) -> Vec<(String, serde_json::Value)> {
     let body = write.json();
