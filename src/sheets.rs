@@ -23,6 +23,7 @@ mod overheard;
 mod plan;
 mod problem;
 mod survey;
+mod target_key;
 mod tokens;
 mod trouble;
 mod wire;
@@ -55,9 +56,8 @@ use self::{
     wire::Properties,
 };
 pub(crate) use self::{
-    auth::DEADLINE as TOKEN_DEADLINE,
-    config::one_tab,
-    configured::{PlacedSheet, TargetKey},
+    auth::DEADLINE as TOKEN_DEADLINE, config::one_tab, configured::PlacedSheet,
+    target_key::TargetKey,
 };
 use crate::{
     http::excerpt,

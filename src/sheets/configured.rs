@@ -105,35 +105,6 @@ fn data<'a>(found: &Found<'a>, sheet: &mut SheetConfig, places: &mut Vec<(CellRe
     }
 }
 
-/// A target in the form by which targets are compared: whatever its case, its `$`, and whether it
-/// names the sheet's own tab. (Google's titles and names differ in more than case.)
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum TargetKey {
-    /// A cell of a tab.
-    Cell(SpreadsheetId, Tab, u32, u32),
-    /// A named range.
-    Named(SpreadsheetId, String),
-}
-
-impl TargetKey {
-    /// The form of a cell of a sheet.
-    pub(crate) fn new(sheet: &SheetConfig, cell: &CellRef) -> Self {
-        let id = sheet.spreadsheet.clone();
-        match cell {
-            CellRef::Named(name) => Self::Named(id, name.to_lowercase()),
-            CellRef::Cell { tab, column, row } => {
-                let tab = match (tab, &sheet.tab) {
-                    (Some(title), _) | (None, Tab::Title(title)) => {
-                        Tab::Title(title.to_lowercase())
-                    }
-                    (None, tab) => tab.clone(),
-                };
-                Self::Cell(id, tab, *column, *row)
-            }
-        }
-    }
-}
-
 /// Reads `id:Title`, an id, or an URL, perhaps with `:Title`: the title is behind the first colon
 /// that is none of an URL's `://`.
 pub(super) fn sheet(text: &str) -> Result<(SpreadsheetId, Tab), Vec<Refusal>> {

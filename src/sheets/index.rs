@@ -145,7 +145,7 @@ struct ByName<'a, T> {
     name: fn(&T) -> &str,
     exact: BTreeMap<&'a str, &'a T>,
     /// Whatever their case, which makes no difference to Google: as
-    /// [`TargetKey`](super::configured::TargetKey) has it.
+    /// [`TargetKey`](super::target_key::TargetKey) has it.
     lower: BTreeMap<String, &'a T>,
     /// What was meant by names that are none of theirs.
     meant: BTreeMap<&'a str, Option<&'a str>>,
