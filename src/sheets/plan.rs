@@ -313,20 +313,21 @@ impl Plan {
 
     /// Whether a cell that was set aside is to be tried again.
     pub(super) fn probe_due(&self, now: Instant) -> bool {
-        self.next_trial().is_some_and(|next| next <= now)
+        self.next_trial(now).is_some_and(|next| next <= now)
     }
 
     /// When to look for something to do again, should there be nothing now and no quote come.
     pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
-        let trial = self.next_trial().map(|then| self.search.next_attempt(then, now));
+        let trial = self.next_trial(now).map(|then| self.search.next_attempt(then, now));
         let there = self.targets.iter().filter(|target| target.can_be_written());
         let once_more = there.filter_map(Target::written_over).filter(|late| now < *late).min();
         trial.into_iter().chain(once_more).min()
     }
 
     /// When the first of the cells that were set aside is to be tried again.
-    fn next_trial(&self) -> Option<Instant> {
-        let there = self.targets.iter().filter(|target| target.absent.is_none());
+    fn next_trial(&self, now: Instant) -> Option<Instant> {
+        let wanting = |target: &&Target| target.absent.is_none() || target.is_wanting(now);
+        let there = self.targets.iter().filter(wanting);
         there.filter_map(|target| target.quarantine.as_ref().map(|(_, until)| *until)).min()
     }
 
