@@ -356,8 +356,10 @@ mod tests {
         let (mut well, mut aside): (BTreeSet<_>, _) = ((0..bad.len()).collect(), BTreeSet::new());
         let (mut taken, mut is_taken_due) = (BTreeSet::new(), false);
         let good = bad.iter().filter(|bad| !**bad).count();
+        let begun = now;
         while taken.len() < good {
             now += BETWEEN;
+            assert!(now - begun < 10_000 * BETWEEN, "it is never over");
             let due = [&well, &aside].map(|cells| cells.iter().copied().collect());
             let [due_well, due_aside] = due;
             let due = Due { well: due_well, aside: due_aside, is_overdue: true };

@@ -10,7 +10,7 @@ fn outage() -> Failure {
 /// A plan that has not seen its spreadsheet.
 fn blind(sheet: SheetConfig) -> Bench {
     let plan = Plan::new(&[(SHEET, sheet)], Duration::from_secs(10));
-    Bench { plan, now: Instant::now(), tick: 0 }
+    Bench { plan, now: Instant::now(), tick: 0, asked: 0 }
 }
 
 #[test]
