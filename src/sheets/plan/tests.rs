@@ -36,6 +36,10 @@ impl Bench {
 
     /// Quotes arrive, five seconds after the last.
     fn quotes(&mut self, quotes: &[(&str, &str)], missing: &[&str]) {
+        self.quotes_for(SHEET, quotes, missing);
+    }
+
+    fn quotes_for(&mut self, sheet: SheetIndex, quotes: &[(&str, &str)], missing: &[&str]) {
         self.tick += 1;
         self.now += Duration::from_secs(5);
         let at = Timestamp::from_second(1_764_000_000 + i64::try_from(self.tick).unwrap()).unwrap();
@@ -48,7 +52,7 @@ impl Bench {
         let pair = |text: &str| AssetPair::parse(text).unwrap();
         let batch = QuoteBatch {
             tick: self.tick,
-            due: Arc::new([SHEET]),
+            due: Arc::new([sheet]),
             quotes: Arc::new(quotes.iter().map(|(p, price)| (pair(p), quote(price))).collect()),
             missing: Arc::new(missing.iter().map(|p| (pair(p), unknown(p))).collect()),
         };
