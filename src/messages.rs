@@ -110,7 +110,7 @@ impl Failure {
     /// Kraken has a quote of a pair, and no number in this field of it.
     pub fn not_stated(pair: &AssetPair, field: QuoteField) -> Self {
         let reason = format!("Kraken states no {field} for {pair} at present");
-        Self { class: FailureClass::Pair, reason, remedy: String::new() }
+        Self::new(FailureClass::NoQuote, reason, "")
     }
 }
 
@@ -134,7 +134,10 @@ pub enum FailureClass {
     RateLimited,
     /// The server's certificate is not to be trusted. Tried again with backoff, never bypassed.
     Tls,
-    /// One pair is not to be had. Its cells alone stand still.
+    /// Kraken has no number for a cell at present, such as for an empty side of the book. It alone
+    /// stands still, until a tick of its sheet brings one.
+    NoQuote,
+    /// Kraken does not know a pair. Its cells alone stand still; it is asked for from time to time.
     Pair,
     /// One cell cannot be written. It alone stands still, and is probed from time to time.
     Cell,
@@ -159,6 +162,7 @@ impl FailureClass {
             Self::Transient => "transient",
             Self::RateLimited => "rate_limited",
             Self::Tls => "tls",
+            Self::NoQuote => "no_quote",
             Self::Pair => "pair",
             Self::Cell => "cell",
             Self::Spreadsheet => "spreadsheet",

@@ -318,6 +318,13 @@ fn a_whole_tree_is_ready_until_a_person_is_needed_and_again_after() {
         assert!(told.contains("Share") && !told.contains(ID), "{told}");
         sandbox.share(ID);
         ready().await;
+        // Nobody bids: that may pass by itself, and that there is no such pair does not.
+        sandbox.set_ticker("XETHZEUR", "1800", "0.00000", "1750");
+        let text = "ready, though not everything succeeds\n\
+                    spreadsheet 15CcPNtM…, 'Sheet 1'!A2 not written since 2";
+        wait_for(at, "GET /readyz", 200, text).await;
+        sandbox.set_ticker("XETHZEUR", "1800", "1700", "1750");
+        ready().await;
         sandbox.delist("etheur");
         not_ready(", 'Sheet 1'!A2 not written").await;
         sandbox.relist("etheur");
