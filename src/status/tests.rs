@@ -146,7 +146,6 @@ fn readiness_follows_the_tree() {
         wait_for(at, "GET /readyz", 200, &format!("ready, though not everything succeeds\n{line}"))
             .await;
         supervisor.send(report(Some(FailureClass::Credentials))).await.unwrap();
-        let line = line.replace("transient", "credentials");
         wait_for(at, "GET /readyz", 503, &format!("not ready\n{line}")).await;
         supervisor.send(Reload(Box::new(Config::new()))).await.unwrap().unwrap();
         wait_for(at, "GET /readyz", 200, "ready\n").await;
