@@ -336,8 +336,9 @@ impl Writes {
     /// Whether a write of a cell may have been carried out only after what was written `before`.
     fn may_be_late(&self, book: usize, range: &str, before: Duration) -> bool {
         let own = self.cells.get(&(book, range.to_owned())).map(|cell| cell.late);
-        let late = own.max(self.late.get(&book).copied()).unwrap_or_default();
-        before < late + ON_THE_WAY
+        // Who has begun at the very start knows of nothing before him, either.
+        let any = self.late.get(&book).copied().unwrap_or(APPLIED_LATE);
+        before < any.max(own.unwrap_or_default()) + ON_THE_WAY
     }
 
     /// A write has brought this into its cell.
