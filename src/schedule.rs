@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use self::cadence::Cadences;
 use crate::{
     messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
-    pace::OnceAMinute,
+    seldom::OnceAMinute,
     suspend::suspended,
     timer::later,
     tree::span,

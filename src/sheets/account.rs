@@ -24,7 +24,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failure, FailureClass},
-    pace::RetryConfig,
+    retry::RetryConfig,
     setup::{SetupError, checked},
 };
 

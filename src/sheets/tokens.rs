@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     http::{Tls, TlsError},
-    pace::Backoff,
+    retry::Backoff,
 };
 
 /// What an identity has of tokens.
