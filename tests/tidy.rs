@@ -43,7 +43,7 @@ const WALLS: [(&str, &[&str]); 21] = [
         "sheets",
         &[
             "messages", "newest", "quote", "dial", "file", "http", "retry", "seldom", "gate",
-            "setup", "tree", "suggest",
+            "setup", "suspend", "tree", "suggest",
         ],
     ),
     ("setup", &["http", "tree"]),
