@@ -251,6 +251,7 @@ impl SheetsActor {
                 self.succeeded();
             }
         }
+        self.plan.settled();
         self.tell();
         self.set_alarm(ctx);
     }

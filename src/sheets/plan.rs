@@ -35,6 +35,8 @@ pub(super) struct Plan {
     targets: Vec<Target>,
     /// The sheets, and which of the cells are theirs.
     sheets: Vec<(SheetIndex, Range<usize>)>,
+    /// Those that have had quotes since everything was last as it should be.
+    news: BTreeSet<SheetIndex>,
     /// The `gid` of the tab that was first when it was first looked for, where sheets name none:
     /// that one is theirs from then on. Should somebody move tabs, no other is written over.
     first: Option<u32>,
@@ -67,7 +69,7 @@ impl Plan {
         });
         let sheets = cells.collect();
         let search = Search::new(between_probes);
-        Self { targets, sheets, first: None, zone: None, search }
+        Self { targets, sheets, news: BTreeSet::new(), first: None, zone: None, search }
     }
 
     /// The sheets in it.
@@ -79,7 +81,8 @@ impl Plan {
     pub(super) fn apply(&mut self, batch: &QuoteBatch, now: Instant) {
         let due: BTreeSet<_> = batch.due.iter().collect();
         let (zone, targets) = (self.zone.as_ref(), &mut self.targets);
-        for (_, cells) in self.sheets.iter().filter(|(sheet, _)| due.contains(sheet)) {
+        for (sheet, cells) in self.sheets.iter().filter(|(sheet, _)| due.contains(sheet)) {
+            self.news.insert(*sheet);
             let cells = &mut targets[cells.clone()];
             for target in &mut *cells {
                 target.apply(batch, zone);
@@ -93,9 +96,7 @@ impl Plan {
     /// looked for again.
     pub(super) fn locate(&mut self, properties: &Properties, until: Instant) {
         self.zone = properties.zone.as_ref().ok().cloned();
-        let goes_by_place = self.targets.iter().any(|target| target.tab == Tab::First);
-        let first = properties.tabs.first().filter(|_| goes_by_place).map(|tab| tab.gid);
-        self.first = self.first.or(first);
+        self.stay_in(properties.tabs.first().map(|tab| tab.gid));
         let sought = self.targets.iter().map(Target::sought);
         let places = locate::place(sought, &mut Index::new(properties).with_first(self.first));
         for (target, place) in self.targets.iter_mut().zip(places) {
@@ -107,12 +108,14 @@ impl Plan {
         self.derive_all();
     }
 
-    /// Has the sheets that name no tab written into this one, unless they have one.
+    /// Has the sheets that name no tab, if there are any, written into this one, unless they have
+    /// one.
     pub(super) fn stay_in(&mut self, first: Option<u32>) {
-        self.first = self.first.or(first);
+        let goes_by_place = self.targets.iter().any(|target| target.tab == Tab::First);
+        self.first = self.first.or(first.filter(|_| goes_by_place));
     }
 
-    /// The tab of the sheets that name none, if it has been found.
+    /// The tab of the sheets that name none, if there are any and it has been found.
     pub(super) const fn first(&self) -> Option<u32> {
         self.first
     }
@@ -293,11 +296,18 @@ impl Plan {
         self.targets.iter_mut().for_each(|target| target.afresh = true);
     }
 
-    /// Whether there is a cell that is known to have its price, or another figure of a quote, and
-    /// that nothing stands in the way of.
+    /// Whether a sheet with news has a cell that is known to have its price, or another figure of a
+    /// quote, and that nothing stands in the way of.
     pub(super) fn has_healthy_cell(&self) -> bool {
+        let news = self.sheets.iter().filter(|(sheet, _)| self.news.contains(sheet));
+        let mut cells = news.flat_map(|(_, cells)| &self.targets[cells.clone()]);
         let is_well = |target: &Target| target.is_healthy() && target.confirmed.is_some();
-        self.targets.iter().any(|target| target.standing().is_quote && is_well(target))
+        cells.any(|target| target.standing().is_quote && is_well(target))
+    }
+
+    /// Everything is as it should be, as far as it can be: what has come until now is no news.
+    pub(super) fn settled(&mut self) {
+        self.news.clear();
     }
 
     /// Whether Google has confirmed a value of every cell that could be written.
@@ -313,20 +323,21 @@ impl Plan {
 
     /// Whether a cell that was set aside is to be tried again.
     pub(super) fn probe_due(&self, now: Instant) -> bool {
-        self.next_trial().is_some_and(|next| next <= now)
+        self.next_trial(now).is_some_and(|next| next <= now)
     }
 
     /// When to look for something to do again, should there be nothing now and no quote come.
     pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
-        let trial = self.next_trial().map(|then| self.search.next_attempt(then, now));
+        let trial = self.next_trial(now).map(|then| self.search.next_attempt(then, now));
         let there = self.targets.iter().filter(|target| target.can_be_written());
         let once_more = there.filter_map(Target::written_over).filter(|late| now < *late).min();
         trial.into_iter().chain(once_more).min()
     }
 
     /// When the first of the cells that were set aside is to be tried again.
-    fn next_trial(&self) -> Option<Instant> {
-        let there = self.targets.iter().filter(|target| target.absent.is_none());
+    fn next_trial(&self, now: Instant) -> Option<Instant> {
+        let wanting = |target: &&Target| target.absent.is_none() || target.is_wanting(now);
+        let there = self.targets.iter().filter(wanting);
         there.filter_map(|target| target.quarantine.as_ref().map(|(_, until)| *until)).min()
     }
 

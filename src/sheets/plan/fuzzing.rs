@@ -24,6 +24,9 @@ use crate::{
 
 const PAIRS: [&str; 3] = ["xbteur", "etheur", "soleur"];
 
+/// In the place of one of the pairs that are missing.
+const NOTHING: usize = PAIRS.len();
+
 /// Which cell shows which pair: seven of a sheet that is due every tick, three of another that is
 /// in a tab of its own.
 const CELLS: [(usize, usize, &str); 10] = [
@@ -77,12 +80,13 @@ struct Scene {
     paused_until: Instant,
     /// The tick of what was last sent for each cell.
     sent: BTreeMap<String, u64>,
-    /// Writes whose answer was lost, and which may be carried out later.
-    lost: Vec<Write>,
+    /// Writes whose answer was lost, and until when they may be carried out.
+    lost: Vec<(Write, Instant)>,
 }
 
 /// Runs a scenario, lets things be as they are for a while, by when every good cell shows the
-/// newest price, and then lets all be well: within a few minutes every cell does.
+/// newest price that there was for it, and then lets all be well: within a few minutes every cell
+/// shows the newest of all.
 ///
 /// # Panics
 /// When a write has something in it that should not be, or the cells stay old.
@@ -91,7 +95,9 @@ pub fn plan(bytes: &[u8]) {
     for &byte in bytes.iter().take(400) {
         scene.step(byte);
     }
-    scene.go_on(if bytes.len().is_multiple_of(2) { Outcome::Answered } else { Outcome::Unnamed });
+    let missing = bytes.len() / 2;
+    let outcome = if bytes.len().is_multiple_of(2) { Outcome::Answered } else { Outcome::Unnamed };
+    scene.go_on(outcome, missing % (NOTHING + 1));
     scene.heal();
 }
 
@@ -127,8 +133,10 @@ impl Scene {
             4 => self.bad[choice % CELLS.len()] ^= true,
             5 => self.now += Duration::from_secs(choice as u64 * 4),
             6 if !self.lost.is_empty() => {
-                let late = self.lost.remove(choice % self.lost.len());
-                self.carry_out(&late);
+                let (late, until) = self.lost.remove(choice % self.lost.len());
+                if self.now <= until {
+                    self.carry_out(&late);
+                }
             }
             7 if choice == 0 => self.plan.all_afresh(),
             7 if choice == 1 => self.survey(),
@@ -142,11 +150,7 @@ impl Scene {
     fn quotes(&mut self, choice: usize) {
         self.tick += 1;
         self.now += EVERY;
-        // What could have been carried out late has been, or never will be.
-        if self.tick.is_multiple_of(12) {
-            self.lost.clear();
-        }
-        let missing = PAIRS.get(choice % 4).copied();
+        let missing = PAIRS.get(choice % (NOTHING + 1)).copied();
         let sheets = if choice < 24 { 2 } else { 1 };
         for (newest, (sheet, pair, _)) in self.newest.iter_mut().zip(CELLS) {
             if sheet < sheets && Some(PAIRS[pair]) != missing {
@@ -226,7 +230,7 @@ impl Scene {
             }
             (Outcome::NotDone, None) => {
                 self.plan.ambiguous(&write, self.now + LATE);
-                self.lost.push(write);
+                self.lost.push((write, self.now + LATE));
             }
         }
     }
@@ -260,16 +264,20 @@ impl Scene {
         }
     }
 
-    /// Things are as they are: however many cells are bad, the good ones are written.
-    fn go_on(&mut self, outcome: Outcome) {
+    /// Things are as they are, and a pair goes on missing: however many cells are bad, the good
+    /// ones are written.
+    fn go_on(&mut self, outcome: Outcome, missing: usize) {
         self.lost.clear();
         for _ in 0..40 {
-            self.round(outcome);
+            self.round(outcome, missing);
         }
         for (cell, (_, _, name)) in CELLS.into_iter().enumerate() {
-            let shown = self.sheet.get(&range(cell)).map(tick_of);
-            let newest = shown == Some(self.tick);
-            assert!(newest || self.refuses(cell), "{name} is good, and shows {shown:?}");
+            let shown = self.sheet.get(&range(cell)).map_or(0, tick_of);
+            let newest = self.newest[cell];
+            assert!(
+                shown == newest || self.refuses(cell),
+                "{name} is good, and shows {shown}, not {newest}"
+            );
         }
     }
 
@@ -279,7 +287,7 @@ impl Scene {
         self.gone = false;
         self.now += ASIDE;
         for _ in 0..CELLS.len() + 2 {
-            self.round(Outcome::Answered);
+            self.round(Outcome::Answered, NOTHING);
         }
         for (cell, (_, _, name)) in CELLS.into_iter().enumerate() {
             let shown = self.sheet.get(&range(cell)).map(tick_of);
@@ -288,11 +296,10 @@ impl Scene {
         assert!(self.plan.report().iter().all(|cell| cell.failing.is_none()));
     }
 
-    /// New quotes of everything, and all that is due is written.
-    fn round(&mut self, outcome: Outcome) {
-        const EVERYTHING: usize = 3; // no pair is missing, and both sheets are due
+    /// New quotes for both sheets, but of this pair, and all that is due is written.
+    fn round(&mut self, outcome: Outcome, missing: usize) {
         self.now += BETWEEN_PROBES;
-        self.quotes(EVERYTHING);
+        self.quotes(missing);
         let mut writes = 0;
         while self.paused_until <= self.now && self.plan.is_due(self.now) {
             self.write(outcome);

@@ -176,7 +176,7 @@ impl Target {
 
     /// Whether it could be written, changed or not: nothing stands in the way.
     pub(super) fn can_be_written(&self) -> bool {
-        self.is_healthy() && self.range.is_some() && self.wanted.is_some()
+        self.quarantine.is_none() && self.range.is_some() && self.wanted.is_some()
     }
 
     /// Whether it was to be tried again so long ago.
@@ -209,19 +209,22 @@ impl Target {
         }
     }
 
-    /// Whether it is to be written now: it has a value that Google has not confirmed, or is to
-    /// be written afresh.
+    /// Whether it is to be written now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let set_aside = self.quarantine.as_ref().is_some_and(|(_, until)| now < *until);
-        if set_aside || self.absent.is_some() || self.range.is_none() {
-            return false;
-        }
+        !set_aside && self.range.is_some() && self.is_wanting(now)
+    }
+
+    /// Whether it has a value that Google has not confirmed, or is to be written afresh. While
+    /// there is no newer value for it, that is done for nothing but a write that may come late.
+    pub(super) fn is_wanting(&self, now: Instant) -> bool {
         match (&self.wanted, &self.confirmed) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(wanted), Some((value, _))) => {
                 let once_more = self.written_over().is_some_and(|late| late <= now);
-                self.afresh || once_more || wanted != value
+                let afresh = self.afresh && (self.absent.is_none() || self.overtaken().is_some());
+                afresh || once_more || wanted != value
             }
         }
     }

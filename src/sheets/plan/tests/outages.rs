@@ -38,6 +38,52 @@ fn while_every_price_fails_updated_stays_what_it_was_and_is_kept() {
 }
 
 #[test]
+fn a_price_that_is_not_confirmed_yet_is_written_though_kraken_has_none_any_more() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    bench.quotes(&[], &["xbteur"]);
+    assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "1")]));
+    bench.write();
+    bench.quotes(&[], &["xbteur"]);
+    assert_eq!(bench.due(), [], "it is there");
+    bench.plan.all_afresh();
+    assert_eq!(bench.due(), [], "it grows no newer");
+}
+
+#[test]
+fn a_write_that_may_come_late_is_written_over_though_kraken_has_no_price_any_more() {
+    let mut bench = Bench::new(sheet().cell("kraken:xbteur:sell", "A1"));
+    bench.quotes(&[("xbteur", "1")], &[]);
+    let lost = bench.render();
+    let late = bench.now + Duration::from_secs(12);
+    bench.plan.ambiguous(&lost, late);
+    bench.quotes(&[("xbteur", "2")], &[]);
+    for _ in 0..3 {
+        assert_eq!(bench.due(), entries(&[("'Sheet 1'!A1", "2")]));
+        bench.write();
+        assert_eq!(bench.due(), []);
+        bench.quotes(&[], &["xbteur"]);
+    }
+    assert_eq!(bench.due(), [], "it comes no more");
+}
+
+#[test]
+fn a_cell_that_is_set_aside_with_a_price_is_tried_again_though_kraken_has_none_any_more() {
+    let mut bench = two_cells();
+    bench.quotes(&[("xbteur", "1"), ("etheur", "2")], &[]);
+    let (write, later) = (bench.render(), bench.later());
+    bench.plan.refused(&write, Some(1), "protected", later);
+    bench.write();
+    bench.quotes(&[("xbteur", "1")], &["etheur"]);
+    assert_eq!(bench.plan.next_attempt(bench.now), Some(later));
+    bench.now = later;
+    let write = bench.render();
+    assert_eq!(write.ranges[0].range, "'Sheet 1'!A2");
+    bench.plan.confirmed(&write);
+    assert_eq!(bench.plan.next_attempt(bench.now), None);
+}
+
+#[test]
 fn a_cell_whose_tab_is_back_is_well_at_once_though_a_reading_has_failed_meanwhile() {
     let mut bench = two_cells();
     let later = bench.later();

@@ -34,6 +34,8 @@ struct Trial {
     refused: Vec<Instant>,
     /// How often it was no matter of cells.
     failures: u32,
+    /// How often there was something to do, or to wait for.
+    turns: u32,
 }
 
 impl Trial {
@@ -47,6 +49,7 @@ impl Trial {
             longest: Duration::ZERO,
             refused: Vec::new(),
             failures: 0,
+            turns: 0,
             bench,
             bad,
             names,
@@ -67,6 +70,8 @@ impl Trial {
 
     /// Whatever is due next is written, as soon as the budget allows it, or time passes.
     fn go_on(&mut self) {
+        self.turns += 1;
+        assert!(self.turns < 10_000, "it never comes to rest");
         let now = self.bench.now;
         if !self.bench.plan.is_due(now) {
             let next = self.bench.plan.next_attempt(now).unwrap_or(self.next_tick);

@@ -10,7 +10,7 @@ fn outage() -> Failure {
 /// A plan that has not seen its spreadsheet.
 fn blind(sheet: SheetConfig) -> Bench {
     let plan = Plan::new(&[(SHEET, sheet)], Duration::from_secs(10));
-    Bench { plan, now: Instant::now(), tick: 0 }
+    Bench { plan, now: Instant::now(), tick: 0, asked: 0 }
 }
 
 #[test]
@@ -74,6 +74,28 @@ fn a_plan_knows_prices_from_other_cells() {
 }
 
 #[test]
+fn that_all_is_well_with_another_sheet_is_no_sign_of_health() {
+    const OTHER: SheetIndex = SheetIndex(1);
+    let sheets = ["A1", "B1"].map(|cell| sheet().cell("kraken:xbteur:sell", cell));
+    let sheets: Vec<_> = [SHEET, OTHER].into_iter().zip(sheets).collect();
+    let mut bench = blind(sheet());
+    bench.plan = Plan::new(&sheets, Duration::from_secs(10));
+    let until = bench.later();
+    bench.plan.locate(&properties(&["Sheet 1"]), until);
+    for sheet in [SHEET, OTHER] {
+        bench.quotes_for(sheet, &[("xbteur", "1")], &[]);
+        bench.write();
+        assert!(bench.plan.has_healthy_cell());
+    }
+    bench.plan.settled();
+    assert!(!bench.plan.has_healthy_cell(), "there is no news");
+    bench.quotes_for(OTHER, &[], &["xbteur"]);
+    assert!(!bench.plan.has_healthy_cell(), "the news is that there is none");
+    bench.quotes_for(SHEET, &[("xbteur", "1")], &[]);
+    assert!(bench.plan.has_healthy_cell());
+}
+
+#[test]
 fn after_a_failure_everything_is_written_afresh() {
     let mut bench = two_cells();
     bench.quotes(&[("xbteur", "1"), ("etheur", "2")], &[]);
@@ -134,4 +156,13 @@ fn sheets_that_name_no_tab_stay_in_the_one_that_was_first() {
     assert!(why.starts_with("the tab that was the first is gone. Name a tab"), "{why}");
     assert!(!bench.plan.can_go_on(), "it is written into another one");
     assert_eq!(Bench::new(sheet("Sheet 1".into())).plan.first(), None, "it names one");
+}
+
+#[test]
+fn where_every_sheet_names_its_tab_it_is_no_matter_which_was_the_first() {
+    let mut bench = two_cells();
+    bench.plan.stay_in(Some(7));
+    let until = bench.later();
+    bench.plan.locate(&properties(&["Summary", "Sheet 1"]), until);
+    assert_eq!(bench.plan.first(), None, "whoever names it is told to do so again");
 }
