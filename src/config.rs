@@ -70,8 +70,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// What is logged, and how. Heeded by the `ratesheet` command alone.
     pub log: LogConfig,
-    /// Where the probes answer, and under which names. Heeded by the `ratesheet` command alone: a
-    /// host serves them by `StatusServer`.
+    /// Where the probes answer. Heeded by the `ratesheet` command alone: a host serves them by
+    /// `StatusServer`.
     pub status: StatusConfig,
     /// Whom to tell that all is well.
     pub heartbeat: HeartbeatConfig,
@@ -160,7 +160,7 @@ impl Config {
         Self { log, ..self }
     }
 
-    /// Sets the status page.
+    /// Sets where the probes answer.
     #[must_use]
     pub fn status(self, status: StatusConfig) -> Self {
         Self { status, ..self }

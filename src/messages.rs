@@ -110,7 +110,7 @@ impl Failure {
     /// Kraken has a quote of a pair, and no number in this field of it.
     pub fn not_stated(pair: &AssetPair, field: QuoteField) -> Self {
         let reason = format!("Kraken states no {field} for {pair} at present");
-        Self { class: FailureClass::Pair, reason, remedy: String::new() }
+        Self::new(FailureClass::NoQuote, reason, "")
     }
 }
 
@@ -134,7 +134,10 @@ pub enum FailureClass {
     RateLimited,
     /// The server's certificate is not to be trusted. Tried again with backoff, never bypassed.
     Tls,
-    /// One pair is not to be had. Its cells alone stand still.
+    /// Kraken has no number for a cell at present, such as for an empty side of the book. It alone
+    /// stands still, until a tick of its sheet brings one.
+    NoQuote,
+    /// Kraken does not know a pair. Its cells alone stand still; it is asked for from time to time.
     Pair,
     /// One cell cannot be written. It alone stands still, and is probed from time to time.
     Cell,
@@ -159,6 +162,7 @@ impl FailureClass {
             Self::Transient => "transient",
             Self::RateLimited => "rate_limited",
             Self::Tls => "tls",
+            Self::NoQuote => "no_quote",
             Self::Pair => "pair",
             Self::Cell => "cell",
             Self::Spreadsheet => "spreadsheet",
@@ -210,7 +214,8 @@ pub struct ScheduleReport {
     /// Due times that passed while this process stood still, or the machine was suspended: each
     /// stall is followed by one tick.
     pub missed: u64,
-    /// Ticks that could not be delivered, since the KrakenActor's mailbox was full or closed.
+    /// Attempts to send a tick that came to nothing since the start: the KrakenActor's mailbox was
+    /// full, so that its sheets are due with the next, or closed.
     pub undelivered: u64,
 }
 
@@ -222,12 +227,13 @@ pub struct KrakenReport {
     pub requests: u64,
     /// Fetches that brought quotes since the start.
     pub fetches: u64,
-    /// Fetches that failed as a whole since the start.
+    /// Fetches that came into trouble and brought no quote since the start, also those of pairs
+    /// that are asked for apart from the others.
     pub failures: u64,
     /// A sheet's ticks that found its predecessor unfinished, since the start: they are skipped.
     pub skipped: u64,
-    /// Attempts to hand a batch to a receiver whose mailbox had no room, since the start: the
-    /// newest is offered again.
+    /// Attempts to hand a batch to a receiver whose mailbox was full or closed, since the start:
+    /// where it was full, the newest is offered again.
     pub undelivered: u64,
     /// When the last fetch that brought quotes began: before it waited for its turn.
     pub last_success: Option<Timestamp>,

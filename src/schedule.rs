@@ -135,8 +135,8 @@ impl ScheduleActor {
         if self.overdue.is_empty() {
             return; // it has only looked, or a timer has fired a hair early
         }
-        self.report.ticks += 1;
-        let tick = Tick { seq: self.report.ticks, due: self.overdue.iter().copied().collect() };
+        let due = self.overdue.iter().copied().collect();
+        let tick = Tick { seq: self.report.ticks + 1, due };
         debug!(self.log, "tick"; "seq" => tick.seq, "sheets" => tick.due.len());
         let sent = self.ticks.try_send(tick);
         if !matches!(sent, Err(SendError::Full(_))) {
@@ -144,7 +144,10 @@ impl ScheduleActor {
             self.left = self.left.map(|left| left.saturating_sub(1));
         }
         let trouble = match sent {
-            Ok(()) => None,
+            Ok(()) => {
+                self.report.ticks += 1;
+                None
+            }
             Err(SendError::Closed(_)) => Some("it is gone"),
             Err(SendError::Full(_)) => Some("its mailbox is full"),
         };
@@ -198,7 +201,7 @@ impl Actor for ScheduleActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        if self.report.ticks == 0 {
+        if !self.was_down {
             // However long ago it was made.
             self.cadences.begin(Instant::now());
             self.slept = (self.suspended)();
@@ -369,7 +372,7 @@ mod tests {
             let mut actor = ScheduleActor::new(cadences, kraken.recipient());
             while actor.ticks.try_send(Tick::new(0, Vec::new())).is_ok() {}
             actor.tick();
-            assert_eq!(actor.report.undelivered, 1, "there is room");
+            assert_eq!((actor.report.ticks, actor.report.undelivered), (0, 1), "there is room");
             while due.borrow().is_empty() {
                 tokio::task::yield_now().await;
             }
@@ -383,6 +386,7 @@ mod tests {
             }
             due.borrow_mut().retain(|due| !due.is_empty());
             assert_eq!(due.take(), [vec![FAST, SLOW], vec![FAST]]);
+            assert_eq!((actor.report.ticks, actor.report.undelivered), (2, 1));
         });
     }
 
@@ -448,6 +452,7 @@ mod tests {
             let told = journal.take();
             let times = |what: &str| told.iter().filter(|line| line.contains(what)).count();
             assert_eq!((times("stood still"), times("cannot be delivered")), (1, 1), "{told:?}");
+            assert_eq!((actor.report.ticks, actor.report.undelivered), (0, 1));
         });
     }
 }

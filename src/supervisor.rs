@@ -244,9 +244,8 @@ impl SupervisorActor {
         self.tree = Some(tree);
         if let Some(last) = self.built.replace(Arc::clone(&self.config)) {
             for (spreadsheet, lines) in last.left_behind(&self.config) {
-                for cells in lines {
-                    warn!(self.log, "no longer written, and keeping the last value: {}", cells;
-                        "spreadsheet" => spreadsheet.as_str());
+                for line in lines {
+                    warn!(self.log, "{}", line; "spreadsheet" => spreadsheet.as_str());
                 }
             }
         }

@@ -12,7 +12,8 @@ pub(super) enum Exit {
     Incomplete = 1,
     /// The arguments make no sense.
     Usage = 64,
-    /// `once`, `check --online`, `pairs`: Kraken or Google is not to be had.
+    /// `once`, `check --online`, `pairs`: Kraken or Google is not to be had. `once`: nor is a price
+    /// of some cells.
     Unavailable = 69,
     /// The supervisor has given up, or has failed itself.
     GaveUp = 70,

@@ -48,9 +48,10 @@ impl From<Failure> for Note {
     fn from(failure: Failure) -> Self {
         let weight = match failure.class {
             FailureClass::Credentials => Weight::Credentials,
-            FailureClass::Transient | FailureClass::RateLimited | FailureClass::Tls => {
-                Weight::Unavailable
-            }
+            FailureClass::Transient
+            | FailureClass::RateLimited
+            | FailureClass::Tls
+            | FailureClass::NoQuote => Weight::Unavailable,
             _ => Weight::Stops,
         };
         Self { weight, reason: failure.reason, remedy: failure.remedy }

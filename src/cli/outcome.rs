@@ -133,6 +133,9 @@ impl Outcome {
             Exit::Credentials
         } else if some(&[FailureClass::Transient, FailureClass::RateLimited, FailureClass::Tls]) {
             Exit::Unavailable
+        } else if self.rows.iter().all(|row| row.is_good() || row.has_no_quote()) {
+            // A market may stay without a price for ever: it hides nothing that a person can mend.
+            Exit::Unavailable
         } else {
             Exit::Incomplete
         }
@@ -231,6 +234,10 @@ fn time(value: &CellValue) -> String {
 impl Row {
     fn is_good(&self) -> bool {
         self.value.is_some() && self.failure.is_none()
+    }
+
+    fn has_no_quote(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.class == FailureClass::NoQuote)
     }
 
     fn columns(&self, preview: bool, notes: &[&Failure]) -> [String; 4] {

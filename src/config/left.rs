@@ -12,29 +12,40 @@ use crate::sheets::{CellRef, SheetConfig, SpreadsheetId, Tab, TargetKey};
 /// So many cells or ranges are named in one line.
 const IN_A_LINE: usize = 20;
 
+/// What is said of cells that nobody writes any more.
+const LEFT: &str = "no longer written, and keeping the last value";
+
+/// What is said of cells of which it is not known.
+const RENAMED: &str = "no longer written, unless under another name";
+
 impl Config {
     /// The cells of each spreadsheet that this configuration has written to and `next` will not, in
-    /// lines for a person, who has to find every one of them. One that may be the same as a new
-    /// one, under another name, is not among them, unless there are more such than new ones: then
-    /// the last line says of how many it is so.
+    /// lines for a person, who has to find every one of them. Those that may be the same as new
+    /// ones, under another name, are in lines of their own, unless there are more such than new
+    /// ones: then a line says of how many it is so.
     pub(crate) fn left_behind(&self, next: &Self) -> BTreeMap<&SpreadsheetId, Vec<String>> {
         let (old, new) = (self.keys(), next.keys());
         let fresh = Fresh::of(new.difference(&old));
-        let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut left: BTreeMap<_, (Vec<_>, Vec<_>)> = BTreeMap::new();
         for (sheet, cell) in self.all_targets() {
             let key = TargetKey::new(sheet, cell);
-            if !new.contains(&key) && !fresh.may_have(&key) {
-                left.entry(&sheet.spreadsheet).or_default().push((sheet, cell));
+            if !new.contains(&key) {
+                let (left, renamed) = left.entry(&sheet.spreadsheet).or_default();
+                let cells = if fresh.may_have(&key) { renamed } else { left };
+                cells.push((sheet, cell));
             }
         }
-        let told = left.into_iter().filter_map(|(id, mut cells)| {
-            let renamed = fresh.take_renamed(id, &mut cells);
-            let count = cells.len();
-            let mut lines = self.listed(cells);
-            if renamed > 0 {
-                lines.push(format!("{count} in all, of which {renamed} may have another name now"));
+        let told = left.into_iter().map(|(id, (mut left, mut renamed))| {
+            let some = fresh.take_renamed(id, &mut left, &mut renamed);
+            let count = left.len();
+            let mut told = self.listed(left);
+            if some > 0 {
+                told.push(format!("{count} in all, of which {some} may have another name now"));
             }
-            (count > 0).then_some((id, lines))
+            let told = told.into_iter().map(|cells| format!("{LEFT}: {cells}"));
+            let renamed =
+                self.listed(renamed).into_iter().map(|cells| format!("{RENAMED}: {cells}"));
+            (id, told.chain(renamed).collect())
         });
         told.collect()
     }
@@ -109,21 +120,26 @@ impl<'a> Fresh<'a> {
         there.is_some_and(|kinds| kinds.iter().any(|kind| *kind != discriminant(tab)))
     }
 
-    /// Takes those cells of a spreadsheet away that may have become names, and those names that
-    /// may have become cells, if there are no more of them than of these. How many of the rest may
-    /// have.
-    fn take_renamed(&self, id: &SpreadsheetId, left: &mut Vec<(&SheetConfig, &CellRef)>) -> usize {
-        let mut renamed = 0;
+    /// Moves those cells of a spreadsheet to the `renamed` that may have become names, and those
+    /// names that may have become cells, if there are no more of them than of these. How many of
+    /// the rest may have.
+    fn take_renamed<'b>(
+        &self,
+        id: &SpreadsheetId,
+        left: &mut Vec<(&'b SheetConfig, &'b CellRef)>,
+        renamed: &mut Vec<(&'b SheetConfig, &'b CellRef)>,
+    ) -> usize {
+        let mut some = 0;
         for named in [false, true] {
             let is_such = |cell: &CellRef| matches!(cell, CellRef::Named(_)) == named;
             let new = self.count.get(&(id, !named)).copied().unwrap_or_default();
             if left.iter().filter(|(_, cell)| is_such(cell)).count() > new {
-                renamed += new;
+                some += new;
             } else {
-                left.retain(|(_, cell)| !is_such(cell));
+                renamed.extend(left.extract_if(.., |(_, cell)| is_such(cell)));
             }
         }
-        renamed
+        some
     }
 }
 
@@ -141,50 +157,63 @@ mod tests {
         Config::new().sheet(cells.iter().fold(sheet, cell))
     }
 
+    /// What is told of the one spreadsheet, the former of the two things that are said and the
+    /// latter.
+    fn told(before: &Config, next: &Config) -> [String; 2] {
+        let lines: Vec<_> = before.left_behind(next).into_values().flatten().collect();
+        let all = [LEFT, RENAMED].map(|what| {
+            let of = |line: &String| line.strip_prefix(&format!("{what}: ")).map(str::to_owned);
+            lines.iter().filter_map(of).collect::<Vec<_>>()
+        });
+        assert_eq!(all.concat().len(), lines.len(), "{lines:?}");
+        all.map(|lines| lines.join("; "))
+    }
+
     #[test]
-    fn what_is_no_longer_written_is_told_and_what_has_another_name_is_not() {
+    fn what_is_no_longer_written_is_told_and_what_may_have_another_name_is_told_as_such() {
         let title = |title: &str| Tab::Title(title.into());
         let before = config(ONE, title("Sheet 1"), &["A1", "B1"]);
-        for (id, tab, cells, left) in [
-            (ONE, title("Sheet 1"), &["A1", "B1"][..], None),
-            (ONE, title("sheet 1"), &["$b$1", "A1", "C1"], None),
-            (ONE, title("Sheet 1"), &["A1"], Some("'Sheet 1'!B1")),
-            (ONE, title("Sheet 1"), &["A1", "C1"], Some("'Sheet 1'!B1")),
-            (ONE, title("Other"), &["A1", "B1"], Some("'Sheet 1'!A1, 'Sheet 1'!B1")),
-            (ONE, title("Other"), &["'Sheet 1'!A1"], Some("'Sheet 1'!B1")),
-            (TWO, title("Sheet 1"), &["A1", "B1"], Some("'Sheet 1'!A1, 'Sheet 1'!B1")),
+        let both = "'Sheet 1'!A1, 'Sheet 1'!B1";
+        let some = format!("{both}; 2 in all, of which 1 may have another name now");
+        for (id, tab, cells, left, renamed) in [
+            (ONE, title("Sheet 1"), &["A1", "B1"][..], "", ""),
+            (ONE, title("sheet 1"), &["$b$1", "A1", "C1"], "", ""),
+            (ONE, title("Sheet 1"), &["A1"], "'Sheet 1'!B1", ""),
+            (ONE, title("Sheet 1"), &["A1", "C1"], "'Sheet 1'!B1", ""),
+            (ONE, title("Other"), &["A1", "B1"], both, ""),
+            (ONE, title("Other"), &["'Sheet 1'!A1"], "'Sheet 1'!B1", ""),
+            (TWO, title("Sheet 1"), &["A1", "B1"], both, ""),
             // What the tab with this gid is called, and where that range is, nobody knows here.
-            (ONE, Tab::Gid(7), &["A1", "B1"], None),
-            (ONE, Tab::First, &["A1"], Some("'Sheet 1'!B1")),
-            (ONE, title("Sheet 1"), &["A1", "BtcPrice"], None),
-            (
-                ONE,
-                title("Sheet 1"),
-                &["BtcPrice"],
-                Some("'Sheet 1'!A1, 'Sheet 1'!B1; 2 in all, of which 1 may have another name now"),
-            ),
-            (ONE, Tab::First, &[], Some("'Sheet 1'!A1, 'Sheet 1'!B1")),
+            (ONE, Tab::Gid(7), &["A1", "B1"], "", both),
+            (ONE, Tab::First, &["A1"], "'Sheet 1'!B1", "'Sheet 1'!A1"),
+            (ONE, title("Sheet 1"), &["A1", "BtcPrice"], "", "'Sheet 1'!B1"),
+            (ONE, title("Sheet 1"), &["BtcPrice", "EthPrice"], "", both),
+            (ONE, title("Sheet 1"), &["BtcPrice"], &some, ""),
+            (ONE, Tab::Gid(7), &["B1", "BtcPrice"], "", both),
+            (ONE, Tab::First, &[], both, ""),
         ] {
             let next = config(id, tab, cells);
-            let found = before.left_behind(&next).into_values().next();
-            assert_eq!(found.map(|lines| lines.join("; ")).as_deref(), left, "{next:?}");
+            assert_eq!(told(&before, &next), [left, renamed], "{next:?}");
         }
         let named = config(ONE, Tab::First, &["BtcPrice", "EthPrice", "C1"]);
-        let left = |cells: &[&str]| {
+        let some = "BtcPrice, EthPrice; 2 in all, of which 1 may have another name now";
+        for (cells, left, renamed) in [
+            (&["btcprice", "C1"][..], "EthPrice", ""),
+            (&["BtcPrice", "C1", "D1"], "", "EthPrice"),
+            (&["C1", "D1"], some, ""),
+        ] {
             let next = config(ONE, Tab::First, cells);
-            named.left_behind(&next).into_values().next().map(|lines| lines.join("; "))
-        };
-        assert_eq!(left(&["btcprice", "C1"]).as_deref(), Some("EthPrice"));
-        assert_eq!(left(&["BtcPrice", "C1", "D1"]), None);
-        let told = left(&["C1", "D1"]).unwrap();
-        assert_eq!(told, "BtcPrice, EthPrice; 2 in all, of which 1 may have another name now");
+            assert_eq!(told(&named, &next), [left, renamed], "{next:?}");
+        }
     }
 
     #[test]
     fn all_are_named_those_of_a_column_as_a_range_and_twenty_in_a_line() {
         let told = |cells: &[&str]| {
             let left = config(ONE, Tab::First, cells);
-            left.left_behind(&Config::new()).into_values().collect::<Vec<_>>().concat()
+            let lines = left.left_behind(&Config::new()).into_values().flatten();
+            let cells = lines.map(|line| line.split_once(": ").unwrap().1.to_owned());
+            cells.collect::<Vec<_>>()
         };
         assert_eq!(told(&["A1", "B1", "A3", "A2", "BtcPrice", "B2"]), ["A1:A3, B1:B2, BtcPrice"]);
         assert_eq!(told(&["A1", "Own!A2", "Own!A3", "A3"]), ["A1, A3, 'Own'!A2:A3"]);

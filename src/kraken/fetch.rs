@@ -195,7 +195,7 @@ impl Question {
                     fetched.quotes.insert(pair.clone(), quote.clone());
                     continue;
                 }
-                Some(Err(bad)) => Failure::new(FailureClass::Pair, format!("{pair}: {bad}"), ""),
+                Some(Err(bad)) => Failure::new(FailureClass::NoQuote, format!("{pair}: {bad}"), ""),
                 None if !asked.contains(name) => {
                     unasked.insert(pair.clone());
                     why(pair)
@@ -284,11 +284,8 @@ impl Answers {
 
 /// That an answer has nothing for a pair which Kraken has not refused: an odd answer, no more.
 fn left_out(pair: &AssetPair) -> Failure {
-    Failure {
-        class: FailureClass::Pair,
-        reason: format!("Kraken's answer has no ticker for {pair}"),
-        remedy: String::new(),
-    }
+    let reason = format!("Kraken's answer has no ticker for {pair}");
+    Failure::new(FailureClass::NoQuote, reason, "")
 }
 
 /// Splits names into lists that one request each can carry.

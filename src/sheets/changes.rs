@@ -77,7 +77,7 @@ fn hash(failure: &Failure) -> u64 {
 
 /// Whether a failure is the cell's own.
 const fn is_own(failure: &Failure) -> bool {
-    matches!(failure.class, FailureClass::Cell | FailureClass::Pair)
+    matches!(failure.class, FailureClass::Cell | FailureClass::Pair | FailureClass::NoQuote)
 }
 
 fn stand_still(log: &Logger, standing: &BTreeMap<String, Vec<&CellReport>>) {
@@ -128,7 +128,8 @@ mod tests {
             let cell = |(row, reason): (usize, &Option<&str>)| {
                 let class = |reason| match reason {
                     OUTAGE => FailureClass::Transient,
-                    _ => FailureClass::Pair,
+                    "no bid" => FailureClass::NoQuote,
+                    _ => FailureClass::Cell,
                 };
                 let failing = reason.map(|reason| Failure::new(class(reason), reason, ""));
                 let name = format!("A{row}");

@@ -65,7 +65,7 @@ pub(super) fn spawn(
         };
         let served = actix_rt::Runtime::new().and_then(|runtime| runtime.block_on(serving));
         if let Err(cause) = served {
-            error!(log, "the status page is not served any more: {}", cause);
+            error!(log, "the probes are not answered any more: {}", cause);
         }
     };
     thread::Builder::new().name("status".into()).spawn(serve)

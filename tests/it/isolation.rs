@@ -107,13 +107,17 @@ fn an_empty_side_of_the_book_is_no_price() {
     block_on(async {
         let rig = Rig::new();
         let sheet = one_price(ONE).cell("kraken:etheur:buy", "A2").cell("kraken:etheur:sell", "A3");
-        with_tree(rig.config().sheet(sheet), async |_| {
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
             rig.until("prices", |_| rig.number("A2").is_some()).await;
             rig.sandbox.set_ticker("XETHZEUR", "1800", "1700", "1750");
             rig.until("the ask", |_| rig.number("A2") == Some(1_800.0)).await;
             rig.sandbox.set_ticker("XETHZEUR", "0.00000", "1701", "1750");
             rig.until("the bid goes on", |_| rig.number("A3") == Some(1_701.0)).await;
             assert_eq!(rig.number("A2"), Some(1_800.0));
+            let stands = |report: &SpreadsheetReport| report.cells[1].failing.is_some();
+            let why = report(supervisor, stands).await.cells[1].failing.clone().unwrap();
+            assert_eq!(why.to_string(), "Kraken states no buy (best ask) for etheur at present");
+            assert!(why.class == FailureClass::NoQuote && !why.class.is_permanent());
         })
         .await;
     });

@@ -4,6 +4,7 @@ use ratesheet::{
     jiff::{Timestamp, civil::DateTime},
     sandbox::{Fault, Service},
 };
+use serde_json::json;
 
 use crate::rig::{ONE, Rig, TAB, finish, ratesheet};
 
@@ -72,6 +73,37 @@ fn the_time_of_prices_is_told_as_people_read_it_and_without_prices_why_there_is_
         let text = says(option, "etheur");
         assert_eq!(text.matches("not written [1]").count(), 3, "{text}");
         assert!(!text.contains("[2]"), "{text}");
+    }
+}
+
+#[test]
+fn where_kraken_has_no_price_it_may_have_one_later_and_a_pair_that_it_does_not_know_is_told_first()
+{
+    let rig = Rig::new();
+    let sheet = |pair: &str| {
+        format!(
+            r#"{{ "sheet": "{ONE}:{TAB}", "timeout": 5000, "updated": "D1", "problem": "E1",
+                "data": {{ "kraken:etheur:ask": "A1", "kraken:{pair}:bid": "A2" }} }}"#
+        )
+    };
+    let dry = |sheets: &str| {
+        let file = rig.file(sheets);
+        let dry = ["once", "--dry-run", "-c", file.path().to_str().unwrap()];
+        finish(ratesheet(&dry)).status.code().unwrap()
+    };
+    let nobody_offers = || rig.sandbox.set_ticker("XETHZEUR", "0.00000", "1701", "1750");
+    let no_ticker = || rig.sandbox.set_ticker_json("XETHZEUR", json!([]));
+    let cases: [(&dyn Fn(), &str); 2] = [
+        (&nobody_offers, "Kraken states no ask for etheur at present"),
+        (&no_ticker, "etheur: Kraken's answer for this pair is not a ticker"),
+    ];
+    for (empty, told) in cases {
+        empty();
+        for (pair, ends) in [("xbteur", 69), ("xbteuro", 1), ("etheur", 69)] {
+            let (text, code) = once(&rig, &sheet(pair));
+            assert!(text.contains(told) && text.contains("not written [1]"), "{pair}\n{text}");
+            assert_eq!((code, dry(&sheet(pair))), (ends, ends), "{pair}\n{text}");
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Commands to a tree that come one upon the other: who is told what.
 
 use actix::Actor as _;
-use ratesheet::{Event, Reload, Shutdown, SupervisorActor, sandbox::Service};
+use ratesheet::{Event, Reload, Shutdown, SupervisorActor, Tab, sandbox::Service};
 use tokio::{sync::mpsc::unbounded_channel, time::Instant};
 
 use crate::{
     journal::Journal,
-    rig::{Ear, ONE, Rig, block_on, one_price, sheet, ticks, with_tree},
+    rig::{Ear, ONE, Rig, TAB, block_on, one_price, sheet, ticks, with_tree},
 };
 
 #[test]
@@ -42,6 +42,25 @@ fn what_a_reload_leaves_behind_is_told_once_though_another_overtakes_it() {
         let mut told = journal.take();
         told.retain(|line| line.contains("no longer written"));
         assert_eq!(told, ["WARN no longer written, and keeping the last value: 'Sheet 1'!A1"]);
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn cells_whose_tab_is_named_otherwise_are_told_as_it_may_be_another() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.sandbox.add_tab(ONE, "Other", 10, 10);
+        let journal = Journal::default();
+        let tree = SupervisorActor::new(rig.config().sheet(one_price(ONE)));
+        let tree = tree.logger(journal.logger()).start();
+        rig.fresh(&[(ONE, "A1")]).await;
+        let other = Tab::Gid(rig.sandbox.gid(ONE, "Other").try_into().unwrap());
+        let mut sheet = one_price(ONE);
+        sheet.tab = other;
+        tree.send(Reload(Box::new(rig.config().sheet(sheet)))).await.unwrap().unwrap();
+        let told = format!("WARN no longer written, unless under another name: '{TAB}'!A1");
+        assert!(journal.take().contains(&told), "{told}");
         tree.send(Shutdown).await.unwrap();
     });
 }

@@ -211,6 +211,11 @@ impl Fetches {
         self.due = None;
     }
 
+    /// Whether another fetch has begun after this one.
+    pub(crate) const fn is_followed(&self, fetch: u64) -> bool {
+        self.count > fetch
+    }
+
     /// Whether something has gone wrong since then.
     pub(crate) fn failed_since(&self, then: Duration) -> bool {
         self.failures.last().is_some_and(|at| at >= then)

@@ -368,8 +368,11 @@ impl Writes {
             format!("{range} of {book}: at {:?} and at {at:?}, in one tick", before.at)
         })?;
         let stands = kraken::stands(*pair) > 1;
-        // Where the next tick is far away, what may have come late is written over without one.
-        let over = every > AFRESH && self.may_be_late(book, range, before.at);
+        // What may have come late is written over without a tick, where the next is far away, and
+        // with one that has brought nothing newer.
+        let none_newer =
+            every > AFRESH || fetches.is_followed(*fetch) || fetches.failed_since(before.at);
+        let over = none_newer && self.may_be_late(book, range, before.at);
         let may = self.is_owed(book, *sheet, before.at, excuses)
             || over
             || stands && self.is_again_due(book, range, before.at, at, every);

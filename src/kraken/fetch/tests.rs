@@ -148,15 +148,24 @@ fn limited() -> Option<KrakenError> {
 #[test]
 fn a_pair_without_a_ticker_has_its_own_reason() {
     let why = |fetched: &Fetched| fetched.missing.values().next().map(ToString::to_string);
+    let is_no_quote = |failure: &Failure| failure.class == FailureClass::NoQuote;
     let odd = dealt(Some("ADA/EUR"), |asked| Answers { asked, ..Answers::default() });
     assert!(odd.refused.is_empty() && why(&odd).unwrap().contains("has no ticker"));
     assert!(odd.has_answered(&ada()) && odd.by_key);
+    let mut broken = Answers { asked: ["ADAEUR".to_owned()].into(), ..Answers::default() };
+    broken.rows.insert("ADAEUR".into(), Err(BadTicker));
+    let names = [("ADAEUR".to_owned(), Named { pairs: vec![ada()], failures: 0 })].into();
+    let broken = Question { names, by_key: true }.deal_out(broken, None, "https://x");
+    assert!(broken.has_answered(&ada()) && why(&broken).unwrap().contains("is not a ticker"));
+    // Neither is for a person to mend.
+    assert!(odd.missing.values().chain(broken.missing.values()).all(is_no_quote));
     let refused = |error| {
         dealt(None, |asked| Answers { doubted: asked.clone(), asked, error, ..Answers::default() })
     };
     // Whatever has come of another request.
     for refused in [refused(None), refused(busy())] {
         assert!(refused.refused.len() == 1 && why(&refused).unwrap().contains("does not know"));
+        assert_eq!(refused.missing[&ada()].class, FailureClass::Pair);
         assert!(refused.trouble.is_none() && refused.has_answered(&ada()));
     }
     let in_vain = dealt(None, |asked| {

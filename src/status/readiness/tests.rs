@@ -124,11 +124,16 @@ fn every_spreadsheet_must_have_succeeded_lately_and_nothing_may_wait_for_a_perso
 
 #[test]
 fn a_cell_that_stands_still_too_long_is_not_ready_though_the_others_succeed() {
+    stands_still_too_long(FailureClass::Transient);
+    stands_still_too_long(FailureClass::NoQuote);
+}
+
+fn stands_still_too_long(class: FailureClass) {
     let config = config();
     let begin = Instant::now();
     let mut ledger = Ledger::default();
     let mut text = |second: i64, cells| {
-        let one = partial(ONE, second, cells, FailureClass::Transient);
+        let one = partial(ONE, second, cells, class);
         let instant = begin + Duration::from_secs(second.unsigned_abs());
         ledger.note(status(&config, &[one, good(TWO, second)]), Moment { instant, at: at(second) });
         judge(instant, &ledger).text()
