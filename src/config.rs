@@ -13,7 +13,7 @@ pub use self::sections::{HeartbeatConfig, LogConfig, LogFormat, LogLevel, Status
 use crate::{
     http::TlsConfig,
     kraken::KrakenConfig,
-    pace::RetryConfig,
+    retry::RetryConfig,
     sheets::{CellRef, Credentials, GoogleConfig, SheetConfig, TargetKey, one_tab},
     supervisor::SupervisionConfig,
     tree::{ConfigError, ConfigProblem, DurationRange, MOST_BYTES, Mistakes, Refusal, millis},

@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Config, Overlays,
-    http::{Answer, excerpt},
-    pace::retry_after,
+    http::{Answer, excerpt, retry_after},
     quote::decimal,
 };
 

@@ -1,11 +1,13 @@
 //! A gate that opens so often a second, and lets through one after the other.
-//! Touches: the clock. The arithmetic is `pace`'s.
+//! Touches: the clock. The arithmetic is `bucket`'s.
+
+pub(crate) mod bucket;
 
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use crate::pace::TokenBucket;
+use self::bucket::TokenBucket;
 
 /// Holds up whoever goes too fast. Those who wait pass in the order in which they came, so that
 /// none of them starves. Nobody holds the gate while he waits: whoever is awake lets through

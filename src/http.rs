@@ -15,6 +15,7 @@ pub(crate) mod fuzzing;
 mod gzip;
 mod names;
 mod reach;
+mod retry_after;
 mod secret;
 mod tls;
 mod words;
@@ -39,11 +40,11 @@ pub(crate) use self::{
     error::{HttpError, UNTRUSTED_REMEDY, untrusted},
     few::{Few, FewByName},
     names::Names,
+    retry_after::retry_after,
     tls::Tls,
     words::{clause, excerpt},
 };
 use self::{answer::clock_ahead, reach::Reach};
-use crate::pace::retry_after;
 
 /// The longest wait for a connection, DNS included, within the deadline of a request.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);

@@ -48,8 +48,9 @@ use crate::{
     http::{Tls, TlsConfig, TlsError},
     messages::{Failure, KrakenReport, Ping, QuoteBatch, Report, SheetIndex, Stop, Tick},
     newest::Newest,
-    pace::{OnceAMinute, RetryConfig, Seldom},
     quote::AssetPair,
+    retry::RetryConfig,
+    seldom::{OnceAMinute, Seldom},
     setup::{SetupError, checked},
 };
 

@@ -82,14 +82,15 @@ mod journal;
 mod kraken;
 mod messages;
 mod newest;
-mod pace;
 mod patience;
 mod quote;
+mod retry;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod schedule;
 #[cfg(test)]
 mod scripted;
+mod seldom;
 mod setup;
 mod sheets;
 #[cfg(feature = "status")]
@@ -111,8 +112,8 @@ pub use crate::{
         KrakenReport, Next, Ping, QuoteBatch, Report, ScheduleReport, SheetIndex,
         SpreadsheetReport, Stop, Tick,
     },
-    pace::{Backoff, RetryConfig},
     quote::{AssetPair, InvalidPair, Price, Quote, QuoteField},
+    retry::{Backoff, RetryConfig},
     schedule::ScheduleActor,
     setup::SetupError,
     sheets::{

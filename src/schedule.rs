@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use self::cadence::Cadences;
 use crate::{
     messages::{Ping, Report, ScheduleReport, SheetIndex, Stop, Tick},
-    pace::OnceAMinute,
+    seldom::OnceAMinute,
     suspend::suspended,
     timer::later,
     tree::span,
@@ -31,7 +31,7 @@ const SUSPEND: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(30);
 
 /// A tick that has found no room is sent again after this long, if no other comes before.
-const DELIVER_AGAIN: Duration = Duration::from_secs(1);
+const SEND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Nothing but pings and the stop comes in.
 const MAILBOX: usize = 16;
@@ -120,7 +120,7 @@ impl ScheduleActor {
         }
         let Some(next) = self.cadences.next() else { return };
         let now = Instant::now();
-        self.due = if self.overdue.is_empty() { next } else { next.min(now + DELIVER_AGAIN) };
+        self.due = if self.overdue.is_empty() { next } else { next.min(now + SEND_AGAIN) };
         let wait = self.due.saturating_duration_since(now).min(LOOK);
         later(ctx, wait, |actor: &mut Self, ctx| {
             actor.tick();
@@ -182,7 +182,7 @@ impl ScheduleActor {
         if was_suspended {
             if self.was_suspended.may_say(now) {
                 warn!(self.log, "this machine was suspended for {}; missed ticks are skipped",
-                    roughly(slept); "missed" => missed);
+                    rounded(slept); "missed" => missed);
             }
         } else if missed > 0 && stood_still && self.stood_still.may_say(now) {
             warn!(self.log, "this process stood still; missed ticks are skipped"; "missed" => missed);
@@ -191,7 +191,7 @@ impl ScheduleActor {
 }
 
 /// A time in words, to the second, or to the minute if it is long.
-fn roughly(slept: Duration) -> String {
+fn rounded(slept: Duration) -> String {
     let seconds = slept.as_secs();
     span(Duration::from_secs(if seconds < 600 { seconds } else { seconds - seconds % 60 }))
 }
@@ -307,7 +307,7 @@ mod tests {
             let mut ctx = Context::new();
             actor.restarting(&mut ctx);
             actor.started(&mut ctx);
-            assert_eq!(actor.due - Instant::now(), DELIVER_AGAIN, "it waits for the next day");
+            assert_eq!(actor.due - Instant::now(), SEND_AGAIN, "it waits for the next day");
             actor.tick();
             while due.borrow().is_empty() {
                 tokio::task::yield_now().await;
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn how_long_a_machine_slept_is_told_roughly() {
-        let told = [1, 90, 599, 661, 7_200].map(|seconds| roughly(SECOND * seconds));
+        let told = [1, 90, 599, 661, 7_200].map(|seconds| rounded(SECOND * seconds));
         assert_eq!(told, ["1 s", "90 s", "599 s", "11 min", "2 h"]);
     }
 

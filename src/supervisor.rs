@@ -253,9 +253,8 @@ impl SupervisorActor {
     }
 
     /// Stops the tree, if it stands, within `grace`, and waits for whatever is being stopped
-    /// already, which has this grace as well: what a reload would not have waited for, a stop does.
-    /// A new era begins: of several commands that stop the tree, the last one says what comes
-    /// after.
+    /// already, until the deadline that it has. A new era begins: of several commands that stop the
+    /// tree, the last one says what comes after.
     fn stop_tree(&mut self, grace: Duration) -> (u64, impl Future<Output = ()> + use<>) {
         self.era += 1;
         let tree = self.tree.take();
@@ -263,7 +262,6 @@ impl SupervisorActor {
         if tree.is_some() {
             self.deadline = Deadline::at(asked + grace);
         }
-        self.deadline.put_off(asked + grace);
         let (turn, log, deadline) =
             (Rc::clone(&self.turn), self.log.clone(), self.deadline.clone());
         let stopped = async move {
@@ -417,9 +415,13 @@ impl Handler<Shutdown> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
-        self.leaving = true;
+        let grace = self.config.shutdown_grace;
+        if !std::mem::replace(&mut self.leaving, true) {
+            // What is being stopped for a reload, and would not have been waited for, has it too.
+            self.deadline.put_off(Instant::now() + grace);
+        }
         self.shutdowns += 1;
-        let (_, stopped) = self.stop_tree(self.config.shutdown_grace);
+        let (_, stopped) = self.stop_tree(grace);
         Box::pin(stopped.into_actor(self).then(|(), actor, _| {
             // The first of several tells it.
             let first = actor.board.status().state != State::Stopped;

@@ -1,6 +1,6 @@
 //! Whether `tests/matrix.md` is true as far as a program can tell: every row is there, and has a
-//! reason, or tests that exist, or golden files. It reads the sources as text and touches nothing
-//! else.
+//! reason, or tests that exist, or golden files. So are the tests that other pages name. It reads
+//! the sources as text and touches nothing else.
 
 #![allow(
     clippy::unwrap_used,
@@ -94,7 +94,7 @@ fn files(module: &str) -> Vec<PathBuf> {
 
 /// Whether there is such a test.
 fn exists(test: &str) -> bool {
-    let (module, name) = test.rsplit_once("::").unwrap();
+    let Some((module, name)) = test.rsplit_once("::") else { return false };
     let read = |file: &Path| fs::read_to_string(file).unwrap();
     // What the simulation calls its own is in no module.
     let swarm = || read(&root().join("tests/sim/swarm.rs"));
@@ -120,6 +120,15 @@ fn holds(text: &str, name: &str) -> bool {
         line.starts_with(&format!("{name}: ")) && opening.is_some_and(|line| line.ends_with("! {"))
     };
     (0..lines.len()).any(is_it)
+}
+
+/// What stands in backticks within brackets on one line of a text, links apart: the tests that keep
+/// what the line says.
+fn kept_by(text: &str) -> Vec<&str> {
+    let brackets = text.lines().flat_map(|line| line.split('[').skip(1));
+    let closed = brackets.filter_map(|rest| rest.split_once(']'));
+    let notes = closed.filter(|(_, behind)| !behind.starts_with('('));
+    notes.flat_map(|(note, _)| note.split('`').skip(1).step_by(2)).collect()
 }
 
 /// What a text names that should be a file: whatever is in backticks and has a slash in it.
@@ -192,11 +201,27 @@ fn the_threats_name_tests_that_exist() {
 }
 
 #[test]
+fn the_account_of_the_actors_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("actors.md")).unwrap();
+    let named = kept_by(&text);
+    assert!(named.len() > 60, "{}", named.len());
+    for test in named {
+        assert!(exists(test), "actors.md names {test}, which is not there");
+    }
+}
+
+#[test]
 fn what_is_no_test_is_noticed() {
     assert!(exists("matrix::what_is_no_test_is_noticed"));
     assert!(exists("outages::kraken_500") && exists("status::a_loop_that_hangs_is_not_alive"));
     assert!(exists("simulation::planted_bugs_are_found") && !exists("simulation::planted_bugs"));
-    for test in ["matrix::no_such_test", "matrix::root", "matrix::name", "nowhere::kraken_500"] {
+    for test in [
+        "matrix::no_such_test",
+        "matrix::root",
+        "matrix::name",
+        "nowhere::kraken_500",
+        "kraken_500",
+    ] {
         assert!(!exists(test), "{test}");
     }
     assert!(holds("#[test]\n#[cfg(unix)]\n/// Why.\nasync fn a() {", "a"));
@@ -211,6 +236,8 @@ fn what_is_no_test_is_noticed() {
         assert!(!holds(text, "a"), "{text}");
     }
     assert_eq!(paths("`a::b` `tests/a.sh` `x / y` a/b `.ci/run`"), ["tests/a.sh", ".ci/run"]);
+    let text = "`a` [b](`c`) [`d::e`, `f`, and g]: `h` [`i`](j) [`k`]\n[by `l`] [open `m`";
+    assert_eq!(kept_by(text), ["d::e", "f", "k", "l"]);
     let row = |line: &str| Row::of(line).map(|row| (row.tests.len(), row.stand()));
     assert_eq!(row("| P99 | x | `a::b` `c` `d::e` |"), Some((2, "held")));
     assert_eq!(row("| P99 | x | `a::b`; open: y |"), Some((1, "in part")));

@@ -17,29 +17,33 @@ use std::{
 
 /// What each part of the library may use of the crate, besides itself. Whoever is not named here
 /// is above the rooms, and may use them all.
-const WALLS: [(&str, &[&str]); 20] = [
+const WALLS: [(&str, &[&str]); 21] = [
     ("quote", &[]),
     ("suggest", &[]),
     ("messages", &["quote"]),
     ("timer", &[]),
     ("suspend", &[]),
     ("newest", &["messages", "quote"]),
-    ("pace", &["tree"]),
-    ("gate", &["pace"]),
+    ("seldom", &[]),
+    ("gate", &[]),
     ("tree", &["suggest"]),
+    ("retry", &["tree"]),
     ("dial", &[]),
     ("file", &[]),
-    ("http", &["dial", "file", "messages", "pace", "tree"]),
-    ("schedule", &["messages", "quote", "http", "pace", "gate", "suspend", "tree", "suggest"]),
+    ("http", &["dial", "file", "messages", "tree"]),
+    ("schedule", &["messages", "quote", "http", "seldom", "gate", "suspend", "tree", "suggest"]),
     (
         "kraken",
-        &["messages", "newest", "quote", "http", "pace", "gate", "setup", "tree", "suggest"],
+        &[
+            "messages", "newest", "quote", "http", "retry", "seldom", "gate", "setup", "tree",
+            "suggest",
+        ],
     ),
     (
         "sheets",
         &[
-            "messages", "newest", "quote", "dial", "file", "http", "pace", "gate", "setup", "tree",
-            "suggest",
+            "messages", "newest", "quote", "dial", "file", "http", "retry", "seldom", "gate",
+            "setup", "suspend", "tree", "suggest",
         ],
     ),
     ("setup", &["http", "tree"]),
@@ -139,8 +143,8 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// The parts of the crate that a text uses: `http` and `pace` of `crate::http::…` and
-/// `use crate::{pace::…}`.
+/// The parts of the crate that a text uses: `http` and `retry` of `crate::http::…` and
+/// `use crate::{retry::…}`.
 fn uses(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let word = |text: &str| -> String {

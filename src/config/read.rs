@@ -7,7 +7,7 @@ use crate::{
     config::{HeartbeatConfig, LogConfig, StatusConfig},
     http::TlsConfig,
     kraken::KrakenConfig,
-    pace::RetryConfig,
+    retry::RetryConfig,
     sheets::{GoogleConfig, PlacedSheet, SheetConfig, TargetKey},
     supervisor::SupervisionConfig,
     tree::{ConfigError, Found, Overlays, Raw, Reader, Refusal, Section},

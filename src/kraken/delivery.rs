@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A receiver that has no room is offered the newest quotes again after this long.
-const DELIVER_AGAIN: Duration = Duration::from_millis(250);
+const OFFER_AGAIN: Duration = Duration::from_millis(250);
 
 impl KrakenActor {
     /// Gives what a fetch has brought to everybody with a due sheet.
@@ -62,7 +62,7 @@ impl KrakenActor {
         if is_somebody_late && !self.offers_again {
             self.offers_again = true;
             debug!(self.log, "a receiver of quotes has no room"; "tick" => self.tick);
-            later(ctx, DELIVER_AGAIN, |actor: &mut Self, ctx| {
+            later(ctx, OFFER_AGAIN, |actor: &mut Self, ctx| {
                 actor.offers_again = false;
                 actor.deliver();
                 actor.deliver_later(ctx);

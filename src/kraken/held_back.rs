@@ -95,7 +95,7 @@ impl HeldBack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{messages::FailureClass, pace::Backoff};
+    use crate::{messages::FailureClass, retry::Backoff};
 
     fn pair(text: &str) -> AssetPair {
         AssetPair::parse(text).unwrap()

@@ -7,7 +7,7 @@ use actix::Addr;
 use tokio::time::{self, sleep};
 
 use super::*;
-use crate::{journal::Journal, messages::FailureClass, pace::Backoff, scripted::scripted};
+use crate::{journal::Journal, messages::FailureClass, retry::Backoff, scripted::scripted};
 
 mod late;
 mod settled;

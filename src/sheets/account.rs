@@ -10,7 +10,7 @@ use std::{
 };
 
 use slog::{Logger, info};
-use tokio::{sync::broadcast, time::Instant};
+use tokio::sync::broadcast;
 
 use super::{
     GoogleConfig,
@@ -24,7 +24,7 @@ use crate::{
     gate::Gate,
     http::{Tls, TlsConfig, TlsError},
     messages::{Failure, FailureClass},
-    pace::RetryConfig,
+    retry::RetryConfig,
     setup::{SetupError, checked},
 };
 
@@ -147,8 +147,8 @@ impl Account {
     /// A token that is good for a while. However many ask at once, one request is made; after a
     /// failure none is made until its backoff has passed.
     pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
-        let now = Instant::now();
         let tokens = &self.0.tokens;
+        let now = tokens.now();
         match tokens.last() {
             Some(token) if !token.is_old(now) => Ok(token),
             // It is good to its end: nobody waits for a new one, which may not be to be had yet.
@@ -172,7 +172,7 @@ impl Account {
 
     /// How long no token is asked for after one was not given.
     pub(super) fn wait_for_token(&self) -> Duration {
-        self.0.tokens.wait(Instant::now())
+        self.0.tokens.wait(self.0.tokens.now())
     }
 
     /// Tells the outcome of the request that is under way, or of a new one.
@@ -233,5 +233,45 @@ impl Account {
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account").field("email", &self.email()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        scripted::scripted,
+        sheets::{MetadataServer, credentials::Credentials},
+    };
+
+    #[actix_rt::test]
+    async fn after_a_suspend_a_token_that_has_ended_in_it_is_not_used() {
+        /// How long the machine has slept, in seconds.
+        static SLEPT: AtomicU64 = AtomicU64::new(0);
+        /// How many tokens there have been.
+        static GIVEN: AtomicU64 = AtomicU64::new(0);
+        let dialer = scripted(|request| {
+            if request.contains("/email") {
+                return (200, "bot@x".to_owned());
+            }
+            let count = GIVEN.fetch_add(1, Ordering::Relaxed);
+            (200, format!(r#"{{"access_token":"token-{count}","expires_in":3599}}"#))
+        });
+        let credentials = Credentials::Metadata(MetadataServer::at("metadata.test").unwrap());
+        let tls = Tls::new(&TlsConfig::default()).unwrap().over(Some(dialer));
+        let google = GoogleConfig::default();
+        let mut account =
+            Account::with_tls(credentials, &google, RetryConfig::default(), &tls).unwrap();
+        let tokens = Rc::get_mut(&mut account.0).and_then(|inner| Rc::get_mut(&mut inner.tokens));
+        tokens.unwrap().clock =
+            || Instant::now() + Duration::from_secs(SLEPT.load(Ordering::Relaxed));
+        let used = async || account.token().await.unwrap().secret().to_owned();
+        assert_eq!((used().await, used().await), ("token-0".into(), "token-0".into()));
+        SLEPT.store(8 * 3_600, Ordering::Relaxed);
+        assert_eq!((used().await, used().await), ("token-1".into(), "token-1".into()));
     }
 }

@@ -47,7 +47,8 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
-    /// A token that was asked for at that moment, and lives so long from then on.
+    /// A token that was asked for at that moment, and lives so long from then on. The clock that
+    /// the moment is of has to go on while the machine is suspended, as Google's does.
     ///
     /// # Errors
     /// When no token is like this: in words.
@@ -165,23 +166,23 @@ impl TokenError {
     }
 }
 
-/// Asks for a token.
+/// Asks for a token, at the moment `now`.
 ///
 /// # Errors
 /// [`TokenError`] says whose fault it is.
 pub(super) async fn request_token(
     key: ServiceAccountKey,
     tls: &Tls,
+    now: Instant,
 ) -> Result<AccessToken, TokenError> {
     let email = key.client_email().to_owned();
     let tls = tls.clone();
     let heard = Heard::default();
     let hearing = heard.clone();
     // In a task of its own a panic of the library's is an error and no more.
-    let mut request =
-        OwnTask(actix_rt::spawn(
-            async move { timeout(DEADLINE, exchange(key, &tls, &hearing)).await },
-        ));
+    let mut request = OwnTask(actix_rt::spawn(async move {
+        timeout(DEADLINE, exchange(key, &tls, &hearing, now)).await
+    }));
     let outcome = match (&mut request.0).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| sort(error, email)),
         Ok(Err(_)) => Err(TokenError::unavailable(format!("no answer within {DEADLINE:?}"))),
@@ -233,13 +234,13 @@ async fn exchange(
     key: ServiceAccountKey,
     tls: &Tls,
     heard: &Heard,
+    asked: Instant,
 ) -> Result<AccessToken, ExchangeError> {
     let client = client(tls, heard).build_hyper_client().map_err(ExchangeError::Library)?;
     let authenticator = ServiceAccountAuthenticator::with_client(key.into_inner(), client)
         .build()
         .await
         .map_err(|_| ExchangeError::Setup)?;
-    let asked = Instant::now();
     let token = authenticator.token(&[SCOPE]).await.map_err(ExchangeError::Library)?;
     let now = jiff::Timestamp::now();
     let secret = token.token().ok_or(ExchangeError::Unusable("there is no token in its answer"))?;

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{a1::CellRef, configured};
 use crate::{
     messages::{CellContent, SheetIndex},
-    pace::RetryConfig,
     quote::{AssetPair, QuoteField},
+    retry::RetryConfig,
     tree::{DurationRange, Mistakes, Refusal, Section, millis, span},
 };
 

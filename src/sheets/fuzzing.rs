@@ -4,7 +4,10 @@
 #![allow(clippy::expect_used, reason = "what must hold")]
 
 use actix_rt::System;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    time::Instant,
+};
 
 use super::{
     SpreadsheetId, Tab,
@@ -112,7 +115,7 @@ pub fn token_answer(bytes: &[u8]) {
     });
     let tls = Tls::new(&crate::TlsConfig::default()).expect("roots are compiled in");
     let tls = tls.over(Some(dialer));
-    match System::new().block_on(auth::request_token(a_key(), &tls)) {
+    match System::new().block_on(auth::request_token(a_key(), &tls, Instant::now())) {
         Ok(token) => assert!(token.secret().bytes().all(|byte| byte.is_ascii_graphic())),
         Err(error) => {
             let told = error.failure().to_string();

@@ -77,16 +77,15 @@ impl Metadata {
         Ok(email)
     }
 
-    /// Asks for a token.
+    /// Asks for a token, at the moment `now`.
     ///
     /// # Errors
     /// [`TokenError`] says whose fault it is.
-    pub(super) async fn token(&self) -> Result<AccessToken, TokenError> {
-        let asked = Instant::now();
+    pub(super) async fn token(&self, now: Instant) -> Result<AccessToken, TokenError> {
         let answer = self.get(&format!("token?scopes={SCOPE}")).await?;
         let granted: Granted = serde_json::from_slice(&answer.body).map_err(|_| stranger())?;
         let life = Duration::from_secs(granted.expires_in);
-        let token = AccessToken::new(&granted.access_token, asked, life);
+        let token = AccessToken::new(&granted.access_token, now, life);
         token.map_err(|why| TokenError::NoMetadata { reason: why.into(), remedy: "", wait: None })
     }
 
@@ -155,7 +154,7 @@ mod tests {
             let metadata = Metadata::new(&server, &tls).unwrap();
             within(async {
                 metadata.email().await?;
-                metadata.token().await
+                metadata.token(Instant::now()).await
             })
             .await
         });

@@ -14,7 +14,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::pace::retry_after;
+use crate::http::retry_after;
 
 /// No head that is looked at is longer.
 const HEAD: usize = 16 * 1024;

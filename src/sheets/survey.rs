@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{messages::Failure, pace::Seldom};
+use crate::{messages::Failure, seldom::Seldom};
 
 /// Titles, sizes and the time zone are read again after so many times `retry.probe` (an hour):
 /// somebody may have exchanged two titles, which no refusal would tell.

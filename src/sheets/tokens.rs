@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     http::{Tls, TlsError},
-    pace::Backoff,
+    retry::Backoff,
+    suspend,
 };
 
 /// What an identity has of tokens.
@@ -25,6 +26,8 @@ pub(super) struct Tokens {
     last: RefCell<Option<AccessToken>>,
     outage: RefCell<Option<Outage>>,
     email: RefCell<Rc<str>>,
+    /// Goes on while the machine is suspended: a token grows old meanwhile.
+    pub(super) clock: fn() -> Instant,
 }
 
 /// Where tokens come from.
@@ -60,7 +63,13 @@ impl Tokens {
             last: RefCell::new(None),
             outage: RefCell::new(None),
             email: RefCell::new("the service account".into()),
+            clock: suspend::now,
         })
+    }
+
+    /// Now, as it is reckoned here.
+    pub(super) fn now(&self) -> Instant {
+        (self.clock)()
     }
 
     /// Whose they are, once it is known.
@@ -113,7 +122,7 @@ impl Tokens {
             let failures = outage.as_ref().map_or(1, |before| before.failures.saturating_add(1));
             let wait = self.backoff.jittered(failures, fastrand::f64());
             let wait = wait.max(error.wait().unwrap_or_default());
-            Outage { error: error.clone(), failures, until: Instant::now() + wait }
+            Outage { error: error.clone(), failures, until: self.now() + wait }
         });
         outcome
     }
@@ -124,14 +133,14 @@ impl Tokens {
     ) -> Result<AccessToken, TokenError> {
         let key = key?;
         self.email.replace(key.client_email().into());
-        auth::request_token(key, &self.tls).await
+        auth::request_token(key, &self.tls, self.now()).await
     }
 
     /// Whose token it is comes first: when it is refused, that has to be told.
     async fn by_metadata(&self, server: &Metadata) -> Result<AccessToken, TokenError> {
         let email = server.email().await?;
         self.email.replace(email.into());
-        server.token().await
+        server.token(self.now()).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     messages::{Failure, FailureClass},
-    pace::RetryConfig,
+    retry::RetryConfig,
 };
 
 /// Why an attempt has come to nothing.

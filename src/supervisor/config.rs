@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::intensity::RestartIntensity;
 use crate::{
-    pace::Backoff,
+    retry::Backoff,
     tree::{DurationRange, Mistakes, Section, millis},
 };
 

@@ -234,6 +234,22 @@ fn descriptors_and_threads_do_not_grow_in_number() {
 
 #[test]
 fn after_a_stop_of_the_whole_process_there_is_one_tick_and_no_burst() {
+    // A busy machine may disturb one round; who ticks out of turn by himself does so in each.
+    let mut rounds = Vec::new();
+    loop {
+        let at = after_a_stop_of_five_seconds();
+        // One at once for all that were missed, and the next in the old rhythm.
+        if (5_000..5_900).contains(&at[0]) && (5_900..6_900).contains(&at[1]) {
+            return;
+        }
+        rounds.push(at);
+        assert!(rounds.len() < 4, "{rounds:?}");
+    }
+}
+
+/// How long after the first request, in milliseconds, a process that ticks every two seconds, and
+/// is stopped until five are over, makes its next two.
+fn after_a_stop_of_five_seconds() -> [u128; 2] {
     let rig = Rig::new();
     let file = rig.file(&price_in(ONE, "A1").replace("20,", "2000,"));
     let process = Process::start(&["-c", file.path().to_str().unwrap()]);
@@ -248,12 +264,10 @@ fn after_a_stop_of_the_whole_process_there_is_one_tick_and_no_burst() {
     process.signal("CONT");
     let some = |sandbox: &Sandbox| sandbox.count(Service::Kraken) >= before + 2;
     assert!(rig.sandbox.wait_for_blocking(some, SOON).is_ok(), "it does not go on");
-    let since = rig.sandbox.requests(Service::Kraken).split_off(before);
-    let at: Vec<_> = since.iter().map(|e| e.at.duration_since(begin).as_millis()).collect();
-    // One at once for all that were missed, and the next in the old rhythm.
-    assert!((5_000..5_900).contains(&at[0]) && (5_900..7_500).contains(&at[1]), "{at:?}");
     process.signal("TERM");
     process.end();
+    let since = rig.sandbox.requests(Service::Kraken).split_off(before);
+    [0, 1].map(|n| since[n].at.duration_since(begin).unsigned_abs().as_millis())
 }
 
 #[test]

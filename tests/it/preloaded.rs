@@ -7,7 +7,10 @@ use std::{fs, os::unix::fs::FileExt as _, path::Path, process::Command, thread, 
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::rig::{ONE, Process, Rig, SOON, price_in, ratesheet, tickers};
+use crate::{
+    rhythm::Rhythm,
+    rig::{ONE, Process, Rig, SOON, price_in, ratesheet, tickers},
+};
 
 /// Builds a library of `tests/machine`, and says where it is.
 fn built(folder: &TempDir, name: &str) -> String {
@@ -45,7 +48,8 @@ fn no_stop_waits_for_a_lookup() {
 }
 
 /// The clock is set an hour back, an hour on, fifty years on, and right again: prices are written
-/// on and on, no tick is waited for, and none comes before its time.
+/// on and on, no tick is waited for, and none comes before its time. A busy machine may hold up one
+/// tick or the other; who waits for one because of the clock does so whenever it is set.
 #[test]
 fn a_clock_that_is_set_disturbs_no_tick() {
     const EVERY: Duration = Duration::from_millis(100);
@@ -64,19 +68,31 @@ fn a_clock_that_is_set_disturbs_no_tick() {
     command.env("LD_PRELOAD", &library).env("CLOCK_AHEAD", &clock);
     let process = Process::of(command);
     rig.changes("A1");
+    let mut from = 0;
     for ahead in [-3_600, 3_600, 50 * 365 * 86_400, 0] {
-        let before = rig.number("D1").unwrap();
-        set(ahead);
-        let (begin, asked) = (Instant::now(), tickers(&rig.sandbox).len());
-        for _ in 0..5 {
+        let mut pauses = Vec::new();
+        while pauses.last().is_none_or(|pause| *pause > 4 * EVERY) {
+            assert!(pauses.len() < 5, "{ahead} s: ticks are waited for: {pauses:?}");
+            set(from);
             rig.changes("A1");
+            let before = rig.number("D1").unwrap();
+            set(ahead);
+            let (begin, asked) = (Instant::now(), tickers(&rig.sandbox).len());
+            for _ in 0..5 {
+                rig.changes("A1");
+            }
+            let took = begin.elapsed();
+            let fetches = tickers(&rig.sandbox).split_off(asked - 1);
+            // The first is from before, and one at each end may belong to another time.
+            let most = took.div_duration_f64(EVERY) as usize + 3;
+            let count = fetches.len();
+            assert!(count <= most, "{ahead} s: {count} fetches in {took:?}");
+            assert_ne!(rig.number("D1"), Some(before));
+            let mut rhythm = Rhythm::new(EVERY);
+            rhythm.hear(&fetches);
+            pauses.push(rhythm.pause());
         }
-        let took = begin.elapsed();
-        let fetches = tickers(&rig.sandbox).len() - asked;
-        // One at each of its ends may belong to another.
-        let most = took.div_duration_f64(EVERY) as usize + 2;
-        assert!(fetches <= most, "{ahead} s: {fetches} fetches in {took:?}");
-        assert_ne!(rig.number("D1"), Some(before));
+        from = ahead;
     }
     process.signal("TERM");
     let output = process.end();

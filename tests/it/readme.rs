@@ -181,39 +181,6 @@ fn the_code_in_the_documents_is_that_of_the_examples() {
 }
 
 #[test]
-fn every_test_that_is_named_exists() {
-    let mut tests = file("tests/tidy.rs");
-    for folder in [
-        "tests/it",
-        "tests/it/hostile",
-        "src",
-        "src/supervisor/guard",
-        "src/sheets",
-        "src/sheets/failing",
-        "src/sheets/plan",
-        "src/sheets/plan/tests",
-        "src/schedule",
-        "src/status",
-        "src/heartbeat",
-    ] {
-        for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
-            tests.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
-        }
-    }
-    let text = file("actors.md");
-    let mut named = 0;
-    for line in text.lines().filter(|line| line.starts_with("- **")) {
-        let Some((_, names)) = line.rsplit_once('[') else { continue };
-        for name in code(names).into_iter().filter(|name| name.contains('_')) {
-            named += 1;
-            let function = name.rsplit("::").next().unwrap();
-            assert!(tests.contains(&format!("fn {function}(")), "there is no test {name}");
-        }
-    }
-    assert!(named > 15, "{named}");
-}
-
-#[test]
 fn links_within_the_repository_lead_somewhere() {
     for document in DOCUMENTS {
         for part in file(document).split("](").skip(1) {

@@ -2,18 +2,20 @@
 //! actor that hangs.
 
 use std::{
+    cell::Cell,
+    rc::Rc,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, Handler, Message};
 use ratesheet::{
     ActorName, Config, Drill, DrillActor, GetStatus, Reload, Restart, Shutdown, State,
     SupervisorActor,
     sandbox::{Fault, FaultRule, Service},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::rig::{
     ONE, Process, Rig, SOON, TWO, block_on, eventually, in_flight, one_price, price, price_in,
@@ -78,6 +80,57 @@ fn a_reload_waits_for_one_that_hangs_no_longer_than_two_seconds() {
         let mut all = writes(&rig.sandbox);
         all.retain(|write| write.target.contains(ONE));
         assert!(!all.windows(2).any(|two| two[0].overlaps(&two[1])), "two in flight: {all:?}");
+    });
+}
+
+/// A tree with two spreadsheets, to the first of which a write hangs.
+async fn with_one_that_hangs(rig: &Rig, grace: Duration) -> Addr<SupervisorActor> {
+    let mut config = rig.config().sheet(one_price(ONE)).sheet(one_price(TWO));
+    config.shutdown_grace = grace;
+    config.google.deadline = 2 * SOON;
+    let tree = SupervisorActor::new(config).start();
+    rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+    rig.sandbox.inject(slow(60_000).spreadsheet(ONE).times(1));
+    rig.until("a write in flight", in_flight).await;
+    tree
+}
+
+/// Gives a command again and again, always before two seconds have passed, until it is done.
+async fn again_and_again<M>(
+    tree: &Addr<SupervisorActor>,
+    command: M,
+    is_done: fn(M::Result) -> bool,
+) where
+    M: Message + Clone + Send + 'static,
+    M::Result: Send,
+    SupervisorActor: Handler<M>,
+{
+    let (begun, done) = (Instant::now(), Rc::new(Cell::new(false)));
+    while !done.get() {
+        assert!(begun.elapsed() < SOON, "each of them puts it off");
+        let (answer, done) = (tree.send(command.clone()), Rc::clone(&done));
+        actix_rt::spawn(async move { done.set(done.get() || answer.await.is_ok_and(is_done)) });
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[test]
+fn however_often_it_is_restarted_one_that_hangs_is_waited_for_once() {
+    block_on(async {
+        let rig = Rig::new();
+        let tree = with_one_that_hangs(&rig, 2 * SOON).await;
+        again_and_again(&tree, Restart, |restarted| restarted.is_ok()).await;
+        rig.fresh(&[(ONE, "A1"), (TWO, "A1")]).await;
+        tree.send(Shutdown).await.unwrap();
+    });
+}
+
+#[test]
+fn however_often_it_is_told_to_stop_its_grace_is_over_once() {
+    block_on(async {
+        let rig = Rig::new();
+        let tree = with_one_that_hangs(&rig, Duration::from_secs(2)).await;
+        again_and_again(&tree, Shutdown, |()| true).await;
     });
 }
 

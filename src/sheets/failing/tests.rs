@@ -13,8 +13,8 @@ use crate::{
     messages::{
         CellValue, Failure, FailureClass, QuoteBatch, Report, SheetIndex, SpreadsheetReport,
     },
-    pace::RetryConfig,
     quote::{AssetPair, Price, Quote},
+    retry::RetryConfig,
     scripted::scripted,
     sheets::{
         Account, Credentials, GoogleConfig, SheetConfig, SpreadsheetId, Tab, writing::APPLIED_LATE,

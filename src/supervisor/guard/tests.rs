@@ -6,7 +6,7 @@ use actix::{Message, WrapFuture};
 use tokio::sync::Mutex;
 
 use super::*;
-use crate::{pace::Backoff, supervisor::RestartIntensity};
+use crate::{retry::Backoff, supervisor::RestartIntensity};
 
 /// What an actor of the tests is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]

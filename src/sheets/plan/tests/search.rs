@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::{
-    pace::{RetryConfig, TokenBucket},
+    gate::bucket::TokenBucket,
+    retry::RetryConfig,
     sheets::{config::Tab, plan::search::AT_ONCE},
 };
 
