@@ -144,4 +144,27 @@ mod tests {
             assert_eq!(HttpError::from_connect(&cause).to_string(), told);
         }
     }
+    #[test]
+    fn a_certificate_that_is_not_to_be_trusted_is_found_within_what_wraps_it() {
+        let cause = |error: rustls::Error| ConnectError::Io(io::Error::other(error));
+        let ended = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let ended = HttpError::from_connect(&cause(ended));
+        assert!(matches!(&ended, HttpError::Certificate(_)), "{ended}");
+        let other = HttpError::from_connect(&cause(rustls::Error::HandshakeNotComplete));
+        assert!(matches!(&other, HttpError::Connect(why) if why.starts_with("TLS: ")), "{other}");
+    }
+
+    #[test]
+    fn what_a_person_can_do_is_said_of_what_a_person_can_mend() {
+        let redirect = || HttpError::Redirect { status: 302, to: "elsewhere".into() };
+        for (error, class, remedy) in [
+            (HttpError::Certificate("it".into()), FailureClass::Tls, UNTRUSTED_REMEDY),
+            (redirect(), FailureClass::Transient, REDIRECTED_REMEDY),
+            (HttpError::Truncated, FailureClass::Transient, ""),
+        ] {
+            let told = error.failure("Kraken");
+            assert_eq!((told.class, &*told.remedy), (class, remedy));
+            assert_eq!(told.reason, format!("Kraken: {error}"));
+        }
+    }
 }

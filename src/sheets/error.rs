@@ -262,6 +262,28 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_reached_nobody_was_not_carried_out_and_one_without_its_answer_may_have_been() {
+        let deadline = Duration::from_secs(30);
+        for (error, is_ambiguous) in [
+            (HttpError::Connect("refused".into()), false),
+            (HttpError::Certificate("it has ended".into()), false),
+            (HttpError::InTheClear, false),
+            (HttpError::Deadline(deadline), true),
+            (HttpError::Broken("reset".into()), true),
+            (HttpError::Truncated, true),
+            (HttpError::Withheld, true),
+        ] {
+            let told = error.to_string();
+            assert_eq!(SheetsError::Http(error).is_ambiguous(), is_ambiguous, "{told}");
+        }
+        let [server, limited] = [
+            SheetsError::Server { text: "503".into(), wait: None },
+            SheetsError::RateLimited { text: "429".into(), wait: None },
+        ];
+        assert!(server.is_ambiguous() && !limited.is_ambiguous());
+    }
+
+    #[test]
     fn whoever_is_in_trouble_is_left_alone_for_as_long_as_it_asks() {
         let wait = Some(Duration::from_secs(30));
         for (body, status, heard) in [
