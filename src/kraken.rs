@@ -197,7 +197,7 @@ impl KrakenActor {
     /// Gives quotes to one more receiver.
     #[must_use]
     pub fn feed(mut self, feed: Feed) -> Self {
-        let late = Newest::of(feed.sheets.keys().copied());
+        let late = Newest::of(feed.sheets.clone());
         self.feeds.push((feed, late));
         self
     }

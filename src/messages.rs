@@ -47,7 +47,8 @@ pub struct QuoteBatch {
     pub due: Arc<[SheetIndex]>,
     /// The quotes, by the pair as configured.
     pub quotes: Arc<BTreeMap<AssetPair, Quote>>,
-    /// The pairs that there is no quote of, each with its reason.
+    /// The pairs that there is no quote of any more, each with its reason. To a receiver that has
+    /// been late comes, beside that, the last quote that there was.
     pub missing: Arc<BTreeMap<AssetPair, Failure>>,
 }
 

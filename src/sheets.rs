@@ -99,7 +99,7 @@ pub struct SheetsActor {
     /// Tokens that Google did not take since the last success.
     rejected_tokens: u32,
     tick: u64,
-    /// The newest tick in which something was sent.
+    /// The newest tick in which a price was sent.
     sent: u64,
     /// The newest quotes of each sheet, for the case of a restart.
     newest: Newest,
@@ -164,6 +164,7 @@ impl SheetsActor {
         checked(|mistakes| config::check(&spreadsheet, &sheets, &retry, mistakes))?;
         let now = Instant::now();
         let plan = plan_for(&sheets, &retry, now);
+        let newest = Newest::of(sheets.iter().map(|(index, sheet)| (*index, sheet.pairs())));
         let mut report = SpreadsheetReport::new(spreadsheet.shared());
         report.cells = plan.report();
         Ok(Self {
@@ -173,7 +174,7 @@ impl SheetsActor {
             retry,
             account,
             reports: None,
-            newest: Newest::of(plan.sheets()),
+            newest,
             plan,
             phase: Phase::Idle,
             survey: Survey::new(now, retry.probe),

@@ -228,6 +228,14 @@ impl SheetConfig {
         quotes.chain(updated).chain(problem)
     }
 
+    /// The pairs that it shows, each once.
+    pub(crate) fn pairs(&self) -> Vec<AssetPair> {
+        let mut pairs: Vec<_> = self.cells.iter().map(|mapping| mapping.pair.clone()).collect();
+        pairs.sort();
+        pairs.dedup();
+        pairs
+    }
+
     /// Notes what is wrong with a sheet that was built in code, at `path`.
     pub(crate) fn check(&self, path: &str, mistakes: &mut Mistakes) {
         mistakes.adopt(&format!("{path}."), &self.mistakes);
@@ -321,6 +329,17 @@ impl GoogleConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_without_quotes_may_have_nearly_everything_in_it() {
+        for cell in ["Q1/Q2!A1", "H1+H2!B5", "Q1 and Q2!A1", "A1&B1!C1", "A|B!A1"] {
+            let sheet = SheetConfig::new("15CcPNtMZUSYhO99NOiFyHNjZCmgkvWnV5sKrGrtFLOk", "Prices");
+            let sheet = sheet.every(Duration::from_secs(5)).cell("kraken:xbteur:sell", cell);
+            let mut mistakes = Mistakes::default();
+            sheet.check("sheet", &mut mistakes);
+            assert!(mistakes.into_result("").is_ok(), "{cell}");
+        }
+    }
 
     #[test]
     fn cells_of_two_tabs_are_told_apart_and_those_of_one_need_not_be() {

@@ -319,9 +319,11 @@ fn linked(text: &str) -> Option<Refusal> {
 
 /// Several cells in one text, such as `A1, B7`; or one, with a comma that is left of a list.
 fn several(text: &str) -> Option<Refusal> {
-    let ends = |c: char| c.is_whitespace() || ",;/|+&".contains(c);
-    let parts = text.split(ends).filter(|part| !["", "and"].contains(part));
-    let parts: Vec<_> = parts.collect();
+    // A title that stands before a '!' without quotes may have nearly everything in it.
+    let between = if text.contains('!') { ",;" } else { ",;/|+&" };
+    let ends = |c: char| c.is_whitespace() || between.contains(c);
+    let is_part = |part: &&str| !part.is_empty() && (text.contains('!') || *part != "and");
+    let parts: Vec<_> = text.split(ends).filter(is_part).collect();
     // A title may have a comma in it, and words with blanks are rather a title, or one name.
     let names = text.contains([',', ';']) && !text.contains('!');
     let is_cell = |part: &&str| match CellRef::parse(part) {

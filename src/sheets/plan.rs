@@ -72,11 +72,6 @@ impl Plan {
         Self { targets, sheets, news: BTreeSet::new(), first: None, zone: None, search }
     }
 
-    /// The sheets in it.
-    pub(super) fn sheets(&self) -> impl Iterator<Item = SheetIndex> + '_ {
-        self.sheets.iter().map(|(sheet, _)| *sheet)
-    }
-
     /// Takes in what a fetch brought for the sheets that were due.
     pub(super) fn apply(&mut self, batch: &QuoteBatch, now: Instant) {
         let due: BTreeSet<_> = batch.due.iter().collect();
@@ -230,7 +225,7 @@ impl Plan {
             self.set_aside([cell], text, until);
         }
         let mut suspects = self.search.slow_down();
-        suspects.retain(|&cell| self.targets[cell].can_be_written());
+        suspects.retain(|&cell| self.targets[cell].can_be_tried(write.sent));
         self.set_aside(suspects, text, write.sent);
         self.keep_aside();
     }

@@ -39,7 +39,9 @@ impl SheetsActor {
             return;
         };
         self.phase = Phase::Writing;
-        self.sent = self.tick;
+        if self.plan.has_quotes(&write) {
+            self.sent = self.tick;
+        }
         let (account, id) = (self.account.clone(), self.spreadsheet.clone());
         let tick = self.tick;
         let send = async move {
@@ -111,6 +113,9 @@ impl SheetsActor {
             if !std::mem::replace(&mut self.priced, true) {
                 info!(self.log, "the first prices are in the spreadsheet"; "cells" => cells);
             }
+        } else if self.sent != self.tick && self.plan.has_healthy_cell() {
+            // No price has changed, and the time of the newest is in its cell.
+            self.succeeded();
         }
         let now = Instant::now();
         if self.plan.is_due(now) || self.survey.is_due(now) {

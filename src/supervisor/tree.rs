@@ -19,7 +19,6 @@ use crate::{
     kraken::{Feed, KrakenActor},
     messages::{ActorName, Fault, Report, SheetIndex},
     patience,
-    quote::AssetPair,
     schedule::ScheduleActor,
     sheets::{Account, Credentials, ServiceAccountKey, SheetConfig, SheetsActor, SpreadsheetId},
     tree::ConfigError,
@@ -124,7 +123,7 @@ impl Tree {
         };
         for (id, own) in spreadsheets {
             let Some(account) = account.clone() else { break };
-            let pairs = own.iter().map(|(index, sheet)| (*index, pairs(sheet))).collect();
+            let pairs = own.iter().map(|(index, sheet)| (*index, sheet.pairs())).collect();
             let actor = SheetsActor::new(id.clone(), own, account, config.retry)?
                 .stays_in(Rc::clone(first_tabs.entry(id.clone()).or_default()))
                 .reports(around.reports.clone())
@@ -225,12 +224,4 @@ pub(super) fn by_spreadsheet(
         own.push((SheetIndex(index), sheet.clone()));
     }
     grouped
-}
-
-/// The pairs that a sheet shows, each once.
-fn pairs(sheet: &SheetConfig) -> Vec<AssetPair> {
-    let mut pairs: Vec<_> = sheet.cells.iter().map(|mapping| mapping.pair.clone()).collect();
-    pairs.sort();
-    pairs.dedup();
-    pairs
 }

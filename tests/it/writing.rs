@@ -127,6 +127,26 @@ fn a_write_that_is_applied_late_does_not_stay() {
 }
 
 #[test]
+fn a_tick_that_brings_nothing_but_the_time_of_the_same_prices_is_a_success() {
+    block_on(async {
+        let rig = Rig::new();
+        rig.set_price(50);
+        let sheet = one_price(ONE).updated("B1");
+        with_tree(rig.config().sheet(sheet), async |supervisor| {
+            let first = report(supervisor, |report| report.last_success.is_some()).await;
+            // Long before the price is written afresh.
+            report(supervisor, |report| {
+                report.writes > first.writes + 3 && report.last_success > first.last_success
+            })
+            .await;
+            let all = writes(&rig.sandbox);
+            assert!(all.iter().skip(1).all(|write| !write.json().to_string().contains("!A1")));
+        })
+        .await;
+    });
+}
+
+#[test]
 fn where_no_price_is_to_be_had_the_time_and_the_problem_are_no_success() {
     block_on(async {
         let rig = Rig::new();

@@ -201,8 +201,7 @@ impl Checker {
     pub(crate) fn reloads(&mut self, now: Duration, plan: &Plan) {
         let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
         books.chain([Role::Kraken]).for_each(|role| self.begins_anew(role));
-        // Who begins does not know what there was before him.
-        (0..plan.spreadsheets.len()).for_each(|book| self.writes.may_come_late(now, book));
+        self.writes.begins(now + plan.handover());
         self.tokens.begin_anew();
         self.reloads.note(now);
         self.excuses.reloads(now, plan);

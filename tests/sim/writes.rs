@@ -85,6 +85,8 @@ pub(crate) struct Writes {
     told: BTreeMap<(usize, String), (String, Duration)>,
     /// By spreadsheet: until when a write of whichever cells may be carried out.
     late: BTreeMap<usize, Duration>,
+    /// When whoever writes was last built afresh.
+    begun: Duration,
     /// By sheet: when its cells came to be elsewhere, and have not been found there.
     moved: BTreeMap<usize, Duration>,
     /// … and until when they were, who are written afresh there.
@@ -298,6 +300,11 @@ impl Writes {
         self.late.insert(book, now + APPLIED_LATE);
     }
 
+    /// Whoever writes has been built afresh.
+    pub(crate) const fn begins(&mut self, now: Duration) {
+        self.begun = now;
+    }
+
     /// The cells of a sheet come to be elsewhere.
     pub(crate) fn moves(&mut self, now: Duration, sheet: usize) {
         self.moved.insert(sheet, now);
@@ -336,9 +343,8 @@ impl Writes {
     /// Whether a write of a cell may have been carried out only after what was written `before`.
     fn may_be_late(&self, book: usize, range: &str, before: Duration) -> bool {
         let own = self.cells.get(&(book, range.to_owned())).map(|cell| cell.late);
-        // Who has begun at the very start knows of nothing before him, either.
-        let any = self.late.get(&book).copied().unwrap_or(APPLIED_LATE);
-        before < any.max(own.unwrap_or_default()) + ON_THE_WAY
+        let late = own.max(self.late.get(&book).copied()).unwrap_or_default();
+        before < late + ON_THE_WAY
     }
 
     /// A write has brought this into its cell.
@@ -373,7 +379,10 @@ impl Writes {
         // with one that has brought nothing newer.
         let none_newer =
             every > AFRESH || fetches.is_followed(*fetch) || fetches.failed_since(before.at);
-        let over = none_newer && self.may_be_late(book, range, before.at);
+        let late = none_newer && self.may_be_late(book, range, before.at);
+        // Who begins does not know what there was before him.
+        let begun = every > AFRESH && before.at < self.begun + APPLIED_LATE + ON_THE_WAY;
+        let over = late || begun;
         let may = self.is_owed(book, *sheet, before.at, excuses)
             || over
             || stands && self.is_again_due(book, range, before.at, at, every);

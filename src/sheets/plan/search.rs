@@ -188,10 +188,9 @@ impl Search {
                     behind = behind.iter().flat_map(|group| halves(group)).collect();
                 }
                 self.look_into(behind, group.is_probe);
-                // What is before it is good: it is written with whatever is, or, if it was set
-                // aside, probed first.
-                if group.is_probe && !before.is_empty() {
-                    self.probes.push_front(before.to_vec());
+                // Google may yet refuse some of them for a reason that it does not name.
+                if !before.is_empty() {
+                    self.queue(group.is_probe).push_front(before.to_vec());
                 }
                 Some(cell)
             }
@@ -238,6 +237,10 @@ impl Search {
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.probes.iter().map(Vec::len).sum()
+    }
+
+    fn queue(&mut self, is_probe: bool) -> &mut VecDeque<Vec<usize>> {
+        if is_probe { &mut self.probes } else { &mut self.suspects }
     }
 
     /// Has these groups written by themselves, in this order.

@@ -77,18 +77,19 @@ impl Target {
 
     pub(super) fn apply(&mut self, batch: &QuoteBatch, zone: Option<&TimeZone>) {
         let CellContent::Quote(pair, field) = &self.content else { return };
-        let value = match (batch.quotes.get(pair), batch.missing.get(pair)) {
-            (Some(quote), _) => value_of(quote, pair, *field, zone),
-            (None, Some(failure)) => Err(failure.clone()),
-            (None, None) => return,
-        };
-        match value {
-            Ok(number) => {
-                self.wanted = number.map(CellValue::Number);
-                self.quoted = batch.quotes.get(pair).map(|quote| quote.at);
-                self.absent = None;
+        if let Some(quote) = batch.quotes.get(pair) {
+            match value_of(quote, pair, *field, zone) {
+                Ok(number) => {
+                    self.wanted = number.map(CellValue::Number);
+                    self.quoted = Some(quote.at);
+                    self.absent = None;
+                }
+                Err(failure) => self.absent = Some(failure),
             }
-            Err(failure) => self.absent = Some(failure),
+        }
+        // Of a pair that has none any more it may be the last that there was.
+        if let Some(failure) = batch.missing.get(pair) {
+            self.absent = Some(failure.clone());
         }
     }
 
@@ -177,6 +178,11 @@ impl Target {
     /// Whether it could be written, changed or not: nothing stands in the way.
     pub(super) fn can_be_written(&self) -> bool {
         self.quarantine.is_none() && self.range.is_some() && self.wanted.is_some()
+    }
+
+    /// Whether it could be written, and has something to be written for.
+    pub(super) fn can_be_tried(&self, now: Instant) -> bool {
+        self.can_be_written() && (self.absent.is_none() || self.is_wanting(now))
     }
 
     /// Whether it was to be tried again so long ago.

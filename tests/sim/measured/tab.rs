@@ -99,7 +99,7 @@ pub(super) fn by_title() -> Measured {
 /// if Google names the cell that it refuses, that one and the others apart; if not, one half and
 /// the other.
 pub(super) fn by_number() -> Measured {
-    for (names_entries, rest) in [(true, &[CELLS, CELLS - 1, 1][..]), (false, &[CELLS, CELLS])] {
+    for (names_entries, rest) in [(true, &[CELLS, 1, CELLS - 1][..]), (false, &[CELLS, CELLS])] {
         let record = watch("a renamed tab", 7, move || plan(names_entries, true));
         let plan = plan(names_entries, true);
         for at in [BEGIN, BACK] {

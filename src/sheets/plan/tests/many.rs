@@ -21,7 +21,7 @@ fn as_many_sheets_as_cells_take_no_more_than_their_number() {
     let mut plan = Plan::new(&sheets, Duration::from_secs(10));
     let batch = QuoteBatch {
         tick: 1,
-        due: plan.sheets().collect(),
+        due: (0..MANY).map(SheetIndex).collect(),
         quotes: Arc::default(),
         missing: Arc::new([(AssetPair::parse("xbteur").unwrap(), unknown("xbteur"))].into()),
     };

@@ -84,6 +84,32 @@ fn a_cell_that_is_set_aside_with_a_price_is_tried_again_though_kraken_has_none_a
 }
 
 #[test]
+fn who_has_no_price_any_more_is_not_set_aside_for_the_refusals_of_others() {
+    let mut bench = Bench::new((1..=100).fold(sheet(), |sheet, row| {
+        let pair = if row == 100 { "etheur" } else { "xbteur" };
+        sheet.cell(&format!("kraken:{pair}:sell"), &format!("A{row}"))
+    }));
+    bench.quotes(&[("xbteur", "1"), ("etheur", "2")], &[]);
+    bench.write();
+    bench.plan.all_afresh();
+    let (write, later) = (bench.render(), bench.later());
+    assert_eq!(write.ranges.len(), 100, "the last is under suspicion, too");
+    bench.plan.refused(&write, None, "protected", later);
+    bench.quotes(&[("xbteur", "3")], &["etheur"]);
+    let is_bad = |range: &str| range.ends_with(['0', '2', '4', '6', '8']);
+    while let Some(write) = bench.next_write() {
+        match write.ranges.iter().any(|entry| is_bad(&entry.range)) {
+            true => bench.plan.refused(&write, None, "protected", later),
+            false => bench.plan.confirmed(&write),
+        }
+    }
+    let report = bench.plan.report();
+    let class = |row: usize| report[row - 1].failing.as_ref().map(|failure| failure.class);
+    assert_eq!(class(98), Some(FailureClass::Cell), "it is set aside, and not found yet");
+    assert_eq!(class(100), Some(FailureClass::Pair));
+}
+
+#[test]
 fn a_cell_whose_tab_is_back_is_well_at_once_though_a_reading_has_failed_meanwhile() {
     let mut bench = two_cells();
     let later = bench.later();
