@@ -201,7 +201,7 @@ impl Checker {
     pub(crate) fn reloads(&mut self, now: Duration, plan: &Plan) {
         let books = (0..plan.spreadsheets.len()).map(Role::Sheets);
         books.chain([Role::Kraken]).for_each(|role| self.begins_anew(role));
-        self.writes.begins(now + plan.handover());
+        self.writes.is_built(now + plan.handover());
         self.tokens.begin_anew();
         self.reloads.note(now);
         self.excuses.reloads(now, plan);

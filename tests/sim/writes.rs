@@ -301,7 +301,7 @@ impl Writes {
     }
 
     /// Whoever writes has been built afresh.
-    pub(crate) const fn begins(&mut self, now: Duration) {
+    pub(crate) const fn is_built(&mut self, now: Duration) {
         self.begun = now;
     }
 
