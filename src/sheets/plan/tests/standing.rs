@@ -166,3 +166,35 @@ fn where_every_sheet_names_its_tab_it_is_no_matter_which_was_the_first() {
     bench.plan.locate(&properties(&["Summary", "Sheet 1"]), until);
     assert_eq!(bench.plan.first(), None, "whoever names it is told to do so again");
 }
+
+#[test]
+fn cells_that_google_has_taken_before_are_written_apart_from_those_that_it_has_not() {
+    let cells = [("xbteur", "A1"), ("etheur", "A2"), ("xbteur", "A3"), ("etheur", "A4")];
+    let mut bench = Bench::new(
+        cells
+            .iter()
+            .fold(sheet(), |sheet, (pair, cell)| sheet.cell(&format!("kraken:{pair}:sell"), cell)),
+    );
+    bench.quotes(&[("xbteur", "1")], &[]);
+    bench.write();
+    bench.quotes(&[("xbteur", "2"), ("etheur", "2")], &[]);
+    let (write, later) = (bench.render(), bench.later());
+    assert_eq!(write.ranges.len(), 4);
+    bench.plan.refused(&write, None, "protected", later);
+    let first: Vec<_> = bench.due().into_iter().map(|(range, _)| range).collect();
+    assert_eq!(first, ["'Sheet 1'!A1", "'Sheet 1'!A3"]);
+}
+
+#[test]
+fn whatever_may_come_late_is_written_over_with_every_tick() {
+    let mut bench = two_cells();
+    let quotes = [("xbteur", "1"), ("etheur", "2")];
+    bench.plan.all_may_come_late(bench.now + Duration::from_secs(12));
+    for due in [2, 2, 2, 0] {
+        bench.quotes(&quotes, &[]);
+        assert_eq!(bench.due().len(), due);
+        if due > 0 {
+            bench.write();
+        }
+    }
+}
