@@ -455,4 +455,20 @@ mod tests {
             assert_eq!((actor.report.ticks, actor.report.undelivered), (0, 1));
         });
     }
+    #[test]
+    fn a_standstill_in_which_no_tick_was_due_is_not_spoken_of() {
+        actix_rt::System::new().block_on(async {
+            let (journal, due) = (Journal::default(), Rc::default());
+            let kraken = Kraken(Rc::clone(&due)).start();
+            let every_day = [(SheetIndex(0), Duration::from_secs(86_400))];
+            let mut actor = ScheduleActor::new(every_day, kraken.recipient());
+            actor = actor.logger(journal.logger());
+            actor.tick();
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(3_600)).await;
+            actor.due = Instant::now() - 10 * STANDSTILL;
+            actor.tick();
+            assert_eq!(journal.take(), Vec::<String>::new());
+        });
+    }
 }
