@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
 use crate::tree::{Mistakes, Raw, Refusal, Section, shown, text, web_address};
@@ -100,12 +100,16 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+    if ["unix:", "/", "@"].iter().any(|begin| text.starts_with(begin)) {
+        return Err(refusal.help("a socket of Unix will not do"));
+    }
     let rest = text.split_once("://").map(|(_, rest)| rest);
     // Nothing of an address is shown that is none of this machine: there may be a password in it.
     let bare = rest.unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
     let bare = bare.rsplit('@').next().unwrap_or_default().trim();
     if bare != text {
         let delete = match rest {
+            None if text.trim() == bare => "delete the blank",
             Some(_) => "delete what stands before the host and behind the port",
             None => "delete what stands behind the port",
         };
@@ -119,11 +123,11 @@ fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     let port = text.rsplit(':').next().unwrap_or_default();
     let host = text.strip_suffix(port).unwrap_or_default().trim_end_matches(':');
     Err(match port.parse::<u16>() {
+        _ if host.contains(':') && !host.starts_with('[') || text.parse::<Ipv6Addr>().is_ok() => {
+            refusal.help("an IPv6 address stands in brackets: \"[::1]:9642\"")
+        }
         Ok(port) if host.is_empty() || host == "localhost" || host == "*" => {
             refusal.help(format!("did you mean \"127.0.0.1:{port}\"?"))
-        }
-        Ok(_) if host.contains(':') && !host.starts_with('[') => {
-            refusal.help("an IPv6 address stands in brackets: \"[::1]:9642\"")
         }
         Err(_) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
             refusal.help("a port is a number up to 65535")

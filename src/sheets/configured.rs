@@ -322,10 +322,11 @@ fn several(text: &str) -> Option<Refusal> {
     // A title that stands before a '!' without quotes may have nearly everything in it.
     let between = if text.contains('!') { ",;" } else { ",;/|+&" };
     let ends = |c: char| c.is_whitespace() || between.contains(c);
-    let is_part = |part: &&str| !part.is_empty() && (text.contains('!') || *part != "and");
-    let parts: Vec<_> = text.split(ends).filter(is_part).collect();
+    let is_between = |part: &&str| !text.contains('!') && ["and", "or"].contains(part);
+    let (joined, parts): (Vec<_>, Vec<_>) =
+        text.split(ends).filter(|part| !part.is_empty()).partition(is_between);
     // A title may have a comma in it, and words with blanks are rather a title, or one name.
-    let names = text.contains([',', ';']) && !text.contains('!');
+    let names = (text.contains([',', ';']) || !joined.is_empty()) && !text.contains('!');
     let is_cell = |part: &&str| match CellRef::parse(part) {
         Ok(CellRef::Cell { .. }) => true,
         Ok(CellRef::Named(_)) => names,

@@ -192,14 +192,16 @@ fn whole_millis(text: &str) -> Result<u64, Refusal> {
             Refusal::new(A_DURATION)
         });
     };
-    if number.fract() == 0.0 && (1.0..1e15).contains(&number) {
+    // Whoever writes a point means seconds, if there are few.
+    let is_seconds = number < 1_000.0 && !text.contains(['e', 'E']);
+    if number.fract() == 0.0 && (1.0..1e15).contains(&number) && !is_seconds {
         return Err(refusal.help(format!("did you mean {number:.0}?")));
     }
     let ms = number * 1_000.0;
     Err(if text.contains(['e', 'E']) || ms.fract() != 0.0 {
         refusal
     } else {
-        refusal.help(format!("for {text} seconds write {ms:.0}"))
+        refusal.help(format!("for {number} s write {ms:.0}"))
     })
 }
 
@@ -218,7 +220,7 @@ fn with_unit(text: &str, range: &DurationRange) -> Result<u64, Refusal> {
     }
     let Some(&(_, factor)) = UNITS.iter().find(|(name, _)| *name == unit && !number.is_empty())
     else {
-        return Err(match meant(text) {
+        return Err(match meant(text).or_else(|| meant(&with_point(text)?)) {
             Some(value) if !range.holds(value) => range.refuse(value, true),
             Some(value) => refusal.help(format!("did you mean \"{}\"?", written(value))),
             None => refusal.help("the units are ms, s, m and h"),
@@ -249,6 +251,13 @@ fn meant(text: &str) -> Option<Duration> {
     }
     let whole = ms.fract() == 0.0 && (0.0..1e15).contains(&ms);
     whole.then(|| Duration::from_millis(ms as u64))
+}
+
+/// `1.5s` of `1,5s`; three digits behind a comma may be thousands.
+fn with_point(text: &str) -> Option<String> {
+    let (whole, rest) = text.split_once(',')?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    (1..3).contains(&digits).then(|| format!("{whole}.{rest}"))
 }
 
 /// What to do about digits in quotes. Few are seconds to whoever writes them, and would be next to
@@ -341,9 +350,10 @@ mod tests {
             (Raw::Number("0"), "found 0; expected 1 ms to 24 h | write at least 1"),
             (Raw::Number("-1"), "found -1; expected a number of milliseconds above zero"),
             (Raw::Number("-0"), "above zero"),
-            (Raw::Number("5.7"), "a whole number of milliseconds | for 5.7 seconds write 5700"),
-            (Raw::Number("0.5"), "for 0.5 seconds write 500"),
-            (Raw::Number("1.0"), "did you mean 1?"),
+            (Raw::Number("5.7"), "a whole number of milliseconds | for 5.7 s write 5700"),
+            (Raw::Number("0.5"), "for 0.5 s write 500"),
+            (Raw::Number("5.0"), "for 5 s write 5000"),
+            (Raw::Number("5000.0"), "did you mean 5000?"),
             (Raw::Number("1e3"), "whole number of milliseconds | did you mean 1000?"),
             (Raw::Number("1e400"), "found 1e400, which is too large"),
             (Raw::Number("18446744073709551616"), "18446744073709551616, which is too large"),
@@ -368,7 +378,8 @@ mod tests {
             (Raw::Text("5S"), "did you mean \"5s\"?"),
             (Raw::Text("5sec"), "did you mean \"5s\"?"),
             (Raw::Text("5 x"), "the units are"),
-            (Raw::Text("5,5s"), "the units are"),
+            (Raw::Text("5,5s"), "did you mean \"5500ms\"?"),
+            (Raw::Text("5,000ms"), "the units are"),
             (Raw::Text("5d"), "found \"5d\"; expected 1 ms to 24 h"),
             (Raw::Text("-5s"), "found \"-5s\"; expected a number of milliseconds, or"),
             (Raw::Text("1d"), "did you mean \"24h\"?"),

@@ -40,9 +40,9 @@ pub(crate) fn web_address(text: &str, expected: &str) -> Result<Uri, Refusal> {
         return Err(without_scheme(text, refuse));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if ["https:", "http:"].contains(&authority) && rest.contains("://") {
+    if ["https:", "http:", "https", "http"].contains(&authority) {
         let refusal = refuse("an address with two schemes".into());
-        return Err(refusal.help(format!("delete the first {scheme}://")));
+        return Err(refusal.help("write https:// once, and then the host"));
     }
     if authority.contains('@') {
         let refusal = refuse("an address with a user name or a password in it".into());
@@ -101,7 +101,7 @@ fn without_scheme(text: &str, refuse: impl Fn(String) -> Refusal) -> Refusal {
     }
     let lower = text.to_ascii_lowercase();
     if SLIPS.iter().any(|slip| lower.starts_with(slip)) {
-        return refuse(shown(host)).help("write https:// at its beginning");
+        return refuse(shown(host)).help("write https:// in place of what stands before the host");
     }
     if !host.contains('.') || host.contains([' ', '"']) || secret_in(host).is_some() {
         return refuse(shown(host));
@@ -161,10 +161,10 @@ mod tests {
             ("api.kraken.com/hunter2", "\"api.kraken.com/…\""),
             ("api.kraken.com/hunter2", "put https:// before it"),
             ("https://api.kraken.com/a hunter2", "a blank in it"),
-            ("https://https://api.kraken.com/hunter2", "delete the first https://"),
-            ("https:/api.kraken.com/hunter2", "write https:// at its beginning"),
-            ("Https//api.kraken.com/hunter2", "write https:// at its beginning"),
-            ("http:api.kraken.com", "write https:// at its beginning"),
+            ("https://https://api.kraken.com/hunter2", "write https:// once"),
+            ("https:/api.kraken.com/hunter2", "write https:// in place of"),
+            ("Https//api.kraken.com/hunter2", "write https:// in place of"),
+            ("http:api.kraken.com", "write https:// in place of"),
             ("httpbin.example", "did you mean \"https://httpbin.example\"?"),
             ("https://api.kraken.com/0/public", "path"),
             ("https://api.kraken.com?x=1", "query"),
