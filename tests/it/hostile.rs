@@ -58,18 +58,37 @@ fn config(rig: &Rig, sheet: &str) -> NamedTempFile {
     file
 }
 
-/// Answers, from one service, to the real process: it grows by so many KiB at the most.
+/// Answers, from one service, to the real process: it grows by so many KiB at the most. What a busy
+/// machine adds to that is not there each time: those that it grows more by have another process.
 fn stays_small(service: Service, sheet: &str, answers: Vec<(&str, Fault)>, most: i64) {
+    const ROUNDS: usize = 4;
+    let mut left = answers;
+    let mut told = Vec::new();
+    for _ in 0..ROUNDS {
+        let grown = growths(service, sheet, &left);
+        let grown: Vec<_> = grown.into_iter().filter(|(_, growth)| *growth > most).collect();
+        left.retain(|(what, _)| grown.iter().any(|(other, _)| other == what));
+        told.extend(grown.into_iter().map(|(what, growth)| format!("{what}: {growth} KiB more")));
+        if left.is_empty() {
+            return;
+        }
+    }
+    panic!("of {service:?}, {told:?}");
+}
+
+/// By how many KiB a process has grown after each of these answers.
+fn growths<'a>(service: Service, sheet: &str, answers: &[(&'a str, Fault)]) -> Vec<(&'a str, i64)> {
     let rig = Rig::new();
     let file = config(&rig, sheet);
     let deadline = if service == Service::Token { TOKEN_DEADLINE } else { DEADLINE };
     let process = Logged::start(&file, "json", &[]);
     rig.changes("A1");
     let pid = process.process.id();
+    let mut growths = Vec::new();
     for (what, fault) in answers {
         let memory = Memory::of(pid);
         let before = rig.last();
-        rig.sandbox.fault(service, fault);
+        rig.sandbox.fault(service, fault.clone());
         // It begins anew: so the lists and the token are asked for, too.
         process.process.signal("HUP");
         rig.met(before, MET, what);
@@ -78,10 +97,10 @@ fn stays_small(service: Service, sheet: &str, answers: Vec<(&str, Fault)>, most:
         let met = rig.sandbox.journal_since(before).into_iter().filter(|e| e.fault.is_some());
         let longest = met.filter_map(|entry| took(&entry)).max().unwrap();
         assert!(longest < deadline + SLACK, "{what}, of {service:?}: {longest:?}");
-        let growth = memory.growth();
-        assert!(growth <= most, "{what}, of {service:?}: {growth} KiB more");
+        growths.push((*what, memory.growth()));
     }
     assert!(!process.log().contains("panicked"));
+    growths
 }
 
 #[test]
