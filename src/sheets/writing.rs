@@ -113,7 +113,7 @@ impl SheetsActor {
             if !std::mem::replace(&mut self.priced, true) {
                 info!(self.log, "the first prices are in the spreadsheet"; "cells" => cells);
             }
-        } else if self.sent != self.tick && self.plan.has_healthy_cell() {
+        } else if self.sent != tick && self.plan.has_healthy_cell() {
             // No price has changed, and the time of the newest is in its cell.
             self.succeeded();
         }
